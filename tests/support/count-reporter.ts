@@ -1,0 +1,55 @@
+import type { Reporter, TestCase, TestModule, TestRunEndReason, Vitest } from 'vitest/node'
+
+/**
+ * Ends a run with one plain line, `N passed, N failed`, after vitest's own summary, and says why tests were skipped.
+ *
+ * A test that needs an engine which is not there calls `context.skip('podman: why it is not there')`. With
+ * `POSTSTACK_REQUIRE=native,podman` such a skip fails the run, and so does one that gives no reason: a machine that
+ * promises an engine must not be green because the engine was gone.
+ */
+export default class CountReporter implements Reporter {
+  readonly #required = (process.env['POSTSTACK_REQUIRE'] ?? '').split(',').filter((name) => name !== '')
+  #filtered = false
+
+  onInit(vitest: Vitest): void {
+    this.#filtered = vitest.config.testNamePattern !== undefined
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()])
+    const count = (state: string): number => tests.filter((test) => test.result().state === state).length
+    const skipped = this.#filtered ? [] : tests.filter((test) => test.result().state === 'skipped')
+    const refused = skipped.filter((test) => this.#isRequired(test))
+    // A file that cannot be loaded, or an error outside every test, fails without any test that failed.
+    const broken = modules.filter((module) => module.state() === 'failed' && noneFailed(module)).length
+    const failed = count('failed') + broken + errors.length + refused.length
+
+    for (const test of refused) console.error(`required, but skipped: ${test.module.moduleId}: ${test.fullName}`)
+    if (refused.length > 0 || (reason === 'interrupted' && failed === 0)) process.exitCode = 1
+    for (const [why, times] of tally(skipped.map(noteOf))) console.log(`skipped ${times}: ${why}`)
+    console.log(`${count('passed')} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
+  }
+
+  #isRequired(test: TestCase): boolean {
+    const note = noteOf(test)
+    if (this.#required.length === 0) return false
+    return note === NO_REASON || this.#required.some((engine) => note.startsWith(`${engine}:`))
+  }
+}
+
+const NO_REASON = 'no reason given'
+
+function noteOf(test: TestCase): string {
+  const result = test.result()
+  return (result.state === 'skipped' && result.note) || NO_REASON
+}
+
+function noneFailed(module: TestModule): boolean {
+  return [...module.children.allTests('failed')].length === 0
+}
+
+function tally(words: readonly string[]): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const word of words) times.set(word, (times.get(word) ?? 0) + 1)
+  return times
+}
