@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { errorCodes } from '../src/errors.ts'
+
+// The repository checks itself: what no type and no lint rule can see.
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+const files = tracked.split('\0').filter((file) => file !== '')
+const source = files.filter((file) => file.startsWith('src/') && file.endsWith('.ts'))
+
+/** Every file that Node runs when `code` runs in a fresh process, as Node's own coverage lists them. */
+function filesRunBy(code: string): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'poststack-loaded-'))
+  try {
+    const env = { ...process.env, NODE_V8_COVERAGE: folder, NODE_OPTIONS: '' }
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd: root, env })
+    const reports = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Coverage)
+    const urls = reports.flatMap(({ result }) => result.map(({ url }) => url))
+    return urls.filter((url) => url.startsWith('file:') && !url.includes('[eval')).map((url) => fileURLToPath(url))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+interface Coverage {
+  readonly result: readonly { readonly url: string }[]
+}
+
+/** The packages whose code stands in a built file: esbuild writes the path of each source above its part. */
+const packagesIn = (file: string): readonly string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^\s*\/\/ .*node_modules\/((?:@[^/]+\/)?[^/\n]+)/gm)].map(
+    ([, name = '']) => name,
+  )
+
+describe('start-up', () => {
+  test('importing the package root runs no third-party code', () => {
+    const loaded = filesRunBy("await import('poststack')")
+    expect(loaded).toContain(join(root, 'dist', 'index.js'))
+    expect(loaded.filter((file) => file.includes('node_modules'))).toEqual([])
+    expect(loaded.flatMap(packagesIn)).toEqual([])
+  })
+
+  test('the check above can see third-party code', () => {
+    expect(filesRunBy("await import('esbuild')").some((file) => file.includes('node_modules/esbuild/'))).toBe(true)
+    const chunks = readdirSync(join(root, 'dist', 'chunks')).map((file) => join(root, 'dist', 'chunks', file))
+    expect(chunks.flatMap(packagesIn)).toContain('zod')
+  })
+
+  test('the version is answered by one file and nothing else', () => {
+    const { version } = JSON.parse(read('package.json')) as { version: string }
+    const printed = execFileSync(process.execPath, [join(root, 'dist', 'cli.js'), 'version'], { encoding: 'utf8' })
+    expect(printed.trim()).toBe(version)
+    const loaded = filesRunBy("process.argv.push('poststack', 'version'); await import('./dist/cli.js')")
+    expect(loaded.flatMap(packagesIn)).toEqual([])
+  })
+})
+
+describe('source', () => {
+  test('no file is longer than 300 lines', () => {
+    const long = source.map((file) => ({ file, lines: read(file).trimEnd().split('\n').length }))
+    expect(long.filter(({ lines }) => lines > 300)).toEqual([])
+  })
+
+  test('nothing escapes the type checker', () => {
+    const escapes = /\bas unknown as\b|\bas any\b|@ts-(?:ignore|nocheck|expect-error)|\benum [A-Z]/
+    expect(source.filter((file) => escapes.test(read(file)))).toEqual([])
+  })
+
+  test('no file is a drawer for odds and ends', () => {
+    expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|manager)(\.|\/)/.test(file))).toEqual([])
+  })
+})
+
+describe('repository', () => {
+  const texts = files.filter((file) =>
+    /\.(ts|mjs|js|json|jsonc|md|sh|sql|ya?ml)$|(^|\/)(Dockerfile|Containerfile|run)$/.test(file),
+  )
+  const own = relative(root, fileURLToPath(import.meta.url))
+
+  test('no test is left alone with .only', () => {
+    const tests = files.filter((file) => file.startsWith('tests/') && file.endsWith('.ts') && file !== own)
+    expect(tests.filter((file) => /\.only\(/.test(read(file)))).toEqual([])
+  })
+
+  test('no file names a place on one machine', () => {
+    const places = /(?<![\w.~-])\/(?:work|farm|root|home\/[a-z]+|Users\/[A-Za-z]+)\//
+    expect(texts.filter((file) => file !== own && file !== 'package-lock.json' && places.test(read(file)))).toEqual([])
+  })
+
+  test('README explains every error code', () => {
+    const readme = read('README.md')
+    expect(Object.keys(errorCodes).filter((code) => !readme.includes(`\`${code}\``))).toEqual([])
+  })
+
+  test('the top level stays the product', () => {
+    const allowed = [
+      'LICENSE',
+      'README.md',
+      'containers',
+      'examples',
+      'migrations',
+      'package-lock.json',
+      'package.json',
+    ]
+    allowed.push('poststack.config.ts', 'src', 'tests', 'tsconfig.json')
+    const top = new Set(files.map((file) => file.split('/')[0] ?? '').filter((name) => !name.startsWith('.')))
+    expect([...top].filter((name) => !allowed.includes(name))).toEqual([])
+  })
+})
