@@ -1,0 +1,409 @@
+/**
+ * A runtime without an engine: everything stands in a plain record, ids are counted, and nothing waits. It passes the
+ * same conformance suite as the real ones, so tests of the planner and the executor may trust it.
+ */
+import { PoststackError } from '../../src/errors.ts'
+import type { ObservedContainer, RuntimeSnapshot, Target } from '../../src/plan/types.ts'
+import { throwIfAborted } from '../../src/runtime/abort.ts'
+import { carriesLabels, labelledContainer, ownerOf } from '../../src/runtime/inspect.ts'
+import type { Labels } from '../../src/runtime/inspect.ts'
+import type { BuildRequest, CallOptions, Revealed, Runtime, Scope } from '../../src/runtime/runtime.ts'
+import { label } from '../../src/plan/labels.ts'
+import type { ContainerPlan } from '../../src/plan/types.ts'
+
+export interface MemoryContainer {
+  readonly id: string
+  name: string
+  readonly labels: Labels
+  readonly plan: ContainerPlan | undefined
+  readonly env: Revealed
+  readonly imageId: string
+  state: ObservedContainer['state']
+  exitCode: number | undefined
+  files: Revealed
+  logs: string[]
+  /** How often it was started. */
+  starts: number
+}
+
+export interface MemoryVolume {
+  readonly labels: Labels
+  /** Tells a volume from a later one of the same name: its data would be gone. */
+  readonly id: string
+}
+
+/** What all memory runtimes over one world share, and what tests may reach into. */
+export interface MemoryWorld {
+  readonly containers: Map<string, MemoryContainer>
+  readonly volumes: Map<string, MemoryVolume>
+  readonly networks: Map<string, { readonly id: string; readonly labels: Labels }>
+  readonly images: Map<string, { readonly id: string; readonly labels: Labels }>
+  /** Host ports that something outside holds. */
+  readonly busyPorts: Set<number>
+  /** What a container does when it is started: go on running, or end at once with a code. */
+  behaviour: (container: MemoryContainer) => 'runs' | { readonly exits: number }
+  nextId: number
+}
+
+export interface MemoryCall {
+  readonly method: keyof Runtime
+  readonly subject: string
+}
+
+export interface MemoryRuntimeOptions {
+  /** Share one to open a second runtime over the same things. */
+  readonly world?: MemoryWorld
+  /** Refs that pulling finds; every other one fails. Default: all. */
+  readonly registry?: readonly string[]
+  /** False: behaves like the native runtime, with neither images nor networks. */
+  readonly containersPossible?: boolean
+}
+
+export interface MemoryRuntime extends Runtime {
+  readonly world: MemoryWorld
+  /** Every call so far but `close`, in order. */
+  readonly calls: readonly MemoryCall[]
+  /**
+   * Makes the nth call from now (from 1) fail. `before`: nothing happens. `after`: it happens and the answer is lost, as when the
+   * engine dies in the middle.
+   */
+  failCall(n: number, moment?: 'before' | 'after', error?: Error): void
+  /** From outside: the main process of a container ends. */
+  kill(name: string, exitCode?: number): void
+  /** From outside: somebody removes a container, running or not. */
+  drop(name: string): void
+}
+
+export function createMemoryWorld(): MemoryWorld {
+  return {
+    containers: new Map(),
+    volumes: new Map(),
+    networks: new Map(),
+    images: new Map(),
+    busyPorts: new Set(),
+    behaviour: () => 'runs',
+    nextId: 1,
+  }
+}
+
+export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryRuntime {
+  const world = options.world ?? createMemoryWorld()
+  const calls: MemoryCall[] = []
+  let failure: { left: number; readonly moment: 'before' | 'after'; readonly error: Error } | undefined
+
+  /** Every call goes through here: it is counted, can be made to fail, and gives away copies only. */
+  const call = async <Result>(method: keyof Runtime, subject: string, step: CallStep<Result>): Promise<Result> => {
+    throwIfAborted(step.options.signal)
+    calls.push({ method, subject })
+    const failing = failure !== undefined && --failure.left === 0 ? failure : undefined
+    if (failing !== undefined) failure = undefined
+    if (failing?.moment === 'before') throw failing.error
+    const result = structuredClone(step.act())
+    if (failing !== undefined) throw failing.error
+    await Promise.resolve()
+    return result
+  }
+
+  return {
+    name: 'memory',
+    containersPossible: options.containersPossible ?? true,
+    world,
+    calls,
+    failCall: (n, moment = 'before', error = new PoststackError('RUNTIME_UNREACHABLE', 'The engine went away.')) => {
+      failure = { left: n, moment, error }
+    },
+    kill: (name, exitCode = 137) => end(find(world, { name }), exitCode),
+    drop: (name) => void world.containers.delete(find(world, { name }).id),
+    ...createReads(world, call),
+    ...createWrites(world, call, options.containersPossible ?? true),
+    buildImage: (request, output) =>
+      call('buildImage', request.ref, { options: output, act: () => build(world, request, output.onLine) }),
+    pullImage: (ref, output) =>
+      call('pullImage', ref, {
+        options: output,
+        act: () => {
+          if (options.registry !== undefined && !options.registry.includes(ref))
+            throw new PoststackError('PULL_FAILED', `Image ${ref} could not be pulled: not in the registry.`)
+          output.onLine(`pulled ${ref}`)
+          world.images.set(ref, { id: `image:${ref}`, labels: {} })
+        },
+      }),
+    close: () => Promise.resolve(),
+  }
+}
+
+interface CallStep<Result> {
+  readonly options: CallOptions
+  readonly act: () => Result
+}
+
+type Call = <Result>(method: keyof Runtime, subject: string, step: CallStep<Result>) => Promise<Result>
+
+function createReads(
+  world: MemoryWorld,
+  call: Call,
+): Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'exec'> {
+  return {
+    observe: (scope, options) => call('observe', scope.stack, { options, act: () => snapshot(world, scope) }),
+    inspect: (target, options) =>
+      call('inspect', target.name, {
+        options,
+        act: () => {
+          const container = lookUp(world, target)
+          return container === undefined ? undefined : observed(container)
+        },
+      }),
+    portHolder: (host, options) =>
+      call('portHolder', String(host), {
+        options,
+        act: () => {
+          const holder = holderOf(world, host)
+          if (holder === undefined) return
+          const stack = holder.labels[label.stack]
+          return `container ${holder.name}${stack === undefined ? '' : ` of stack ${stack}`}`
+        },
+      }),
+    logs: (target, lines, options) =>
+      call('logs', target.name, {
+        options,
+        act: () => (lines === 0 ? [] : find(world, target).logs.slice(-lines)),
+      }),
+    exec: (target, command, options) =>
+      call('exec', target.name, { options, act: () => run(find(world, target), command) }),
+  }
+}
+
+type Writes = Omit<
+  Runtime,
+  keyof ReturnType<typeof createReads> | 'name' | 'containersPossible' | 'close' | 'buildImage' | 'pullImage'
+>
+
+function createWrites(world: MemoryWorld, call: Call, needsImage: boolean): Writes {
+  return {
+    createNetwork: (name, labels, options) =>
+      call('createNetwork', name, {
+        options,
+        act: () => put(world.networks, name, { id: newId(world, 'network'), labels }),
+      }),
+    createVolume: (name, labels, options) =>
+      call('createVolume', name, {
+        options,
+        act: () => put(world.volumes, name, { id: newId(world, 'volume'), labels }),
+      }),
+    createContainer: (plan, env, options) =>
+      call('createContainer', plan.name, { options, act: () => create(world, { plan, env, needsImage }) }),
+    startContainer: (target, files, options) =>
+      call('startContainer', target.name, { options, act: () => start(world, find(world, target), files) }),
+    stopContainer: (target, _graceSeconds, options) =>
+      call('stopContainer', target.name, {
+        options,
+        act: () => {
+          const container = lookUp(world, target)
+          if (container !== undefined && isAlive(container)) end(container, 0)
+        },
+      }),
+    renameContainer: (target, to, options) =>
+      call('renameContainer', target.name, {
+        options,
+        act: () => {
+          const container = find(world, target)
+          if (container.name === to) return
+          refuseTaken(world, to)
+          container.name = to
+        },
+      }),
+    removeContainer: (target, options) =>
+      call('removeContainer', target.name, {
+        options,
+        act: () => {
+          const container = lookUp(world, target)
+          if (container === undefined) return
+          if (isAlive(container)) throw new PoststackError('ENGINE_REFUSED', `Container ${container.name} is running.`)
+          world.containers.delete(container.id)
+        },
+      }),
+    removeNetwork: (target, options) =>
+      call('removeNetwork', target.name, {
+        options,
+        act: () => {
+          const user = [...world.containers.values()].find(({ plan }) => plan?.network === target.name)
+          if (user !== undefined && world.networks.has(target.name))
+            throw new PoststackError('ENGINE_REFUSED', `Network ${target.name} is used by ${user.name}.`)
+          world.networks.delete(target.name)
+        },
+      }),
+    removeVolume: (target, options) =>
+      call('removeVolume', target.name, {
+        options,
+        act: () => {
+          const user = [...world.containers.values()].find(({ plan }) =>
+            Object.values(plan?.volumes ?? {}).includes(target.name),
+          )
+          if (user !== undefined && world.volumes.has(target.name))
+            throw new PoststackError('ENGINE_REFUSED', `Volume ${target.name} is used by ${user.name}.`)
+          world.volumes.delete(target.name)
+        },
+      }),
+  }
+}
+
+function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
+  const wanted = (name: string, names: readonly string[], labels: Labels): boolean =>
+    names.includes(name) || (labels[label.stack] === scope.stack && labels[label.project] === scope.project)
+  const named = (entries: Map<string, { readonly labels: Labels }>, names: readonly string[]) =>
+    [...entries].filter(([name, entry]) => wanted(name, names, entry.labels))
+  return {
+    containers: byName(
+      [...world.containers.values()]
+        .filter((container) => wanted(container.name, scope.containerNames, container.labels))
+        .map(observed),
+    ),
+    volumes: byName(
+      named(world.volumes, scope.volumeNames).map(([name, { labels }]) => ({
+        name,
+        owner: ownerOf(labels),
+        key: labels[label.volume],
+      })),
+    ),
+    networks: byName(
+      [...world.networks]
+        .filter(([name, { labels }]) => wanted(name, scope.networkNames, labels))
+        .map(([name, { id, labels }]) => ({ id, name, owner: ownerOf(labels) })),
+    ),
+    images: [...new Set(scope.imageRefs)].toSorted().flatMap((ref) => {
+      const image = world.images.get(ref)
+      return image === undefined ? [] : [{ ref, id: image.id, fingerprint: image.labels[label.fingerprint] }]
+    }),
+  }
+}
+
+function observed(container: MemoryContainer): ObservedContainer {
+  return {
+    id: container.id,
+    name: container.name,
+    ...labelledContainer(container.labels),
+    state: container.state,
+    exitCode: container.exitCode,
+    imageId: container.imageId,
+    ports: isAlive(container) ? hostPorts(container) : [],
+  }
+}
+
+interface Creation {
+  readonly plan: ContainerPlan
+  readonly env: Revealed
+  readonly needsImage: boolean
+}
+
+function create(world: MemoryWorld, { plan, env, needsImage }: Creation): void {
+  refuseTaken(world, plan.name)
+  const image = world.images.get(plan.spec.image)
+  if (image === undefined && needsImage)
+    throw new PoststackError('ENGINE_REFUSED', `Container ${plan.name} was not made: no image ${plan.spec.image}.`)
+  if (plan.network !== undefined && !world.networks.has(plan.network))
+    throw new PoststackError('ENGINE_REFUSED', `Container ${plan.name} was not made: no network ${plan.network}.`)
+  for (const name of Object.values(plan.volumes))
+    if (!world.volumes.has(name)) world.volumes.set(name, { id: newId(world, 'volume'), labels: {} })
+  const id = newId(world, 'container')
+  world.containers.set(id, {
+    id,
+    name: plan.name,
+    labels: structuredClone(plan.labels),
+    plan: structuredClone(plan),
+    env: { ...env },
+    imageId: image?.id ?? '',
+    state: 'created',
+    exitCode: undefined,
+    files: {},
+    logs: [],
+    starts: 0,
+  })
+}
+
+function start(world: MemoryWorld, container: MemoryContainer, files: Revealed): void {
+  if (isAlive(container)) return
+  for (const { host } of hostPorts(container)) {
+    const holder = holderOf(world, host)
+    if (holder !== undefined || world.busyPorts.has(host))
+      throw new PoststackError('PORT_IN_USE', `Port ${String(host)} is held by ${holder?.name ?? 'another process'}.`, {
+        details: { port: host },
+      })
+  }
+  container.files = { ...container.files, ...files }
+  container.state = 'running'
+  container.exitCode = undefined
+  container.starts += 1
+  container.logs.push('started')
+  const behaviour = world.behaviour(container)
+  if (behaviour !== 'runs') end(container, behaviour.exits)
+}
+
+function end(container: MemoryContainer, exitCode: number): void {
+  container.state = 'exited'
+  container.exitCode = exitCode
+}
+
+/** The few commands that tests run. */
+function run(container: MemoryContainer, [program, ...args]: readonly string[]): { exitCode: number; output: string } {
+  if (container.state !== 'running')
+    throw new PoststackError('ENGINE_REFUSED', `Container ${container.name} does not run.`)
+  if (program === 'true') return { exitCode: 0, output: '' }
+  if (program === 'false') return { exitCode: 1, output: '' }
+  if (program === 'echo') return { exitCode: 0, output: `${args.join(' ')}\n` }
+  const file = container.files[args[0] ?? '']
+  if (program === 'cat' && file !== undefined) return { exitCode: 0, output: file }
+  return { exitCode: 127, output: `${program ?? 'nothing'}: not found\n` }
+}
+
+function build(world: MemoryWorld, request: BuildRequest, onLine: (line: string) => void): void {
+  onLine(`built ${request.ref}`)
+  const fingerprint = request.labels[label.fingerprint] ?? ''
+  world.images.set(request.ref, { id: `image:${request.ref}:${fingerprint}`, labels: { ...request.labels } })
+}
+
+function put<Entry extends { readonly labels: Labels }>(entries: Map<string, Entry>, name: string, entry: Entry): void {
+  const there = entries.get(name)
+  if (there === undefined) entries.set(name, structuredClone(entry))
+  else if (!carriesLabels(there.labels, entry.labels))
+    throw new PoststackError('NAME_TAKEN', `The name ${name} is taken.`)
+}
+
+/** An id wins over a name, as in an engine: the name may belong to another container by now. */
+function lookUp(world: MemoryWorld, target: Target): MemoryContainer | undefined {
+  if (target.id !== undefined) return world.containers.get(target.id)
+  return [...world.containers.values()].find(({ name }) => name === target.name)
+}
+
+function find(world: MemoryWorld, target: Target): MemoryContainer {
+  const container = lookUp(world, target)
+  if (container === undefined) throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name}.`)
+  return container
+}
+
+function refuseTaken(world: MemoryWorld, name: string): void {
+  if (lookUp(world, { name }) !== undefined)
+    throw new PoststackError('NAME_TAKEN', `A container named ${name} is there already.`)
+}
+
+function holderOf(world: MemoryWorld, host: number): MemoryContainer | undefined {
+  return [...world.containers.values()].find((one) => isAlive(one) && hostPorts(one).some((port) => port.host === host))
+}
+
+function hostPorts({ plan }: MemoryContainer): { readonly host: number; readonly hostAddress: string }[] {
+  const ports = plan?.spec.ports ?? []
+  return ports
+    .flatMap(({ host, hostAddress = '127.0.0.1' }) => (host === undefined ? [] : [{ host, hostAddress }]))
+    .toSorted((one, other) => one.host - other.host)
+}
+
+function isAlive(container: MemoryContainer): boolean {
+  return container.state === 'running' || container.state === 'paused'
+}
+
+function newId(world: MemoryWorld, kind: string): string {
+  return `${kind}-${String(world.nextId++).padStart(4, '0')}`
+}
+
+function byName<Entry extends { readonly name: string }>(entries: readonly Entry[]): Entry[] {
+  return entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))
+}
