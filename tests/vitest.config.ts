@@ -10,6 +10,8 @@ const built = './tests/support/global-setup.ts'
 export default defineConfig({
   root,
   test: {
+    // Below this a test is not worth a line of its own.
+    slowTestThreshold: 5000,
     reporters: ['default', new CountReporter()],
     projects: [
       {

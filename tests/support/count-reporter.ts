@@ -27,7 +27,7 @@ export default class CountReporter implements Reporter {
     for (const test of refused) console.error(`required, but skipped: ${test.module.moduleId}: ${test.fullName}`)
     if (refused.length > 0 || (reason === 'interrupted' && failed === 0)) process.exitCode = 1
     for (const [why, times] of tally(skipped.map(noteOf))) console.log(`skipped ${times}: ${why}`)
-    console.log(`${count('passed')} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
+    console.log(`${count('passed')} passed, ${failed} failed`)
   }
 
   #isRequired(test: TestCase): boolean {
