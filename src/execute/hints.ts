@@ -1,0 +1,122 @@
+/**
+ * Known reasons why a service does not start, by what it said last and how it ended: each with its cause and the way out.
+ */
+
+export interface Symptoms {
+  readonly exitCode: number | undefined
+  /** The last lines of its output. */
+  readonly logs: readonly string[]
+}
+
+/** The first entry that fits, the log before the exit code: what a program says is more exact than how it ended. */
+export function hintFor({ exitCode, logs }: Symptoms): string | undefined {
+  // The last complaint is the one that ended it.
+  for (const line of logs.toReversed()) {
+    const known = logHints.find(({ pattern }) => pattern.test(line.slice(0, longestLine)))
+    if (known !== undefined) return known.hint
+  }
+  return exitCode === undefined ? undefined : exitHints[exitCode]
+}
+
+/** Where the password of a server that was set up before does not fit: waiting does not mend it. */
+export const passwordHint =
+  'A data volume keeps the password of its first start; a new one in the config does not change it. ' +
+  'Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, remove the volume.'
+
+export const databaseHint =
+  'The image makes its database and role only at the first start of a data volume. ' +
+  'Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, remove the volume.'
+
+const longestLine = 2000
+
+// Each pattern is one phrase or two with a bounded gap: none can take long on a hostile line.
+const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
+  {
+    pattern: /database files are incompatible with server/i,
+    hint: 'The data volume was made by another major version of PostgreSQL. Set `version` back to that one, or dump the data with it and load it into a new volume.',
+  },
+  {
+    pattern: /in 18\+, these Docker images are configured to store database data/i,
+    hint: 'Images of PostgreSQL 18 and later want the volume at /var/lib/postgresql, not at /var/lib/postgresql/data. Change the target of the mount.',
+  },
+  {
+    pattern: /superuser password is not specified/i,
+    hint: 'The postgres image needs a password for its first start: set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, or declare the service with `postgres()`, which does.',
+  },
+  {
+    pattern: /data directory "[^"]{1,500}" has (wrong ownership|invalid permissions)/i,
+    hint: 'The data directory belongs to another user or is open to others. It must belong to the user that the server runs as, with mode 0700 or 0750; a named volume instead of a host folder takes care of that.',
+  },
+  {
+    pattern: /initdb: error: directory "[^"]{1,500}" exists but is not empty/i,
+    hint: 'The data directory holds files but no complete database, as after a first start that was cut off. If nothing in it is needed, remove the volume; else use another one.',
+  },
+  {
+    pattern: /lock file "postmaster\.pid" already exists|is another postmaster/i,
+    hint: 'Another server uses this data directory, or one was killed and left its lock file. Stop the other server; two must never share a volume.',
+  },
+  {
+    pattern: /could not locate a valid checkpoint record|invalid primary checkpoint record/i,
+    hint: 'The data directory is damaged, as after a power cut or a copy of a running server. Restore it from a backup.',
+  },
+  {
+    pattern:
+      /unrecognized configuration parameter|invalid value for parameter|invalid line \d+ in file|syntax error in file "[^"]{1,500}"/i,
+    hint: 'PostgreSQL does not know or accept this setting. Check `settings` of the service: names and values differ between major versions.',
+  },
+  {
+    pattern: /could not access file "[^"]{1,500}": No such file/i,
+    hint: 'A library of `shared_preload_libraries` is not in the image. Use an image that has it, or take it out of `settings`.',
+  },
+  {
+    pattern:
+      /no space left on device.{0,200}shared memory|could not (resize|map) shared memory|could not create shared memory|\/dev\/shm/i,
+    hint: 'The shared memory of the container is used up or too small. Lower `shared_buffers` or the parallel workers, or give the container a larger /dev/shm.',
+  },
+  {
+    pattern: /no space left on device|ENOSPC/i,
+    hint: 'The disk of the container engine is full. Free space (unused images and volumes often hold most of it), then run the command again.',
+  },
+  {
+    pattern: /could not bind|address already in use|EADDRINUSE/i,
+    hint: 'The port it wants inside the container, or on this machine, is taken by another process. Stop that one or choose another port.',
+  },
+  {
+    pattern: /exec format error/i,
+    hint: "The program is built for another processor architecture, or is a script without a `#!` line. Use an image of this machine's architecture.",
+  },
+  { pattern: /role "[^"]{1,200}" does not exist|database "[^"]{1,200}" does not exist/i, hint: databaseHint },
+  { pattern: /password authentication failed/i, hint: passwordHint },
+  {
+    pattern:
+      /executable file not found|command not found|no such file or directory.{0,80}(exec|command)|cannot find module/i,
+    hint: 'What it was told to run is not in the image. Check `command` and `entrypoint`, and that the build copies the file.',
+  },
+  {
+    pattern: /too many open files|EMFILE/i,
+    hint: 'It ran out of file handles. Raise the limit of the container engine (`ulimit -n`).',
+  },
+  {
+    pattern: /out of memory|cannot allocate memory|heap limit|OOMKilled/i,
+    hint: 'It ran out of memory. Give the container engine more memory, or the program a smaller share of it.',
+  },
+  {
+    pattern: /ECONNREFUSED|connection refused|ENOTFOUND|could not translate host name|no such host/i,
+    hint: 'It could not reach another service. Name that one in `dependsOn`, and reach it by its service name: inside a container `localhost` is the container itself.',
+  },
+  {
+    pattern: /permission denied|EACCES/i,
+    hint: 'It may not read, write or run a file. Check the owner and mode of mounted folders and of the files that the image copies, and the `user` of the service.',
+  },
+]
+
+const exitHints: Readonly<Record<number, string>> = {
+  125: 'The container engine could not start it. Its own log says why.',
+  126: 'The command exists but cannot be executed: it is not marked executable, is a folder, or has a broken `#!` line.',
+  127: 'The command does not exist in the image: check `command` and `entrypoint` for spelling, and the PATH of the image.',
+  132: 'It stopped on an illegal instruction: the program is built for another processor than this one.',
+  134: 'It aborted itself, usually after a failed assertion or when it ran out of memory; its output says which.',
+  137: 'It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, give the container engine more memory.',
+  139: 'It crashed with a memory error (segmentation fault): a bug in the program, or an image of another processor architecture under emulation.',
+  143: 'It was asked to stop (SIGTERM) by somebody else, for example another terminal or the end of a session.',
+}

@@ -1,0 +1,210 @@
+/**
+ * One attempt of each kind of probe. An attempt says ready or why not; it throws only what trying again cannot mend.
+ */
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { createContext, Script } from 'node:vm'
+import { isPoststackError, PoststackError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
+import { interruption } from '../runtime/abort.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+
+export type ProbeAnswer =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly reason: string; readonly code?: ErrorCode }
+
+export interface ProbeContext {
+  /** Absent for what no runtime of ours runs: an external database. */
+  readonly target: Target | undefined
+  readonly runtime: Runtime
+  readonly probeDatabase: (
+    connection: DatabaseTarget,
+    signal: AbortSignal,
+  ) => Promise<{ readonly ready: true } | { readonly ready: false; readonly code: ErrorCode; readonly reason: string }>
+  readonly signal: AbortSignal
+  /** Time for one attempt, where there is less than usual. */
+  readonly limitMs?: number
+}
+
+const socketMs = 2000
+const callMs = 10_000
+const shortestMs = 100
+const logLines = 1000
+const longestLine = 2000
+const matchMs = 200
+
+/** Asks once. `container` is what an inspect gave just now. */
+export async function attempt(
+  probe: Probe,
+  container: ObservedContainer | undefined,
+  context: ProbeContext,
+): Promise<ProbeAnswer> {
+  const limitMs = Math.min(callMs, Math.max(shortestMs, context.limitMs ?? callMs))
+  const limited = AbortSignal.any([context.signal, AbortSignal.timeout(Math.ceil(limitMs))])
+  try {
+    return await ask(probe, container, { ...context, signal: limited })
+  } catch (error) {
+    if (context.signal.aborted) throw interruption(context.signal)
+    if (limited.aborted) return notReady(`no answer within ${(limitMs / 1000).toFixed(1)} s`)
+    // A call that failed for this container (it may just have ended) is an answer; an engine that is gone is not.
+    if (!isPoststackError(error) || !mendable.has(error.code)) throw error
+    return notReady(error.message)
+  }
+}
+
+/** What a probe waits for, as the end of "Waited for …". */
+export function describeProbe(probe: Probe): string {
+  switch (probe.kind) {
+    case 'running':
+      return 'its container to run'
+    case 'postgres':
+      return `PostgreSQL at ${address(probe.connection.host, probe.connection.port)} to answer as ${probe.connection.user} in database ${probe.connection.database}`
+    case 'http':
+      return `${url(probe)} to answer with status ${probe.status ?? '200 to 399'}`
+    case 'tcp':
+      return `${address(reachable(probe.hostAddress), probe.port)} to accept connections`
+    case 'exec':
+      return `\`${probe.command.join(' ')}\` in its container to succeed`
+    case 'log':
+      return `a line of its output that matches /${probe.pattern}/`
+    case 'completed':
+      return 'it to end with exit code 0'
+  }
+}
+
+const mendable: ReadonlySet<ErrorCode> = new Set(['ENGINE_REFUSED', 'STEP_FAILED', 'DATABASE_UNREACHABLE'])
+
+function ask(probe: Probe, container: ObservedContainer | undefined, context: ProbeContext): Promise<ProbeAnswer> {
+  switch (probe.kind) {
+    case 'running':
+      return Promise.resolve(container?.state === 'running' ? { ready: true } : notReady(stateText(container)))
+    case 'postgres':
+      return context.probeDatabase(probe.connection, context.signal)
+    case 'http':
+      return askHttp(probe, context.signal)
+    case 'tcp':
+      return askTcp(probe, context.signal)
+    case 'exec':
+      return askExec(probe.command, context)
+    case 'log':
+      return askLog(probe.pattern, context)
+    case 'completed':
+      return Promise.resolve(
+        container?.state === 'exited' && container.exitCode === 0 ? { ready: true } : notReady(stateText(container)),
+      )
+  }
+}
+
+function notReady(reason: string): ProbeAnswer {
+  return { ready: false, reason }
+}
+
+function stateText(container: ObservedContainer | undefined): string {
+  if (container === undefined) return 'there is no container'
+  const code = container.exitCode === undefined ? '' : ` with code ${container.exitCode}`
+  return `its container is ${container.state}${code}`
+}
+
+type HttpProbe = Extract<Probe, { kind: 'http' }>
+
+function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(socketMs)])
+  const { path, port } = probe
+  return new Promise((resolve, reject) => {
+    // No agent: a connection kept from a server that has since restarted would answer for the old one.
+    const asked = request({ host: reachable(probe.hostAddress), port, path, agent: false, signal }, (response) => {
+      const status = response.statusCode ?? 0
+      const good = probe.status === undefined ? status >= 200 && status <= 399 : status === probe.status
+      response.on('error', () => undefined)
+      response.destroy()
+      resolve(good ? { ready: true } : notReady(`it answered with status ${status}`))
+    })
+    asked.once('error', (error) => {
+      if (outer.aborted) reject(error)
+      else resolve(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
+    })
+    asked.end()
+  })
+}
+
+function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(socketMs)])
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: reachable(probe.hostAddress), port: probe.port, signal })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve({ ready: true })
+    })
+    socket.once('error', (error) => {
+      socket.destroy()
+      if (outer.aborted) reject(error)
+      else resolve(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
+    })
+  })
+}
+
+async function askExec(command: readonly string[], { runtime, signal, target }: ProbeContext): Promise<ProbeAnswer> {
+  if (target === undefined) return notReady('there is no container')
+  const { exitCode, output } = await runtime.exec(target, command, { signal })
+  if (exitCode === 0) return { ready: true }
+  const said = output.trim().split('\n').at(-1)?.slice(0, 200) ?? ''
+  return notReady(`it ended with exit code ${exitCode}${said === '' ? '' : `: ${said}`}`)
+}
+
+async function askLog(pattern: string, { runtime, signal, target }: ProbeContext): Promise<ProbeAnswer> {
+  if (target === undefined) return notReady('there is no container')
+  const lines = await runtime.logs(target, logLines, { signal })
+  const found = anyMatches(
+    pattern,
+    lines.map((line) => line.slice(0, longestLine)),
+  )
+  return found ? { ready: true } : notReady(lines.length === 0 ? 'it wrote nothing yet' : 'no line matched yet')
+}
+
+/**
+ * A pattern like `(a+)+$` can take years on one line, and nothing in JavaScript interrupts a running match but the time
+ * limit of a script of `node:vm`.
+ */
+function anyMatches(pattern: string, lines: readonly string[]): boolean {
+  const script = new Script('const regex = new RegExp(pattern); lines.some((line) => regex.test(line))')
+  try {
+    return script.runInContext(createContext({ pattern, lines }), { timeout: matchMs }) === true
+  } catch (error) {
+    const slow = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+    throw new PoststackError(
+      'CONFIG_INVALID',
+      slow
+        ? `The log pattern /${pattern}/ takes too long to match.`
+        : `The log pattern /${pattern}/ is not a regular expression.`,
+      { hint: 'Write a simpler pattern: a fixed part of the line is enough.', cause: error },
+    )
+  }
+}
+
+/** Where a port that is published on every address is reached from this machine. */
+function reachable(hostAddress: string): string {
+  if (hostAddress === '0.0.0.0' || hostAddress === '') return '127.0.0.1'
+  return hostAddress === '::' || hostAddress === '[::]' ? '::1' : hostAddress
+}
+
+function address(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function url({ hostAddress, path, port }: HttpProbe): string {
+  return `http://${address(reachable(hostAddress), port)}${path}`
+}
+
+function socketReason(error: NodeJS.ErrnoException): string {
+  return socketReasons[error.code ?? ''] ?? error.message
+}
+
+const socketReasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was closed without an answer',
+  EPIPE: 'the connection was closed without an answer',
+  ETIMEDOUT: 'the connection timed out',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+}

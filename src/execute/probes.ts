@@ -1,0 +1,120 @@
+/**
+ * Waiting until a service is as its dependants need it, and saying why when it does not get there.
+ */
+import type { PoststackError } from '../errors.ts'
+import type { ObservedContainer, Probe } from '../plan/types.ts'
+import { pause, throwIfAborted } from '../runtime/abort.ts'
+import { attempt } from './probe-attempts.ts'
+import type { ProbeAnswer, ProbeContext } from './probe-attempts.ts'
+import { readinessError } from './readiness-error.ts'
+import type { Failure } from './readiness-error.ts'
+
+export interface WaitContext extends ProbeContext {
+  readonly service: string
+  readonly timeoutMs: number
+  /** Gets the last reason whenever it changes. */
+  readonly onProgress: (text: string) => void
+}
+
+/**
+ * Probes until the service is ready: after 100 ms, then less and less often, at least once a second.
+ *
+ * Fails with `NOT_READY` at the deadline, and at once when the container is gone, ended or keeps crashing; with `JOB_FAILED` when a job
+ * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it.
+ */
+export async function waitFor(probe: Probe, context: WaitContext): Promise<void> {
+  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), looks: 0 }
+  let delayMs = firstDelayMs
+  let said: string | undefined
+  for (;;) {
+    throwIfAborted(context.signal)
+    const container = await look(context)
+    const answer = await askAgain(wait, container)
+    if (answer.ready) return
+    if (answer.reason !== said) context.onProgress(answer.reason)
+    said = answer.reason
+    const leftMs = context.timeoutMs - elapsed(wait)
+    if (leftMs <= 0) throw await failed(wait, { kind: 'timeout', answer, container })
+    await pause(Math.min(delayMs, leftMs), context.signal)
+    delayMs = Math.min(delayMs * 1.5, longestDelayMs)
+  }
+}
+
+/** Asks once, now, for a look at how things are. */
+export async function probeOnce(probe: Probe, context: ProbeContext): Promise<ProbeAnswer> {
+  const looks = probe.kind === 'running' || probe.kind === 'completed'
+  return attempt(probe, looks ? await look(context) : undefined, context)
+}
+
+const firstDelayMs = 100
+const longestDelayMs = 1000
+/** How long a crash loop or a rejected password is watched before it counts as lasting. */
+const crashLoopMs = 5000
+const lastingMs = 2000
+const lasting = new Set(['PASSWORD_REJECTED', 'DATABASE_MISSING'])
+
+interface Wait {
+  readonly probe: Probe
+  readonly context: WaitContext
+  readonly started: number
+  /** When each lasting complaint was seen first. */
+  readonly since: Map<string, number>
+  /** How many looks in a row found the container running. */
+  looks: number
+}
+
+async function look({ runtime, signal, target }: ProbeContext): Promise<ObservedContainer | undefined> {
+  return target === undefined ? undefined : runtime.inspect(target, { signal })
+}
+
+async function askAgain(wait: Wait, container: ObservedContainer | undefined): Promise<ProbeAnswer> {
+  const { context, probe } = wait
+  if (context.target !== undefined) {
+    const failure = ended(probe, container)
+    if (failure !== undefined) throw await failed(wait, failure)
+  }
+  if (container?.state === 'restarting') {
+    wait.looks = 0
+    if (lasts(wait, 'restarting', crashLoopMs)) throw await failed(wait, { kind: 'crash-loop', container })
+    const code = container.exitCode === undefined ? '' : ` (last exit code ${container.exitCode})`
+    return { ready: false, reason: `it crashed and is being restarted${code}` }
+  }
+  wait.looks = container?.state === 'running' ? wait.looks + 1 : 0
+  // One attempt must not outlast the deadline by its own time limit.
+  const answer = await attempt(probe, container, { ...context, limitMs: context.timeoutMs - elapsed(wait) })
+  if (answer.ready) {
+    // A program that is not there, or fails on its first line, runs for a moment too.
+    const settled = probe.kind !== 'running' || wait.looks > 1
+    return settled ? answer : { ready: false, reason: 'it runs since a moment' }
+  }
+  if (answer.code !== undefined && lasting.has(answer.code)) {
+    if (lasts(wait, answer.code, lastingMs)) throw await failed(wait, { kind: 'lasting', answer, container })
+  } else {
+    wait.since.delete('PASSWORD_REJECTED')
+    wait.since.delete('DATABASE_MISSING')
+  }
+  return answer
+}
+
+/** A container that is over, whatever the probe says: a port may be answered by something else. */
+function ended(probe: Probe, container: ObservedContainer | undefined): Failure | undefined {
+  if (container === undefined) return { kind: 'gone' }
+  if (container.state !== 'exited' && container.state !== 'dead') return undefined
+  if (probe.kind !== 'completed') return { kind: 'crash', container }
+  return container.exitCode === 0 ? undefined : { kind: 'job', container }
+}
+
+function lasts({ since }: Wait, complaint: string, ms: number): boolean {
+  const now = performance.now()
+  const first = since.get(complaint) ?? now
+  since.set(complaint, first)
+  return now - first >= ms
+}
+
+function elapsed({ started }: Wait): number {
+  return performance.now() - started
+}
+
+async function failed(wait: Wait, failure: Failure): Promise<PoststackError> {
+  return readinessError(failure, wait.probe, wait.context, elapsed(wait))
+}

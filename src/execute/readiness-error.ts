@@ -1,0 +1,113 @@
+/**
+ * Why a service did not get ready, told so that somebody who has never seen it knows what to do next.
+ */
+import { PoststackError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { databaseHint, hintFor, passwordHint } from './hints.ts'
+import type { Symptoms } from './hints.ts'
+import { describeProbe } from './probe-attempts.ts'
+
+interface NotReady {
+  readonly reason: string
+  readonly code?: ErrorCode
+}
+
+export type Failure =
+  | { readonly kind: 'timeout'; readonly answer: NotReady; readonly container: ObservedContainer | undefined }
+  | { readonly kind: 'lasting'; readonly answer: NotReady; readonly container: ObservedContainer | undefined }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'crash' | 'crash-loop' | 'job'; readonly container: ObservedContainer }
+
+interface ErrorContext {
+  readonly service: string
+  readonly target: Target | undefined
+  readonly runtime: Runtime
+}
+
+const logLines = 20
+const logMs = 5000
+
+/** Reads the last of the log and puts everything together. */
+export async function readinessError(
+  failure: Failure,
+  probe: Probe,
+  context: ErrorContext,
+  elapsedMs: number,
+): Promise<PoststackError> {
+  const container = failure.kind === 'gone' ? undefined : failure.container
+  const answer = failure.kind === 'timeout' || failure.kind === 'lasting' ? failure.answer : undefined
+  const logs = failure.kind === 'gone' ? [] : await lastLines(context)
+  const symptoms = { exitCode: container?.exitCode, logs }
+  return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
+    hint: hintOf(failure, symptoms) ?? waitingHint(probe, context.target),
+    details: {
+      service: context.service,
+      waitedMs: Math.round(elapsedMs),
+      lastProbe: answer?.reason,
+      state: container?.state,
+      exitCode: container?.exitCode,
+      logs,
+    },
+  })
+}
+
+function codeOf(failure: Failure): ErrorCode {
+  if (failure.kind === 'job') return 'JOB_FAILED'
+  return failure.kind === 'lasting' ? (failure.answer.code ?? 'NOT_READY') : 'NOT_READY'
+}
+
+function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: number): string {
+  const time = duration(elapsedMs)
+  switch (failure.kind) {
+    case 'timeout':
+      return probe.kind === 'completed'
+        ? `Job ${service} did not end within ${time}.`
+        : `Service ${service} is not ready after ${time}. Waited for ${describeProbe(probe)}; at last: ${failure.answer.reason}.`
+    case 'lasting':
+      return `Service ${service} runs, but does not let Poststack in: ${failure.answer.reason}.`
+    case 'gone':
+      return `The container of service ${service} was removed by somebody else, ${time} into the wait for ${describeProbe(probe)}.`
+    case 'crash':
+      return `Service ${service} ended with ${exitText(failure.container)} after ${time}, before it was ready.`
+    case 'crash-loop':
+      return `Service ${service} crashes again and again (last ${exitText(failure.container)}); gave up after ${time}.`
+    case 'job':
+      return `Job ${service} failed with ${exitText(failure.container)} after ${time}.`
+  }
+}
+
+/** Nothing where the wait was too short, or for a reason that only what was asked can tell. */
+function hintOf(failure: Failure, symptoms: Symptoms): string | undefined {
+  if (failure.kind === 'lasting') return failure.answer.code === 'PASSWORD_REJECTED' ? passwordHint : databaseHint
+  if (failure.kind === 'gone') return 'Run the command again: it makes the container anew.'
+  const known = hintFor(symptoms)
+  if (known !== undefined || failure.kind === 'timeout') return known
+  return symptoms.logs.length === 0
+    ? 'It wrote nothing before it ended. Check `command` and `entrypoint`.'
+    : 'Its last lines of output say why.'
+}
+
+function waitingHint(probe: Probe, target: Target | undefined): string {
+  const longer = 'If it only needs longer, raise readyTimeoutSeconds.'
+  if (target === undefined) return `Check that the server runs and that the URL has its host and port. ${longer}`
+  const listens = probe.kind === 'http' || probe.kind === 'tcp'
+  return listens
+    ? `Check its output, and that it listens on all addresses (0.0.0.0) at the declared port of the container. ${longer}`
+    : `Its last lines of output say how far it got. ${longer}`
+}
+
+function exitText({ exitCode }: ObservedContainer): string {
+  return exitCode === undefined ? 'an unknown exit code' : `exit code ${exitCode}`
+}
+
+function duration(ms: number): string {
+  return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`
+}
+
+/** The run may be stopping, and the error must come out all the same, so this has a deadline of its own and never fails. */
+async function lastLines({ runtime, target }: ErrorContext): Promise<readonly string[]> {
+  if (target === undefined) return []
+  return runtime.logs(target, logLines, { signal: AbortSignal.timeout(logMs) }).catch(() => [])
+}

@@ -1,0 +1,312 @@
+import { createServer as createHttpServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import { once } from 'node:events'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
+import { probeOnce, waitFor } from '../../../src/execute/probes.ts'
+import type { WaitContext } from '../../../src/execute/probes.ts'
+import type { Probe } from '../../../src/plan/types.ts'
+import { createMemoryRuntime } from '../../support/memory-runtime.ts'
+import type { MemoryContainer, MemoryRuntime } from '../../support/memory-runtime.ts'
+
+const servers: Server[] = []
+const target = { name: 'shop-web' }
+const connection = { host: '127.0.0.1', port: 5432, user: 'shop', database: 'shop', password: undefined }
+const postgres: Probe = { kind: 'postgres', connection }
+
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close()
+})
+
+function runtimeWith(state: Partial<MemoryContainer>): { runtime: MemoryRuntime; container: MemoryContainer } {
+  const runtime = createMemoryRuntime()
+  const container: MemoryContainer = {
+    id: 'container:1',
+    name: target.name,
+    labels: {},
+    plan: undefined,
+    env: {},
+    imageId: '',
+    state: 'running',
+    exitCode: undefined,
+    files: {},
+    logs: [],
+    starts: 1,
+    ...state,
+  }
+  runtime.world.containers.set(container.id, container)
+  return { runtime, container }
+}
+
+function context(changes: Partial<WaitContext> = {}): WaitContext {
+  return {
+    service: 'web',
+    target,
+    runtime: runtimeWith({}).runtime,
+    probeDatabase: () => Promise.resolve({ ready: true }),
+    signal: new AbortController().signal,
+    timeoutMs: 5000,
+    onProgress: () => undefined,
+    ...changes,
+  }
+}
+
+async function failureOf(probe: Probe, changes: Partial<WaitContext>): Promise<PoststackError> {
+  return waitFor(probe, context(changes)).then(
+    () => expect.unreachable('it got ready'),
+    (error: unknown) => error as PoststackError,
+  )
+}
+
+/** An error as a person meets it; times differ from run to run. */
+function told(error: PoststackError): string {
+  return `${error.code}: ${error.message}\n${error.hint}`.replaceAll(/\d+\.\d s/g, '<n> s')
+}
+
+function rejecting(code: ErrorCode, reason: string): WaitContext['probeDatabase'] {
+  return () => Promise.resolve({ ready: false, code, reason })
+}
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function http(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Probe> {
+  const port = await listen(createHttpServer(answer))
+  return { kind: 'http', hostAddress: '0.0.0.0', port, path: '/health' }
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server)
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+describe('one attempt', () => {
+  test.each([
+    [200, undefined, true],
+    [302, undefined, true],
+    [404, undefined, false],
+    [404, 404, true],
+    [200, 204, false],
+  ])('status %i with %s asked for', async (given, status, ready) => {
+    let asked = 0
+    const probe = await http((request, response) => {
+      asked += 1
+      expect(request.url).toBe('/health')
+      response.writeHead(given, { location: '/elsewhere' }).end('x'.repeat(1_000_000))
+    })
+    const wanted = status === undefined ? probe : { ...probe, status }
+    const answer = await probeOnce(wanted, context())
+    expect(answer).toEqual(ready ? { ready } : { ready, reason: `it answered with status ${given}` })
+    expect(asked).toBe(1)
+  })
+
+  test('a server that takes the request and says nothing must count as not ready after 2 s', async () => {
+    const before = performance.now()
+    const probe = await http(() => undefined)
+    expect(await probeOnce(probe, context())).toEqual({ ready: false, reason: 'no answer within 2 s' })
+    expect(performance.now() - before).toBeLessThan(3000)
+  })
+
+  test('tcp must tell an open port from a closed one', async () => {
+    const port = await listen(createServer())
+    expect(await probeOnce({ kind: 'tcp', hostAddress: '0.0.0.0', port }, context())).toEqual({ ready: true })
+    const closed = { kind: 'tcp', hostAddress: '127.0.0.1', port: await closedPort() } as const
+    expect(await probeOnce(closed, context())).toEqual({ ready: false, reason: 'connection refused' })
+  })
+
+  test('exec must go by the exit code, and say the last line', async () => {
+    expect(await probeOnce({ kind: 'exec', command: ['true'] }, context())).toEqual({ ready: true })
+    expect(await probeOnce({ kind: 'exec', command: ['nope'] }, context())).toEqual({
+      ready: false,
+      reason: 'it ended with exit code 127: nope: not found',
+    })
+  })
+
+  test('exec in a container that does not run must be an answer, an engine that is gone an error', async () => {
+    const { runtime } = runtimeWith({ state: 'exited' })
+    const probe: Probe = { kind: 'exec', command: ['true'] }
+    expect(await probeOnce(probe, context({ runtime }))).toMatchObject({ ready: false })
+    runtime.failCall(1)
+    await expect(probeOnce(probe, context({ runtime }))).rejects.toMatchObject({ code: 'RUNTIME_UNREACHABLE' })
+  })
+
+  test('log must match a pattern on single lines', async () => {
+    const { runtime } = runtimeWith({ logs: ['starting', 'Listening on port 8080'] })
+    expect(await probeOnce({ kind: 'log', pattern: '^Listening on .* \\d+$' }, context({ runtime }))).toEqual({
+      ready: true,
+    })
+    expect(await probeOnce({ kind: 'log', pattern: 'starting.Listening' }, context({ runtime }))).toMatchObject({
+      reason: 'no line matched yet',
+    })
+  })
+
+  test.each([
+    ['(a+)+$', 'takes too long to match'],
+    ['(', 'is not a regular expression'],
+  ])('the log pattern %s must be refused, not hang', async (pattern, words) => {
+    const { runtime } = runtimeWith({ logs: [`${'a'.repeat(1000)}b`] })
+    await expect(probeOnce({ kind: 'log', pattern }, context({ runtime }))).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(words),
+    })
+  })
+})
+
+describe('waiting', () => {
+  test('must end when the service gets ready, and tell each new reason once', async () => {
+    let status = 503
+    const probe = await http((_request, response) => response.writeHead(status).end())
+    setTimeout(() => (status = 200), 700)
+    const said: string[] = []
+    await waitFor(probe, context({ onProgress: (text) => said.push(text) }))
+    expect(said).toEqual(['it answered with status 503'])
+  })
+
+  test('a container that only has to run must still run at a second look', async () => {
+    const { runtime, container } = runtimeWith({})
+    await waitFor({ kind: 'running' }, context({ runtime }))
+    setTimeout(() => runtime.kill(container.name, 127), 30)
+    expect(told(await failureOf({ kind: 'running' }, { runtime }))).toMatchInlineSnapshot(`
+      "NOT_READY: Service web ended with exit code 127 after <n> s, before it was ready.
+      The command does not exist in the image: check \`command\` and \`entrypoint\` for spelling, and the PATH of the image."
+    `)
+  })
+
+  test('must end when it is told to stop, with the reason of the stop', async () => {
+    const stop = new AbortController()
+    const probe = await http(() => undefined)
+    setTimeout(() => stop.abort(), 200)
+    const before = performance.now()
+    expect(await failureOf(probe, { signal: stop.signal })).toMatchObject({ code: 'INTERRUPTED' })
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+
+  test('a probe that hangs must not hold the deadline up', async () => {
+    const before = performance.now()
+    const probe = await http(() => undefined)
+    expect(await failureOf(probe, { timeoutMs: 500 })).toMatchObject({ code: 'NOT_READY' })
+    expect(performance.now() - before).toBeLessThan(1200)
+  })
+
+  test('a job must be done only with exit code 0', async () => {
+    const { runtime } = runtimeWith({ logs: ['seeding'] })
+    setTimeout(() => runtime.kill(target.name, 0), 150)
+    await expect(waitFor({ kind: 'completed' }, context({ runtime }))).resolves.toBeUndefined()
+  })
+
+  test('a database that is down needs no container, and is asked again', async () => {
+    let asked = 0
+    const probeDatabase: WaitContext['probeDatabase'] = () => {
+      asked += 1
+      return Promise.resolve(
+        asked < 3 ? { ready: false, code: 'DATABASE_UNREACHABLE', reason: 'starting up' } : { ready: true },
+      )
+    }
+    await waitFor(postgres, context({ target: undefined, probeDatabase }))
+    expect(asked).toBe(3)
+  })
+})
+
+describe('what a person reads', () => {
+  test('at the deadline', async () => {
+    const probe: Probe = { kind: 'http', hostAddress: '0.0.0.0', port: await closedPort(), path: '/health' }
+    const { runtime } = runtimeWith({ logs: Array.from({ length: 30 }, (_, line) => `line ${line}`) })
+    const error = await failureOf(probe, { timeoutMs: 300, runtime })
+    expect(told(error).replace(String(probe.port), '8080')).toMatchInlineSnapshot(`
+      "NOT_READY: Service web is not ready after <n> s. Waited for http://127.0.0.1:8080/health to answer with status 200 to 399; at last: connection refused.
+      Check its output, and that it listens on all addresses (0.0.0.0) at the declared port of the container. If it only needs longer, raise readyTimeoutSeconds."
+    `)
+    expect(error.details).toMatchObject({ lastProbe: 'connection refused', state: 'running', service: 'web' })
+    expect((error.details as { logs: string[] }).logs).toEqual(Array.from({ length: 20 }, (_, n) => `line ${n + 10}`))
+  })
+
+  test('when it crashed for a known reason', async () => {
+    const logs = ['exec /server: exec format error']
+    const { runtime } = runtimeWith({ state: 'exited', exitCode: 255, logs })
+    const error = await failureOf(postgres, { runtime })
+    expect(told(error)).toMatchInlineSnapshot(`
+      "NOT_READY: Service web ended with exit code 255 after <n> s, before it was ready.
+      The program is built for another processor architecture, or is a script without a \`#!\` line. Use an image of this machine's architecture."
+    `)
+    expect(error.details).toMatchObject({ state: 'exited', exitCode: 255, logs })
+  })
+
+  test('when it crashed for a reason of its own', async () => {
+    const { runtime } = runtimeWith({ state: 'exited', exitCode: 1, logs: ['TypeError: x is undefined'] })
+    expect(told(await failureOf(postgres, { runtime }))).toMatchInlineSnapshot(`
+      "NOT_READY: Service web ended with exit code 1 after <n> s, before it was ready.
+      Its last lines of output say why."
+    `)
+  })
+
+  test('when it crashes again and again', async () => {
+    const { runtime } = runtimeWith({ state: 'restarting', exitCode: 137 })
+    const said: string[] = []
+    const error = await failureOf(postgres, { runtime, timeoutMs: 60_000, onProgress: (text) => said.push(text) })
+    expect(told(error)).toMatchInlineSnapshot(`
+      "NOT_READY: Service web crashes again and again (last exit code 137); gave up after <n> s.
+      It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, give the container engine more memory."
+    `)
+    expect(said).toEqual(['it crashed and is being restarted (last exit code 137)'])
+  }, 15_000)
+
+  test('when its container was removed', async () => {
+    const runtime = createMemoryRuntime()
+    expect(told(await failureOf(postgres, { runtime }))).toMatchInlineSnapshot(`
+      "NOT_READY: The container of service web was removed by somebody else, <n> s into the wait for PostgreSQL at 127.0.0.1:5432 to answer as shop in database shop.
+      Run the command again: it makes the container anew."
+    `)
+  })
+
+  test('when a job failed', async () => {
+    const { runtime } = runtimeWith({ state: 'exited', exitCode: 3, logs: ['npm error missing script: seed'] })
+    expect(told(await failureOf({ kind: 'completed' }, { runtime }))).toMatchInlineSnapshot(`
+      "JOB_FAILED: Job web failed with exit code 3 after <n> s.
+      Its last lines of output say why."
+    `)
+  })
+
+  test('when an external database does not answer', async () => {
+    const probeDatabase = rejecting('DATABASE_UNREACHABLE', 'connection refused')
+    expect(told(await failureOf(postgres, { target: undefined, probeDatabase, timeoutMs: 200 })))
+      .toMatchInlineSnapshot(`
+      "NOT_READY: Service web is not ready after <n> s. Waited for PostgreSQL at 127.0.0.1:5432 to answer as shop in database shop; at last: connection refused.
+      Check that the server runs and that the URL has its host and port. If it only needs longer, raise readyTimeoutSeconds."
+    `)
+  })
+
+  test('when a job takes too long', async () => {
+    expect(told(await failureOf({ kind: 'completed' }, { timeoutMs: 200 }))).toMatchInlineSnapshot(`
+      "NOT_READY: Job web did not end within <n> s.
+      Its last lines of output say how far it got. If it only needs longer, raise readyTimeoutSeconds."
+    `)
+  })
+
+  test('when the password of the volume is another one, long before the deadline', async () => {
+    const reason = 'password authentication failed for user "shop"'
+    const changes = { probeDatabase: rejecting('PASSWORD_REJECTED', reason), timeoutMs: 60_000 }
+    const before = performance.now()
+    expect(told(await failureOf(postgres, changes))).toMatchInlineSnapshot(`
+      "PASSWORD_REJECTED: Service web runs, but does not let Poststack in: password authentication failed for user "shop".
+      A data volume keeps the password of its first start; a new one in the config does not change it. Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, remove the volume."
+    `)
+    expect(performance.now() - before).toBeLessThan(4000)
+  })
+
+  test('when the database is not in the volume', async () => {
+    const changes = { probeDatabase: rejecting('DATABASE_MISSING', 'database "shop" does not exist') }
+    expect(told(await failureOf(postgres, changes))).toMatchInlineSnapshot(`
+      "DATABASE_MISSING: Service web runs, but does not let Poststack in: database "shop" does not exist.
+      The image makes its database and role only at the first start of a data volume. Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, remove the volume."
+    `)
+  })
+})
