@@ -1,0 +1,206 @@
+/**
+ * Where the native runtime keeps its things under the project's `.poststack/`, and writes there that a `kill -9` at any
+ * moment leaves either done or not begun: everything is made under another name first and then renamed.
+ */
+import { randomBytes } from 'node:crypto'
+import { lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PoststackError } from '../errors.ts'
+
+export interface NativeFolders {
+  readonly root: string
+  /** `.poststack`: private, and invisible to git. */
+  readonly state: string
+  readonly base: string
+  /** One folder for each container: its record and its log. */
+  readonly servers: string
+  /** One folder for each volume: its labels and its data directory. */
+  readonly volumes: string
+  /** Links to libraries, for packages whose own folder lacks them and cannot be written. */
+  readonly libraries: string
+}
+
+export function nativeFolders(root: string): NativeFolders {
+  const state = join(root, '.poststack')
+  const base = join(state, 'native')
+  return {
+    root,
+    state,
+    base,
+    servers: join(base, 'servers'),
+    volumes: join(base, 'volumes'),
+    libraries: join(base, 'libraries'),
+  }
+}
+
+export async function makeFolders(folders: NativeFolders): Promise<void> {
+  await writing(folders.state, async () => {
+    for (const folder of [folders.servers, folders.volumes]) await mkdir(folder, { recursive: true, mode: 0o700 })
+    await unlessThere(writeFile(join(folders.state, '.gitignore'), '*\n', { flag: 'wx' }))
+  })
+}
+
+/** The folder of a container or a volume. A name that is not plainly one folder's name is refused, for it is also used to delete. */
+export function folderOf(parent: string, name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name))
+    throw new PoststackError('ENGINE_REFUSED', `The name "${name}" cannot be used by the native runtime.`, {
+      hint: 'Use letters, digits, "-", "_" and ".", beginning with a letter or digit, at most 128 characters.',
+    })
+  return join(parent, name)
+}
+
+/** The names in a folder that are ours to look at: things on the way in or out begin with a dot. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true })
+    return entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map((entry) => entry.name)
+      .toSorted()
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return []
+    throw unreadable(folder, error)
+  }
+}
+
+/** Makes a folder with one file in it, both or neither. Returns false when a folder of that name is there already. */
+export async function makeFolderWith(folder: string, file: string, content: unknown): Promise<boolean> {
+  const temporary = `${dirname(folder)}/.new-${randomBytes(6).toString('hex')}`
+  return writing(folder, async () => {
+    await mkdir(temporary, { mode: 0o700 })
+    try {
+      await writeSynced(join(temporary, file), content)
+      await rename(temporary, folder)
+      await syncFolder(dirname(folder))
+      return true
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true })
+      if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return false
+      throw error
+    }
+  })
+}
+
+/** Replaces a file as a whole. */
+export async function replaceFile(path: string, content: unknown): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  await writing(path, async () => {
+    try {
+      await writeSynced(temporary, content)
+      await rename(temporary, path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  })
+}
+
+/**
+ * Deletes a folder of ours: first it loses its name, so that no half of it is ever taken for the whole.
+ * A link, or a path that leads elsewhere, is refused: what stands behind it is not ours.
+ */
+export async function deleteFolder(folders: NativeFolders, folder: string): Promise<void> {
+  const parent = dirname(folder)
+  if (parent !== folders.servers && parent !== folders.volumes) throw new Error(`${folder} is not for deletion`)
+  const own = await lstat(folder).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return
+    throw unreadable(folder, error)
+  })
+  if (own === undefined) return
+  const expected = join(await realpath(folders.root), folder.slice(folders.root.length))
+  if (!own.isDirectory() || (await realpath(folder)) !== expected)
+    throw new PoststackError('ENGINE_REFUSED', `${folder} is a link or lies behind one, so it is not deleted.`, {
+      hint: 'Look at where it leads, and delete it by hand if nothing there is needed.',
+    })
+  const doomed = join(parent, `.gone-${randomBytes(6).toString('hex')}`)
+  await writing(folder, async () => {
+    await rename(folder, doomed)
+    await rm(doomed, { recursive: true, force: true, maxRetries: 3 })
+  })
+}
+
+/** Finishes deletions that were cut off. */
+export async function sweep(parent: string): Promise<void> {
+  const entries = await readdir(parent).catch(() => [])
+  for (const entry of entries.filter((name) => name.startsWith('.gone-')))
+    await writing(parent, () => rm(join(parent, entry), { recursive: true, force: true, maxRetries: 3 }))
+}
+
+/** A power cut must not take back a rename that something later builds on. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Runs writes and tells in the user's terms why the disk refused them. */
+export async function writing<Result>(path: string, act: () => Promise<Result>): Promise<Result> {
+  try {
+    return await act()
+  } catch (error) {
+    const reason = reasons[codeOf(error)]
+    if (reason === undefined) throw error
+    throw new PoststackError('STATE_UNWRITABLE', `${path} could not be written: ${reason}.`, {
+      hint: hints[codeOf(error)] ?? 'Make the folder .poststack of the project writable for this user.',
+      details: { path, code: codeOf(error) },
+      cause: error,
+    })
+  }
+}
+
+export function unreadable(path: string, cause: unknown): unknown {
+  const reason = reasons[codeOf(cause)]
+  if (reason === undefined) return cause
+  return new PoststackError('STATE_UNWRITABLE', `${path} could not be read: ${reason}.`, {
+    hint: hints[codeOf(cause)],
+    details: { path, code: codeOf(cause) },
+    cause,
+  })
+}
+
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes(codeOf(error))
+}
+
+/** Settles when the promise does; that the thing is there already is fine. */
+export async function unlessThere(making: Promise<unknown>): Promise<void> {
+  try {
+    await making
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+}
+
+const otherUser =
+  'It may belong to another user, for example root after one run with sudo: give the project\'s .poststack folder to this user (sudo chown -R "$(id -u)" .poststack), or run as the other one.'
+
+const hints: Readonly<Record<string, string>> = {
+  EACCES: otherUser,
+  EPERM: otherUser,
+  ENOSPC: 'Free some space on the device, then run the command again.',
+}
+
+async function writeSynced(path: string, content: unknown): Promise<void> {
+  const handle = await open(path, 'wx', 0o644)
+  try {
+    await handle.writeFile(`${JSON.stringify(content, undefined, 2)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException | undefined)?.code)
+}

@@ -1,0 +1,129 @@
+/**
+ * Which process is which. The system hands process ids out again, so an id alone never proves anything: a server is known
+ * by its start time, by the mark on its command line, and by the data directory that it works in.
+ */
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { runProgram } from './exec.ts'
+import { isCode } from './native-folders.ts'
+
+/** A process that lives. */
+export interface LiveProcess {
+  readonly pid: number
+  /** Differs between two processes that had the same id, also across a restart of the machine. */
+  readonly started: string
+  /** Program and arguments with a space between; readable for all users' processes. */
+  readonly commandLine: string
+  /** Real path of the folder it works in; absent where the system does not tell. */
+  readonly workFolder: string | undefined
+}
+
+/** What a server of ours is known by. */
+export interface ServerMark {
+  /** The container's id: stands on the server's command line. */
+  readonly id: string
+  /** Real path of the data directory. */
+  readonly data: string
+}
+
+const linux = process.platform === 'linux'
+
+/** Setting that marks a server with its container's id. PostgreSQL accepts any setting whose name has a prefix. */
+export function markSetting(id: string): string {
+  return `poststack.container=${id}`
+}
+
+/** True if this process works on this data directory. A PostgreSQL server and its children stand in it. */
+export function worksOn(process: LiveProcess, data: string): boolean {
+  if (process.workFolder !== undefined) return process.workFolder === data
+  return `${process.commandLine} `.includes(` -D ${data} `)
+}
+
+/** True if this process is the server of this container on this data directory. Both: a copied project has the same id elsewhere. */
+export function isServer(process: LiveProcess, mark: ServerMark): boolean {
+  return process.commandLine.includes(markSetting(mark.id)) && worksOn(process, mark.data)
+}
+
+export async function readProcess(pid: number, signal: AbortSignal): Promise<LiveProcess | undefined> {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined
+  return linux ? readFromProc(pid) : (await listByPs(['-p', String(pid)], signal))[0]
+}
+
+/** Every process that can be seen. */
+export async function listProcesses(signal: AbortSignal): Promise<readonly LiveProcess[]> {
+  if (!linux) return listByPs(['-ax'], signal)
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const all = await Promise.all(pids.map(readFromProc))
+  return all.filter((one) => one !== undefined)
+}
+
+/** Sends a signal to exactly this process; false when it has ended meanwhile. */
+export async function signalProcess(
+  target: LiveProcess,
+  name: 'SIGINT' | 'SIGQUIT' | 'SIGKILL',
+  signal: AbortSignal,
+): Promise<boolean> {
+  const now = await readProcess(target.pid, signal)
+  if (now?.started !== target.started) return false
+  try {
+    process.kill(target.pid, name)
+    return true
+  } catch (error) {
+    if (isCode(error, 'ESRCH')) return false
+    throw error
+  }
+}
+
+/** State and start time out of `/proc/<pid>/stat`. The program's name stands in brackets and may hold spaces and brackets. */
+export function parseStat(text: string): { readonly ended: boolean; readonly ticks: string } {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  // The list begins with field 3, the state; the start time is field 22. A zombie has ended, only nobody has asked yet.
+  return { ended: fields[0] === 'Z' || fields[0] === 'X', ticks: fields[19] ?? '' }
+}
+
+/** A line of `ps -o pid=,state=,lstart=,command=`; undefined for zombies and whatever else is not a living process. */
+export function parsePsLine(line: string): LiveProcess | undefined {
+  const found = /^\s*(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]{8}\s+\d{4})\s+(.*)$/.exec(line)
+  if (found === null) return undefined
+  const [, pid = '', state = '', started = '', commandLine = ''] = found
+  return state.startsWith('Z') ? undefined : { pid: Number(pid), started, commandLine, workFolder: undefined }
+}
+
+async function readFromProc(pid: number): Promise<LiveProcess | undefined> {
+  const folder = `/proc/${String(pid)}`
+  try {
+    const [stat, command, workFolder] = await Promise.all([
+      readFile(`${folder}/stat`, 'utf8'),
+      readFile(`${folder}/cmdline`, 'utf8'),
+      // Another user's process does not tell.
+      readlink(`${folder}/cwd`).catch(() => undefined),
+    ])
+    const { ended, ticks } = parseStat(stat)
+    if (ended) return undefined
+    const commandLine = command.replaceAll('\0', ' ').trimEnd()
+    return { pid, started: `${await bootId()}:${ticks}`, commandLine, workFolder }
+  } catch (error) {
+    // ESRCH: it ended while it was being read.
+    if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined
+    throw error
+  }
+}
+
+/** Start times are counted from the start of the machine, which this tells apart. */
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
+}
+
+async function listByPs(selection: readonly string[], signal: AbortSignal): Promise<readonly LiveProcess[]> {
+  const { stdout } = await runProgram({
+    program: 'ps',
+    args: ['-ww', ...selection, '-o', 'pid=,state=,lstart=,command='],
+    // Without a fixed locale and zone the same moment would read differently in two shells.
+    env: { PATH: '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' },
+    signal,
+    timeoutMs: 10_000,
+  })
+  return stdout
+    .split('\n')
+    .map(parsePsLine)
+    .filter((one) => one !== undefined)
+}

@@ -1,0 +1,75 @@
+/**
+ * Who listens on a port of this machine: for the message that says why a service cannot have it.
+ */
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { isPoststackError } from '../errors.ts'
+import { runProgram } from './exec.ts'
+
+/**
+ * The process that listens on a TCP port of any address, as text for people: `process postgres (pid 123)`, or
+ * `another process` when it is another user's. Undefined when nothing listens, or the system does not tell.
+ */
+export async function processHoldingPort(port: number, signal: AbortSignal): Promise<string | undefined> {
+  if (process.platform === 'linux') {
+    const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => ''))
+    const sockets = listeningSockets((await Promise.all(tables)).join('\n'), port)
+    if (sockets.size === 0) return undefined
+    return (await processWithSocket(sockets)) ?? 'another process'
+  }
+  return holderByLsof(port, signal)
+}
+
+/** Inode numbers of the sockets that listen on a port, out of `/proc/net/tcp`. */
+export function listeningSockets(table: string, port: number): ReadonlySet<string> {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+  const inodes = table.split('\n').flatMap((line) => {
+    // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode
+    const fields = line.trim().split(/\s+/)
+    const listens = fields[3] === '0A' && fields[1]?.endsWith(`:${hexPort}`) === true
+    return listens && fields[9] !== undefined ? [fields[9]] : []
+  })
+  return new Set(inodes)
+}
+
+/** The first process in `lsof -Fpc` output: lines `p<pid>` and `c<command>`. */
+export function parseLsof(output: string): string | undefined {
+  const lines = output.split('\n')
+  const pid = lines.find((line) => /^p\d+$/.test(line))?.slice(1)
+  const name = lines.find((line) => line.startsWith('c'))?.slice(1)
+  return pid === undefined ? undefined : describe(name ?? 'unknown', pid)
+}
+
+async function processWithSocket(inodes: ReadonlySet<string>): Promise<string | undefined> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  // From the lowest: children inherit the sockets of the server that opened them.
+  for (const pid of pids.toSorted((one, other) => Number(one) - Number(other))) {
+    const files = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')))
+    const holds = links.some((link) => link.startsWith('socket:[') && inodes.has(link.slice(8, -1)))
+    if (!holds) continue
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'unknown')
+    return describe(name.trim(), pid)
+  }
+  return undefined
+}
+
+async function holderByLsof(port: number, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { stdout } = await runProgram({
+      program: 'lsof',
+      args: ['-nP', `-iTCP:${String(port)}`, '-sTCP:LISTEN', '-Fpc'],
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      signal,
+      timeoutMs: 5_000,
+    })
+    return parseLsof(stdout)
+  } catch (error) {
+    // A better message is all that is lost.
+    if (isPoststackError(error) && error.code !== 'INTERRUPTED' && error.code !== 'TERMINATED') return undefined
+    throw error
+  }
+}
+
+function describe(name: string, pid: string): string {
+  return `process ${name} (pid ${pid})`
+}
