@@ -1,0 +1,82 @@
+/**
+ * Host ports that something else holds, found out before anything is started.
+ */
+import { createServer } from 'node:net'
+import type { BusyPort } from '../plan/types.ts'
+import { interruption, pause, throwIfAborted } from '../runtime/abort.ts'
+
+export interface WantedPort {
+  readonly host: number
+  readonly hostAddress: string
+}
+
+export interface BusyPortsOptions {
+  readonly signal: AbortSignal
+  /** Names who holds a port, if that can be found out. */
+  readonly holder: (port: number) => Promise<string | undefined>
+}
+
+/**
+ * Tries to listen on each port for a moment, and returns those where another socket listens already, in the order given.
+ *
+ * Only that counts as busy. A port below 1024 that this user may not open (EACCES) may well be open to the engine, and an address
+ * that this machine does not have (EADDRNOTAVAIL) is held by nobody: both are left for the engine to refuse in its own words.
+ */
+export async function busyPorts(wanted: readonly WantedPort[], options: BusyPortsOptions): Promise<BusyPort[]> {
+  const chains = new Map<number, Promise<unknown>>()
+  const looks = wanted.map((port) => {
+    // Of one number, one address at a time: two tries of our own would stand in each other's way.
+    const look = (chains.get(port.host) ?? Promise.resolve()).then(() => isBusy(port, options.signal))
+    chains.set(
+      port.host,
+      look.catch(() => undefined),
+    )
+    return look
+  })
+  const busy = await Promise.all(looks)
+  const held = wanted.filter((_, index) => busy[index])
+  return Promise.all(held.map(async (port) => ({ ...port, holder: await nameHolder(port, options) })))
+}
+
+const attempts = 3
+const retryMs = 30
+
+async function isBusy({ host, hostAddress }: WantedPort, signal: AbortSignal): Promise<boolean> {
+  for (const address of addresses(hostAddress)) {
+    for (let left = attempts; await isTaken(host, address, signal); left -= 1) {
+      if (left === 1) return true
+      // Another Poststack may be trying the same port just now; it lets go at once.
+      await pause(retryMs, signal)
+    }
+  }
+  return false
+}
+
+/** BSD and macOS let a socket have every address while another one has 127.0.0.1: there both have to be tried. */
+function addresses(hostAddress: string): readonly string[] {
+  const plain = hostAddress.replace(/^\[(.*)\]$/, '$1')
+  if (plain === '0.0.0.0' || plain === '') return ['0.0.0.0', '127.0.0.1']
+  return plain === '::' ? ['::', '::1'] : [plain]
+}
+
+function isTaken(port: number, host: string, signal: AbortSignal): Promise<boolean> {
+  throwIfAborted(signal)
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy())
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code === 'EADDRINUSE')
+    })
+    // `exclusive`: in a worker of a cluster the socket would be the primary's. `ipv6Only`: "::" must not stand for IPv4 too.
+    server.listen({ port, host, exclusive: true, ipv6Only: true }, () => server.close(() => resolve(false)))
+  })
+}
+
+async function nameHolder({ host }: WantedPort, { holder, signal }: BusyPortsOptions): Promise<string> {
+  try {
+    return (await holder(host)) ?? 'another process'
+  } catch {
+    if (signal.aborted) throw interruption(signal)
+    // That the port is busy matters more than that the name of its holder could not be found out.
+    return 'another process'
+  }
+}
