@@ -32,13 +32,20 @@ async function buildPackage(root) {
   try {
     await rm(out, { recursive: true, force: true })
     await mkdir(out, { recursive: true })
-    const [bundled] = await Promise.all([bundle({ root, out, manifest, entries }), declarations(root, out)])
+    const parts = await Promise.allSettled([bundle({ root, out, manifest, entries }), declarations(root, out)])
+    // Both have ended, so neither writes into a folder that is being removed.
+    const bundled = parts.map(ended)[0]
     await writeFile(join(out, 'THIRD-PARTY-LICENSES.txt'), await thirdPartyLicenses(root, bundled))
     await writeFile(join(out, '.inputs'), inputs)
     await replace(join(root, 'dist'), out)
   } finally {
     await rm(out, { recursive: true, force: true })
   }
+}
+
+function ended(part) {
+  if (part.status === 'rejected') throw part.reason
+  return part.value
 }
 
 /** True when `dist/` was made from other inputs than those on disk now, or was not made at all. */
@@ -81,7 +88,7 @@ async function bundle({ root, out, manifest, entries }) {
     plugins: [commonjsNames],
     metafile: true,
     write: false,
-    logLevel: 'warning',
+    logLevel: 'silent',
   }
   const { 'config-child': child, ...main } = entries
   const results = await Promise.all([
@@ -170,7 +177,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = resolve(import.meta.dirname, '..')
   if (!process.argv.includes('--if-stale') || (await isStale(root))) {
     const started = performance.now()
-    await buildPackage(root)
-    console.error(`built dist in ${Math.round(performance.now() - started)} ms`)
+    try {
+      await buildPackage(root)
+      console.error(`built dist in ${Math.round(performance.now() - started)} ms`)
+    } catch (error) {
+      // esbuild and tsc say in the message which line of which file; a stack of this program adds nothing.
+      console.error(`dist was not built: ${error.message}`)
+      process.exitCode = 1
+    }
   }
 }

@@ -58,7 +58,7 @@ describe('start-up', () => {
   test('the version is answered by one file and nothing else', () => {
     const { version } = JSON.parse(read('package.json')) as { version: string }
     const printed = execFileSync(process.execPath, [join(root, 'dist', 'cli.js'), 'version'], { encoding: 'utf8' })
-    expect(printed.trim()).toBe(version)
+    expect(printed.trim()).toBe(`poststack ${version}`)
     const loaded = filesRunBy("process.argv.push('poststack', 'version'); await import('./dist/cli.js')")
     expect(loaded.flatMap(packagesIn)).toEqual([])
   })

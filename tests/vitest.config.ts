@@ -21,6 +21,7 @@ export default defineConfig({
       },
       {
         root,
+        define: { POSTSTACK_VERSION: JSON.stringify(version) },
         test: {
           name: 'tidy',
           include: ['tests/*.test.ts', 'tests/types/**/*.test.ts'],
