@@ -77,10 +77,14 @@ run_initdb() {
   local args=() words new=$PGDATA/.new # initdb wants an empty directory, and ours has the marker
   words=$(xargs -rn1 printf '%s\n' <<<"${POSTGRES_INITDB_ARGS:-}") || fail 'POSTGRES_INITDB_ARGS has an unpaired quote'
   [ -z "$words" ] || mapfile -t args <<<"$words"
-  if [ -n "$POSTGRES_PASSWORD" ]; then args=(--pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${args[@]}"); fi
+  if [ -n "$POSTGRES_PASSWORD" ]; then
+    exec 8< <(printf '%s\n' "$POSTGRES_PASSWORD") # a pipe, so the password is in no file and no argument
+    args=(--pwfile=/dev/fd/8 "${args[@]}")
+  fi
   poststack-initdb -D "$new" --username="$POSTGRES_USER" --auth-host="$POSTGRES_HOST_AUTH_METHOD" "${args[@]}" >&2
   mv "$new"/* "$PGDATA/"
   rmdir "$new"
+  exec 8<&-
 }
 
 quote() { printf '%s%s%s' "$1" "${2//"$1"/"$1$1"}" "$1"; } # the quotation mark, the text

@@ -108,7 +108,10 @@ export function imageLab(engine: EngineName): ImageLab {
     engine: call,
     async build() {
       const format = engine === 'podman' ? ['--format', 'docker', '--pull=never'] : []
-      for (const [folder, tag] of [['base-debian', 'base-debian:latest'], ['postgres', 'postgres:17']] as const) {
+      for (const [folder, tag] of [
+        ['base-debian', 'base-debian:latest'],
+        ['postgres', 'postgres:17'],
+      ] as const) {
         const context = join(containers, folder)
         await call('build', '-q', ...format, '-f', join(context, 'Dockerfile'), '-t', `poststack/${tag}`, context)
       }
