@@ -5,13 +5,7 @@
 import { PoststackError } from '../errors.ts'
 import { label } from '../plan/labels.ts'
 import { parseRecord } from '../plan/spec.ts'
-import type {
-  ObservedContainer,
-  ObservedImage,
-  ObservedNetwork,
-  ObservedVolume,
-  Owner,
-} from '../plan/types.ts'
+import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Owner } from '../plan/types.ts'
 
 export type Labels = Readonly<Record<string, string>>
 type State = ObservedContainer['state']

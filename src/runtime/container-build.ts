@@ -1,0 +1,124 @@
+/**
+ * Building and pulling images. Building goes through the engine's program: it packs the context, reads `.dockerignore` and
+ * speaks BuildKit, none of which the socket does for us.
+ */
+import { stat } from 'node:fs/promises'
+import { PoststackError } from '../errors.ts'
+import type { BuildConfig } from '../config/types.ts'
+import type { Engine } from './engine-connect.ts'
+import { findProgram, runProgram } from './exec.ts'
+import { engineImageName } from './image-names.ts'
+import type { BuildRequest, OutputOptions } from './runtime.ts'
+
+const buildTimeoutMs = 60 * 60 * 1000
+
+/**
+ * Builds an image under the name that was asked for.
+ *
+ * @throws `BUILD_CONTEXT_INVALID` before anything is started, `BUILD_FAILED` with the failing step, `RUNTIME_MISSING` when the
+ * engine's program is not installed.
+ */
+export async function buildImage(
+  engine: Engine,
+  request: BuildRequest,
+  { signal, onLine }: OutputOptions,
+): Promise<void> {
+  await checkContext(request)
+  const { program } = engine
+  if ((await findProgram(program.name, program.env)) === undefined)
+    throw new PoststackError(
+      'RUNTIME_MISSING',
+      `Building ${request.ref} needs the program "${program.name}", which is not on PATH.`,
+      {
+        hint: `Install ${program.name}'s command line. Its socket answers, so everything but builds works without it.`,
+        details: { program: program.name, image: request.ref },
+      },
+    )
+  let step: string | undefined
+  const { exitCode, lastLines } = await runProgram({
+    program: program.name,
+    args: [...program.args, ...buildArguments(request, engine)],
+    // BuildKit draws over its own lines unless it is told that nobody looks.
+    env: { ...program.env, BUILDKIT_PROGRESS: 'plain' },
+    signal,
+    timeoutMs: buildTimeoutMs,
+    onLine: (line) => {
+      step = stepIn(line) ?? step
+      onLine(line)
+    },
+  })
+  if (exitCode === 0) return
+  throw buildFailed(request, { exitCode, step, lastLines })
+}
+
+/** The arguments after the program's name. */
+export function buildArguments(
+  { ref, build, labels }: BuildRequest,
+  { name, flavour }: Pick<Engine, 'name' | 'flavour'>,
+): string[] {
+  return [
+    'build',
+    // The OCI format has no health checks; Docker's builder leaves the container of a failed step behind.
+    ...(name === 'podman' ? ['--format', 'docker'] : ['--force-rm']),
+    '-t',
+    engineImageName(ref, flavour),
+    '-f',
+    build.dockerfile,
+    ...pairs('--label', labels),
+    ...pairs('--build-arg', build.args),
+    ...(build.target === undefined ? [] : ['--target', build.target]),
+    build.context,
+  ]
+}
+
+function pairs(flag: string, values: Readonly<Record<string, string>>): string[] {
+  return Object.keys(values)
+    .toSorted()
+    .flatMap((key) => [flag, `${key}=${values[key] ?? ''}`])
+}
+
+/** The step that a line of build output begins: `Step 2/3 : RUN x`, `STEP 2/3: RUN x`, `#7 [2/3] RUN x`. */
+export function stepIn(line: string): string | undefined {
+  const step = /^step \d+\/\d+ ?: ?(.+)$/i.exec(line)?.[1] ?? /^#\d+ \[(?:[^\]]* )?\d+\/\d+\] (.+)$/.exec(line)?.[1]
+  return step?.trim()
+}
+
+async function checkContext({ ref, build }: { readonly ref: string; readonly build: BuildConfig }): Promise<void> {
+  const problems = [
+    ...((await kindOf(build.context)) === 'folder' ? [] : [`the context ${build.context} is not a folder`]),
+    ...((await kindOf(build.dockerfile)) === 'file' ? [] : [`there is no Dockerfile at ${build.dockerfile}`]),
+  ]
+  if (problems.length === 0) return
+  throw new PoststackError('BUILD_CONTEXT_INVALID', `Image ${ref} cannot be built: ${problems.join(', and ')}.`, {
+    hint: 'Both paths in the config are relative to the config file.',
+    details: { image: ref, context: build.context, dockerfile: build.dockerfile },
+  })
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | 'missing'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file'
+  } catch {
+    return 'missing'
+  }
+}
+
+interface Failure {
+  readonly exitCode: number
+  readonly step: string | undefined
+  readonly lastLines: readonly string[]
+}
+
+function buildFailed({ ref, build }: BuildRequest, { exitCode, step, lastLines }: Failure): PoststackError {
+  const where = step === undefined ? '' : ` at "${step}"`
+  const reason =
+    lastLines.findLast((line) => /error|returned a non-zero|failed|denied|no such/i.test(line)) ?? lastLines.at(-1)
+  return new PoststackError(
+    'BUILD_FAILED',
+    `Building ${ref} failed${where}${reason === undefined ? '.' : `: ${reason.trim()}`}`,
+    {
+      hint: `Mend ${build.dockerfile} or what it copies, then run the command again. What runs now was not touched.`,
+      details: { image: ref, dockerfile: build.dockerfile, step, exitCode, output: lastLines.slice(-20) },
+    },
+  )
+}

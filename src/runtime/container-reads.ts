@@ -1,0 +1,169 @@
+/**
+ * The calls of the container driver that change nothing, and `exec`.
+ */
+import type { ObservedImage, RuntimeSnapshot } from '../plan/types.ts'
+import { pause } from './abort.ts'
+import { inspectContainer, listRunning, listWanted, needContainer } from './container-calls.ts'
+import type { Kind } from './container-calls.ts'
+import { refusal } from './container-refusals.ts'
+import type { Engine } from './engine-connect.ts'
+import { parseJson } from './engine-http.ts'
+import { engineImageName } from './image-names.ts'
+import { asRecord, asText, containerFromList, imageFrom, networkFrom, volumeFrom } from './inspect.ts'
+import { createDemultiplexer, createLineSplitter } from './lines.ts'
+import type { ExecResult, Runtime, Scope } from './runtime.ts'
+
+const keptOutput = 64 * 1024
+
+export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'exec'>
+
+export function createReads(engine: Engine): Reads {
+  return {
+    observe: (scope, { signal }) => observe(engine, scope, signal),
+    inspect: (target, { signal }) => inspectContainer(engine, target, signal),
+    portHolder: async (host, { signal }) => {
+      const running = await listRunning(engine, signal)
+      const holder = running.filter(({ ports }) => ports.some((port) => port.host === host)).toSorted(byName)[0]
+      if (holder === undefined) return undefined
+      const { name, owner, service } = holder
+      const of = owner === undefined ? '' : ` (stack ${owner.stack}, service ${service ?? '?'}, ${owner.root})`
+      return `${engine.flavour} container ${name}${of}`
+    },
+    logs: async (target, lines, { signal }) => {
+      const { id } = await needContainer(engine, target, signal)
+      return readLogs(engine, { id, name: target.name, lines, signal })
+    },
+    exec: async (target, command, { signal }) => {
+      const { id } = await needContainer(engine, target, signal)
+      return exec(engine, { id, name: target.name, command, signal })
+    },
+  }
+}
+
+async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promise<RuntimeSnapshot> {
+  const list = (kind: Kind, names: readonly string[]) =>
+    listWanted(engine, kind, { stack: scope.stack, project: scope.project, names }, signal)
+  const [containers, volumes, networks, images] = await Promise.all([
+    list('containers', scope.containerNames),
+    list('volumes', scope.volumeNames),
+    list('networks', scope.networkNames),
+    Promise.all([...new Set(scope.imageRefs)].toSorted().map((ref) => observeImage(engine, ref, signal))),
+  ])
+  return {
+    containers: wantedOnly(containers.map(containerFromList), scope, scope.containerNames),
+    volumes: wantedOnly(volumes.map(volumeFrom), scope, scope.volumeNames),
+    networks: wantedOnly(networks.map(networkFrom), scope, scope.networkNames),
+    images: images.flatMap((image) => (image === undefined ? [] : [image])),
+  }
+}
+
+interface Owned {
+  readonly name: string
+  readonly owner: { readonly stack: string; readonly project: string } | undefined
+}
+
+/** Each once, by exact name or owner, sorted. */
+function wantedOnly<Entry extends Owned>(
+  entries: readonly Entry[],
+  { stack, project }: Scope,
+  names: readonly string[],
+): readonly Entry[] {
+  const kept = entries.filter(
+    ({ name, owner }) => names.includes(name) || (owner?.stack === stack && owner.project === project),
+  )
+  return [...new Map(kept.map((entry) => [entry.name, entry])).values()].toSorted(byName)
+}
+
+function byName(one: { readonly name: string }, other: { readonly name: string }): number {
+  return one.name < other.name ? -1 : 1
+}
+
+async function observeImage(engine: Engine, ref: string, signal: AbortSignal): Promise<ObservedImage | undefined> {
+  const path = `/images/${engineImageName(ref, engine.flavour)}/json`
+  const answer = await engine.client.send({ method: 'GET', path, signal })
+  if (answer.status === 404) return undefined
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show image ${ref}`, answer)
+  return imageFrom(ref, parseJson(answer))
+}
+
+interface LogRequest {
+  readonly id: string
+  readonly name: string
+  readonly lines: number
+  readonly signal: AbortSignal
+}
+
+async function readLogs(engine: Engine, { id, name, lines, signal }: LogRequest): Promise<readonly string[]> {
+  if (lines === 0) return []
+  const found: string[] = []
+  const keep = (line: string) => {
+    found.push(line)
+    if (found.length > lines) found.shift()
+  }
+  const streams = { 1: createLineSplitter(keep), 2: createLineSplitter(keep) }
+  const demultiplexer = createDemultiplexer((stream, data) => {
+    streams[stream].push(data)
+  })
+  const path = `/containers/${id}/logs?stdout=1&stderr=1&timestamps=0&tail=${String(lines)}`
+  const answer = await engine.client.send({ method: 'GET', path, signal, onData: demultiplexer.push })
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show the log of ${name}`, answer)
+  streams[1].end()
+  streams[2].end()
+  return found
+}
+
+interface ExecRequest {
+  readonly id: string
+  readonly name: string
+  readonly command: readonly string[]
+  readonly signal: AbortSignal
+}
+
+async function exec(engine: Engine, { id, name, command, signal }: ExecRequest): Promise<ExecResult> {
+  const { client } = engine
+  const made = await client.send({
+    method: 'POST',
+    path: `/containers/${id}/exec`,
+    body: { AttachStdout: true, AttachStderr: true, Cmd: command },
+    signal,
+  })
+  if (made.status !== 201) throw refusal(`${name} did not run ${command[0] ?? 'nothing'}`, made)
+  const execId = asText(asRecord(parseJson(made))['Id'])
+  let output: Buffer = Buffer.alloc(0)
+  const demultiplexer = createDemultiplexer((_stream, data) => {
+    output = Buffer.concat([output, data]).subarray(-keptOutput)
+  })
+  const started = await client.send({
+    method: 'POST',
+    path: `/exec/${execId}/start`,
+    body: { Detach: false, Tty: false },
+    signal,
+    onData: demultiplexer.push,
+    ownConnection: true,
+  })
+  if (started.status >= 300) {
+    const refused = refusal(`${name} did not run ${command[0] ?? 'nothing'}`, started)
+    if (notThere.test(refused.message)) return { exitCode: 127, output: refused.message }
+    throw refused
+  }
+  const exitCode = await execExitCode(engine, execId, signal)
+  const text = output.toString('utf8')
+  // Docker says 126 for both a program that is not there and one that may not run; shells and podman tell them apart.
+  const absent = exitCode === 126 && /^OCI runtime exec failed/.test(text) && notThere.test(text)
+  return { exitCode: absent ? 127 : exitCode, output: text }
+}
+
+const notThere = /executable file not found|no such file or directory/i
+
+/** The streams may end a moment before the exit code is known. */
+async function execExitCode(engine: Engine, execId: string, signal: AbortSignal): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await engine.client.send({ method: 'GET', path: `/exec/${execId}/json`, signal })
+    if (answer.status !== 200) throw refusal('The exit code of a command is unknown', answer)
+    const facts = asRecord(parseJson(answer))
+    const exitCode = facts['ExitCode']
+    if (facts['Running'] === false && typeof exitCode === 'number') return exitCode
+    if (attempt === 100) throw refusal('The exit code of a command is unknown', answer)
+    await pause(Math.min(10 * attempt, 100), signal)
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Runs programs: the only door to execa. Never through a shell, and never with an environment that the caller did not give.
+ */
+import { spawn } from 'node:child_process'
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { PoststackError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { interruption, throwIfAborted } from './abort.ts'
+import { createLineSplitter } from './lines.ts'
+
+export interface ProgramRequest {
+  readonly program: string
+  readonly args: readonly string[]
+  /** The whole environment of the program, `PATH` included. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  /** Gets each line of both streams as it comes. */
+  readonly onLine?: (line: string) => void
+  readonly cwd?: string
+  /** Given to the program as its standard input, which is empty otherwise. */
+  readonly input?: string
+  /** Texts that are secret: errors show `***` in their place. */
+  readonly secrets?: readonly string[]
+  readonly uid?: number
+  readonly gid?: number
+}
+
+export interface ProgramResult {
+  readonly exitCode: number
+  readonly stdout: string
+  /** The last lines of both streams, secrets masked. */
+  readonly lastLines: readonly string[]
+}
+
+const keptLines = 60
+const keptBytes = 1024 * 1024
+const killAfterMs = 5_000
+
+/**
+ * Runs a program to its end and returns how it ended, whatever its exit code.
+ *
+ * @throws `RUNTIME_MISSING` when there is no such program, `ENGINE_REFUSED` when it does not end in time or is killed from outside,
+ * and the abort's own reason.
+ */
+export async function runProgram(request: ProgramRequest): Promise<ProgramResult> {
+  throwIfAborted(request.signal)
+  const { execa } = await import('execa')
+  const lastLines: string[] = []
+  let stdout = ''
+  const keep = (line: string) => {
+    lastLines.push(maskSecrets(line, request))
+    if (lastLines.length > keptLines) lastLines.shift()
+    request.onLine?.(line)
+  }
+  const running = execa(request.program, request.args, {
+    env: request.env,
+    extendEnv: false,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.input === undefined ? { stdin: 'ignore' } : { input: request.input }),
+    ...(request.uid === undefined ? {} : { uid: request.uid }),
+    ...(request.gid === undefined ? {} : { gid: request.gid }),
+    buffer: false,
+    reject: false,
+    timeout: request.timeoutMs,
+    cancelSignal: request.signal,
+    forceKillAfterDelay: killAfterMs,
+  })
+  const splitters = [running.stdout, running.stderr].map((stream) => {
+    const splitter = createLineSplitter(keep)
+    stream?.on('data', splitter.push)
+    return splitter
+  })
+  running.stdout?.on('data', (chunk: Buffer) => {
+    if (stdout.length < keptBytes) stdout += chunk.toString('utf8')
+  })
+  const result = await running
+  for (const splitter of splitters) splitter.end()
+  if (result.isCanceled) throw interruption(request.signal)
+  if (result.code === 'ENOENT') throw programMissing(request.program, result)
+  const ended: ProgramResult = { exitCode: result.exitCode ?? -1, stdout, lastLines }
+  if (result.timedOut) {
+    const seconds = String(Math.round(request.timeoutMs / 1000))
+    throw programError('ENGINE_REFUSED', `did not end within ${seconds} s and was stopped`, { request, result: ended })
+  }
+  if (result.exitCode === undefined) {
+    const why =
+      result.signal === undefined ? `could not be run: ${result.shortMessage ?? ''}` : `was ended by ${result.signal}`
+    throw programError('ENGINE_REFUSED', maskSecrets(why, request), { request, result: ended })
+  }
+  return ended
+}
+
+/** The error for a program that ended with a code it should not have: the command line, secrets masked, and its last words. */
+export function programFailed(code: ErrorCode, request: ProgramRequest, result: ProgramResult): PoststackError {
+  return programError(code, `ended with exit code ${String(result.exitCode)}`, { request, result })
+}
+
+export interface BackgroundProgram {
+  /** Resolves with its last words when the program has ended. */
+  readonly ended: Promise<string>
+  stop(): void
+}
+
+/**
+ * Starts a program that serves us until `stop`. It has a process group of its own, so that Ctrl-C reaches us and not it: the way back
+ * needs it. It ends with our process, if that ends in order; it must end by itself if ours is killed. Node's own `spawn`, because
+ * this happens on every run where podman has no socket, and execa takes a tenth of a second to load.
+ */
+export function startProgram({
+  program,
+  args,
+  env,
+}: Pick<ProgramRequest, 'program' | 'args' | 'env'>): BackgroundProgram {
+  const running = spawn(program, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+  const lastLines: string[] = []
+  const splitter = createLineSplitter((line) => {
+    lastLines.push(line)
+    if (lastLines.length > 5) lastLines.shift()
+  })
+  running.stderr.on('data', splitter.push)
+  const stop = () => {
+    running.kill('SIGTERM')
+  }
+  process.once('exit', stop)
+  const ended = new Promise<string>((resolve, reject) => {
+    running.once('error', (error) => {
+      reject('code' in error && error.code === 'ENOENT' ? programMissing(program, error) : error)
+    })
+    running.once('exit', () => {
+      process.removeListener('exit', stop)
+      splitter.end()
+      resolve(lastLines.join('\n'))
+    })
+  })
+  // It must not keep our process alive: a user of the library may forget to close.
+  running.unref()
+  if ('unref' in running.stderr && typeof running.stderr.unref === 'function') running.stderr.unref()
+  return { ended, stop }
+}
+
+/** The file of a program, looked for as the system would. */
+export async function findProgram(
+  program: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  const suffixes = process.platform === 'win32' ? ['.exe', '.cmd'] : ['']
+  for (const folder of (env['PATH'] ?? env['Path'] ?? '').split(delimiter)) {
+    for (const suffix of suffixes) {
+      const file = join(folder, `${program}${suffix}`)
+      const usable = await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+      if (folder !== '' && usable) return file
+    }
+  }
+  return undefined
+}
+
+function programMissing(program: string, cause: unknown): PoststackError {
+  return new PoststackError('RUNTIME_MISSING', `The program "${program}" was not found.`, {
+    hint: `Install ${program}, or add its folder to PATH.`,
+    details: { program },
+    cause,
+  })
+}
+
+function programError(
+  code: ErrorCode,
+  what: string,
+  { request, result }: { readonly request: ProgramRequest; readonly result: ProgramResult },
+): PoststackError {
+  const command = [request.program, ...request.args].map((word) => quote(maskSecrets(word, request))).join(' ')
+  const lastWords = result.lastLines.slice(-5).join('\n')
+  return new PoststackError(code, `${request.program} ${what}${lastWords === '' ? '.' : `: ${lastWords}`}`, {
+    details: { command, exitCode: result.exitCode, output: result.lastLines },
+  })
+}
+
+function maskSecrets(text: string, { secrets = [] }: Pick<ProgramRequest, 'secrets'>): string {
+  return secrets.reduce((masked, secret) => (secret === '' ? masked : masked.replaceAll(secret, '***')), text)
+}
+
+/** For people to read and paste; nothing is ever run from it. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
