@@ -22,6 +22,7 @@ import {
   writing,
 } from './native-folders.ts'
 import type { NativeFolders } from './native-folders.ts'
+import { lastLines } from './native-log.ts'
 import { isServer, readProcess } from './native-process.ts'
 import type { LiveProcess } from './native-process.ts'
 
@@ -173,10 +174,20 @@ export async function observeContainer(
     name: container.name,
     ...labelledContainer(labels),
     state: running === undefined ? ended : 'running',
-    exitCode: last?.exitCode,
+    exitCode: last === undefined ? undefined : await exitCodeOf(folders, container, last),
     imageId: '',
     ports: running === undefined ? [] : [{ host: server.port, hostAddress: server.address }],
   }
+}
+
+/** Nobody waits for a detached process, so how it ended shows only in what it left. */
+async function exitCodeOf(folders: NativeFolders, container: Container, last: LastRun): Promise<number> {
+  if (last.exitCode !== undefined) return last.exitCode
+  const note = await readPostmasterFile(await dataOf(folders, container.record.server.volume))
+  // It removes its note on every way out but a kill: as an engine says it, 128 and the number of SIGKILL.
+  if (note.pid === last.pid) return 137
+  const words = await lastLines(logOf(container), 3)
+  return words.some((line) => line.includes('database system is shut down')) ? 0 : 1
 }
 
 /** A folder without a readable record: nobody's, but it holds the name. */

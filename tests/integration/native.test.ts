@@ -1,0 +1,385 @@
+import { execFile, spawn } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Client } from 'pg'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createNativeRuntime } from '../../src/runtime/native.ts'
+import type { NativeOptions } from '../../src/runtime/native.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
+import {
+  ask,
+  askWhenReady,
+  destroyProject,
+  files,
+  labelsOf,
+  planFor,
+  processesIn,
+  target,
+  volume,
+} from '../support/native-project.ts'
+import type { PlanOptions } from '../support/native-project.ts'
+import { freePort } from '../support/runtimes.ts'
+
+const options = { signal: new AbortController().signal }
+const script = join(import.meta.dirname, '../support/start-native.ts')
+const linux = process.platform === 'linux'
+const projects: string[] = []
+
+afterEach(async () => {
+  for (const root of projects.splice(0)) await destroyProject(root)
+})
+
+async function emptyProject(name = 'project'): Promise<string> {
+  const parent = await realpath(await mkdtemp(join(tmpdir(), 'ps-native-')))
+  projects.push(parent)
+  const root = join(parent, name)
+  await mkdir(root)
+  return root
+}
+
+interface Project {
+  readonly root: string
+  readonly port: number
+  readonly runtime: Runtime
+}
+
+/** A project with a container that was made and not started. */
+async function project(plan: PlanOptions = {}, more: Partial<NativeOptions> = {}): Promise<Project> {
+  const root = more.root ?? (await emptyProject())
+  const port = await freePort()
+  const runtime = createNativeRuntime({ root, env: process.env, ...more })
+  await runtime.createVolume(volume, labelsOf(root), options)
+  await runtime.createContainer(planFor(root, port, plan), {}, options)
+  return { root, port, runtime }
+}
+
+const start = ({ runtime }: Project) => runtime.startContainer(target, files, options)
+const stop = ({ runtime }: Project, graceSeconds = 20) => runtime.stopContainer(target, graceSeconds, options)
+const state = async ({ runtime }: Project) => (await runtime.inspect(target, options))?.state
+const dataOf = ({ root }: Project) => join(root, '.poststack/native/volumes', volume, 'data')
+const postmaster = async (one: Project) =>
+  Number((await readFile(join(dataOf(one), 'postmaster.pid'), 'utf8')).split('\n')[0])
+
+describe('a server', () => {
+  test('lets in with the password only, over TCP, into the declared database', async () => {
+    const one = await project({ database: 'my "shop"; drop' })
+    await start(one)
+    const login = { port: one.port, database: 'my "shop"; drop' }
+    expect(await askWhenReady(login, 'select current_database()')).toBe('my "shop"; drop')
+    expect(await ask(login, 'select datcollate from pg_database where datname = current_database()')).toBe('C')
+    await expect(ask({ ...login, password: 'wrong' }, 'select 1')).rejects.toMatchObject({ code: '28P01' })
+    expect(await ask(login, "select count(*)::int from pg_hba_file_rules where auth_method <> 'scram-sha-256'")).toBe(0)
+  })
+
+  test('keeps its data over stop and start, and takes its settings', async () => {
+    const one = await project({ settings: { work_mem: '7MB', application_name: "it's" } })
+    await start(one)
+    await askWhenReady(one, 'create table kept as select 42 as answer')
+    await stop(one)
+    expect(await state(one)).toBe('exited')
+    await start(one)
+    expect(await askWhenReady(one, 'select answer from kept')).toBe(42)
+    expect(await ask(one, 'show work_mem')).toBe('7MB')
+    expect(await ask(one, 'show fsync')).toBe('on')
+  })
+
+  test('leaves nothing secret in its records, and keeps them private', async () => {
+    const one = await project()
+    await start(one)
+    const state = join(one.root, '.poststack')
+    expect((await stat(state)).mode & 0o777).toBe(0o700)
+    expect(await readFile(join(state, '.gitignore'), 'utf8')).toBe('*\n')
+    const { stdout } = await promisify(execFile)('grep', ['-rlF', "it's a", state]).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(stdout).toBe('')
+  })
+
+  test('runs where the path is long and has spaces, quotes and letters beyond ASCII', async () => {
+    const root = await emptyProject(`it's a "größeres" 项目 $HOME ${'x'.repeat(120)}`)
+    const one = await project({}, { root })
+    await start(one)
+    expect(await askWhenReady(one, 'select 1')).toBe(1)
+    await stop(one)
+    expect(await processesIn(root)).toEqual([])
+  })
+
+  test('is stopped within the grace time while clients are connected and busy', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'select 1')
+    const sleeping = ask(one, 'select pg_sleep(60)').catch((error: { code?: string }) => error.code)
+    await sleep(200)
+    const began = Date.now()
+    await stop(one, 10)
+    expect(Date.now() - began).toBeLessThan(10_000)
+    expect(await sleeping).toBe('57P01')
+    expect((await one.runtime.inspect(target, options))?.exitCode).toBe(0)
+  })
+
+  test.runIf(linux)('is killed after the grace time when it does not answer, and starts again', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'create table kept as select 1 as answer')
+    process.kill(await postmaster(one), 'SIGSTOP')
+    await stop(one, 0)
+    expect(await processesIn(dataOf(one))).toEqual([])
+    expect((await one.runtime.inspect(target, options))?.exitCode).toBe(137)
+    await start(one)
+    expect(await askWhenReady(one, 'select answer from kept')).toBe(1)
+  })
+
+  test('with a setting it does not know fails with the reason', async () => {
+    const one = await project({ settings: { shared_bufers: '1MB' } })
+    await expect(start(one)).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+      message: expect.stringContaining('unrecognized configuration parameter "shared_bufers"'),
+      hint: expect.stringContaining('settings'),
+    })
+    expect(await one.runtime.inspect(target, options)).toMatchObject({ state: 'exited', exitCode: 1 })
+  })
+
+  test('whose port is taken says by whom, and starts once it is free', async () => {
+    const one = await project()
+    const holder = createServer()
+    await new Promise<void>((resolve) => void holder.listen(one.port, '127.0.0.1', resolve))
+    await expect(start(one)).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: expect.stringMatching(new RegExp(String.raw`held by process .* \(pid ${String(process.pid)}\)`)),
+    })
+    expect(await one.runtime.portHolder(one.port, options)).toContain(`(pid ${String(process.pid)})`)
+    expect(await state(one)).toBe('exited')
+    await new Promise((resolve) => holder.close(resolve))
+    expect(await one.runtime.portHolder(one.port, options)).toBeUndefined()
+    await start(one)
+    expect(await askWhenReady(one, 'select 1')).toBe(1)
+  })
+})
+
+describe('processes', () => {
+  test('the server outlives the process that started it, and another one finds it', async () => {
+    const root = await emptyProject()
+    const port = await freePort()
+    await promisify(execFile)(process.execPath, ['--import', 'tsx', script, root, String(port)])
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    const one = { root, port, runtime: createNativeRuntime({ root, env: process.env }) }
+    expect(await one.runtime.inspect(target, options)).toMatchObject({ state: 'running', ports: [{ host: port }] })
+    if (linux) {
+      const pid = await postmaster(one)
+      const [, , , session] = (await readFile(`/proc/${String(pid)}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ')
+      expect(Number(session), 'a session of its own').toBe(pid)
+    }
+    await stop(one)
+    expect(await state(one)).toBe('exited')
+  })
+
+  test('a killed server has ended with its code, and starts again with what was committed', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'create table kept as select 7 as answer')
+    process.kill(await postmaster(one), 'SIGKILL')
+    await expect.poll(() => state(one)).toBe('exited')
+    expect((await one.runtime.inspect(target, options))?.exitCode).toBe(137)
+    await expect.poll(() => start(one).then(() => 'started', String), { timeout: 10_000 }).toBe('started')
+    expect(await askWhenReady(one, 'select answer from kept')).toBe(7)
+  })
+
+  test.runIf(linux)(
+    'a start that is killed at any moment leaves nothing that stands in the way of the next',
+    async () => {
+      for (let round = 0; round < 10; round++) {
+        const root = await emptyProject()
+        const port = await freePort()
+        const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        const ended = new Promise((resolve) => child.once('exit', resolve))
+        await new Promise((resolve) => child.stdout.once('data', resolve))
+        await sleep(Math.random() * 1200)
+        child.kill('SIGKILL')
+        await ended
+        const one = { root, port, runtime: createNativeRuntime({ root, env: process.env }) }
+        await start(one)
+        expect(await askWhenReady(one, 'select 1'), `round ${String(round)}`).toBe(1)
+        const left = (await promisify(execFile)('ls', ['-A', join(dataOf(one), '..')])).stdout.trim().split('\n')
+        expect(left).toEqual(['data', 'volume.json'])
+        await stop(one)
+        await expect.poll(() => processesIn(root)).toEqual([])
+        await destroyProject(root)
+      }
+    },
+    240_000,
+  )
+
+  test('a foreign process with the id of a dead server is neither taken for it nor signalled', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'create table kept as select 1 as answer')
+    const dead = await postmaster(one)
+    const note = await readFile(join(dataOf(one), 'postmaster.pid'), 'utf8')
+    await stop(one)
+    const stranger = spawn('sleep', ['100'])
+    try {
+      // As after a power cut: both notes are there, and their number belongs to somebody else.
+      await writeFile(join(dataOf(one), 'postmaster.pid'), note.replace(String(dead), String(stranger.pid)), {
+        mode: 0o600,
+      })
+      const run = { pid: stranger.pid, started: 'long ago' }
+      await writeFile(join(one.root, '.poststack/native/servers', target.name, 'server.json'), JSON.stringify(run))
+      expect(await state(one)).toBe('exited')
+      await stop(one, 0)
+      await start(one)
+      expect(await askWhenReady(one, 'select answer from kept')).toBe(1)
+      expect(stranger.exitCode ?? stranger.signalCode).toBeNull()
+    } finally {
+      stranger.kill()
+    }
+  })
+
+  test('an empty note of PostgreSQL, as a power cut leaves it, does not prevent the start', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'select 1')
+    await stop(one)
+    await writeFile(join(dataOf(one), 'postmaster.pid'), '', { mode: 0o600 })
+    await start(one)
+    expect(await askWhenReady(one, 'select 1')).toBe(1)
+  })
+
+  test('a server whose start was cut off before it was noted is found by what PostgreSQL notes', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'select 1')
+    await rm(join(one.root, '.poststack/native/servers', target.name, 'server.json'))
+    expect(await state(one)).toBe('running')
+    await stop(one)
+    expect(await processesIn(one.root)).toEqual([])
+  })
+
+  test('runtimes that start one container at the same time end up with one server', async () => {
+    const one = await project()
+    const others = [1, 2].map(() => createNativeRuntime({ root: one.root, env: process.env }))
+    const script_ = promisify(execFile)(process.execPath, ['--import', 'tsx', script, one.root, String(one.port)])
+    await Promise.all([start(one), ...others.map((runtime) => start({ ...one, runtime })), script_])
+    expect(await askWhenReady(one, 'select 1')).toBe(1)
+    expect(await state(one)).toBe('running')
+    await stop(one)
+    expect(await processesIn(one.root)).toEqual([])
+  })
+
+  test('an abort ends the start at once, and the next one works', async () => {
+    const one = await project()
+    const aborting = new AbortController()
+    const starting = one.runtime.startContainer(target, files, { signal: aborting.signal })
+    await sleep(300)
+    aborting.abort()
+    await expect(starting).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    await start(one)
+    expect(await askWhenReady(one, 'select 1')).toBe(1)
+  })
+})
+
+describe('data', () => {
+  test('of one volume have one server at a time', async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'select 1')
+    const other = { name: 'shop-other' }
+    await one.runtime.createContainer(planFor(one.root, await freePort(), other), {}, options)
+    await expect(one.runtime.startContainer(other, files, options)).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+      message: expect.stringContaining('in use by container shop-db'),
+    })
+    await one.runtime.removeContainer(other, options)
+    await expect(one.runtime.removeVolume({ name: volume }, options)).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+    expect(await ask(one, 'select 1')).toBe(1)
+  })
+
+  test("of a copied project do not belong to the original's server", async () => {
+    const one = await project()
+    await start(one)
+    await askWhenReady(one, 'select 1')
+    const root = `${one.root}-copy`
+    await cp(one.root, root, { recursive: true })
+    const copy = { ...one, root, runtime: createNativeRuntime({ root, env: process.env }) }
+    expect(await state(copy)).toBe('exited')
+    await stop(copy, 0)
+    expect(await ask(one, 'select 1')).toBe(1)
+  })
+
+  test('of another major are refused before anything is started', async () => {
+    const one = await project()
+    await start(one)
+    await stop(one)
+    await writeFile(join(dataOf(one), 'PG_VERSION'), '16\n')
+    await expect(start(one)).rejects.toMatchObject({ message: expect.stringMatching(/PostgreSQL 16, and version 17/) })
+  })
+
+  test('behind a link are never deleted', async () => {
+    const one = await project()
+    const treasure = join(one.root, 'treasure')
+    await mkdir(join(treasure, 'data'), { recursive: true })
+    await symlink(treasure, join(one.root, '.poststack/native/volumes/linked'))
+    await expect(one.runtime.removeVolume({ name: 'linked' }, options)).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+    })
+    expect((await stat(join(treasure, 'data'))).isDirectory()).toBe(true)
+  })
+
+  test('are deleted by removeVolume and only then', async () => {
+    const one = await project()
+    await start(one)
+    await stop(one)
+    await one.runtime.removeContainer(target, options)
+    expect((await stat(dataOf(one))).isDirectory()).toBe(true)
+    await one.runtime.removeVolume({ name: volume }, options)
+    await expect(stat(join(dataOf(one), '..'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
+test('a folder without a readable record holds its name and belongs to nobody', async () => {
+  const one = await project()
+  await mkdir(join(one.root, '.poststack/native/servers/broken'))
+  await writeFile(join(one.root, '.poststack/native/servers/broken/container.json'), '{ "version": 1,')
+  const scope = { stack: 'shop', project: '0123456789ab', volumeNames: [], networkNames: [], imageRefs: [] }
+  const named = await one.runtime.observe({ ...scope, containerNames: ['broken'] }, options)
+  expect(named.containers.map(({ name, owner }) => [name, owner?.stack])).toEqual([
+    ['broken', undefined],
+    ['shop-db', 'shop'],
+  ])
+  const other = await one.runtime.observe({ ...scope, containerNames: [] }, options)
+  expect(other.containers.map(({ name }) => name)).toEqual(['shop-db'])
+  await expect(
+    one.runtime.createContainer(planFor(one.root, 1, { name: 'broken' }), {}, options),
+  ).rejects.toMatchObject({ code: 'NAME_TAKEN' })
+})
+
+test('no client is let in before the database is there', async () => {
+  const one = await project()
+  const refusals = new Set<string>()
+  let starting = true
+  const knocking = (async () => {
+    while (starting) {
+      const client = new Client({
+        host: '127.0.0.1',
+        port: one.port,
+        user: 'owner',
+        password: files['/run/poststack/password'],
+        database: 'shop',
+      })
+      client.on('error', () => {})
+      await client.connect().catch((error: { code?: string }) => refusals.add(String(error.code)))
+      await client.end().catch(() => {})
+      await sleep(5)
+    }
+  })()
+  await start(one)
+  await askWhenReady(one, 'select 1')
+  starting = false
+  await knocking
+  expect([...refusals].filter((code) => code !== 'ECONNREFUSED' && code !== '57P03')).toEqual([])
+})

@@ -1,0 +1,16 @@
+/**
+ * A process of its own that brings a native server up and ends, as the command line does: `start-native.ts <root> <port>`.
+ */
+import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { files, labelsOf, planFor, target, volume } from './native-project.ts'
+
+const [root = '', port = ''] = process.argv.slice(2)
+const options = { signal: new AbortController().signal }
+const runtime = createNativeRuntime({ root, env: process.env })
+await runtime.createVolume(volume, labelsOf(root), options)
+if ((await runtime.inspect(target, options)) === undefined)
+  await runtime.createContainer(planFor(root, Number(port)), {}, options)
+console.log('starting')
+await runtime.startContainer(target, files, options)
+await runtime.close()
+console.log('started')
