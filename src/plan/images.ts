@@ -1,0 +1,109 @@
+/**
+ * Which images a stack needs, what they are called, and what they are built from. Pure.
+ */
+import type { BuildConfig, Config } from '../config/types.ts'
+import type { DesiredImage } from './types.ts'
+
+export interface BuildFacts {
+  readonly fingerprint: string
+  /** The `FROM` lines that name images outside the Dockerfile. */
+  readonly baseImages: readonly string[]
+}
+
+export interface ImageInput {
+  readonly config: Config
+  /** What each build was found to be made from, by the name of its service or image. */
+  readonly builds: Readonly<Record<string, BuildFacts>>
+  /** Folder of the images that Poststack ships. */
+  readonly shippedImages: string
+}
+
+const baseDebian = 'poststack/base-debian:latest'
+const fingerprintLength = 12
+
+/** A reference as every engine understands it without guessing a registry. */
+export function qualifyImage(reference: string): string {
+  const [first = '', ...rest] = reference.split('/')
+  const named = rest.length > 0 && (first.includes('.') || first.includes(':') || first === 'localhost')
+  const path = named ? reference : rest.length > 0 ? `docker.io/${reference}` : `docker.io/library/${reference}`
+  const last = path.slice(path.lastIndexOf('/') + 1)
+  return last.includes(':') || last.includes('@') ? path : `${path}:latest`
+}
+
+/**
+ * An image of the project is tagged with the fingerprint of what it is built from. So "does it have to be built?" is "is there
+ * an image of that name?", two checkouts never fight over one tag, and the image of a container that is being replaced stays.
+ */
+export function builtRef(name: string, input: ImageInput): string {
+  return `${input.config.name}/${name}:${factsOf(name, input).fingerprint.slice(0, fingerprintLength)}`
+}
+
+function factsOf(name: string, input: ImageInput): BuildFacts {
+  const facts = input.builds[name]
+  if (facts === undefined) throw new Error(`no fingerprint for build ${name}`)
+  return facts
+}
+
+export function desiredImages(input: ImageInput): readonly DesiredImage[] {
+  const { config } = input
+  const shipped = config.services
+    .filter((service) => service.kind === 'postgres')
+    .filter(({ image }) => image === undefined)
+  const built = [
+    ...config.services.flatMap((service) =>
+      service.kind === 'container' && service.build !== undefined ? [{ name: service.name, build: service.build }] : [],
+    ),
+    ...config.images,
+  ]
+  const pulled = config.services.flatMap((service) =>
+    service.kind === 'external' || service.image === undefined ? [] : [qualifyImage(service.image)],
+  )
+  const ours = [...new Set(shipped.map(({ version }) => version))].map((version) =>
+    shippedPostgres(version, input.shippedImages),
+  )
+  const project = built.map(({ name, build }) => projectImage(name, build, input))
+  const usesBase = ours.length > 0 || project.some(({ needs }) => needs.includes(baseDebian))
+  return [
+    ...(usesBase ? [shippedBase(input.shippedImages)] : []),
+    ...ours,
+    ...project,
+    ...[...new Set(pulled)].map((ref): DesiredImage => ({ kind: 'pull', ref })),
+  ]
+}
+
+type BuildImage = Extract<DesiredImage, { kind: 'build' }>
+
+function projectImage(name: string, build: BuildConfig, input: ImageInput): BuildImage {
+  const facts = factsOf(name, input)
+  const needs = facts.baseImages.some((ref) => /^(?:localhost\/)?poststack\/base-debian(?::latest)?$/.test(ref))
+    ? [baseDebian]
+    : []
+  return { kind: 'build', ref: builtRef(name, input), build, fingerprint: facts.fingerprint, shipped: false, needs }
+}
+
+function shippedBase(folder: string): BuildImage {
+  return {
+    kind: 'build',
+    ref: baseDebian,
+    build: shippedBuild(folder, 'base-debian', {}),
+    fingerprint: 'shipped',
+    shipped: true,
+    needs: [],
+  }
+}
+
+function shippedPostgres(version: number, folder: string): BuildImage {
+  const build = shippedBuild(folder, 'postgres', { PG_MAJOR: String(version) })
+  return {
+    kind: 'build',
+    ref: `poststack/postgres:${String(version)}`,
+    build,
+    fingerprint: 'shipped',
+    shipped: true,
+    needs: [baseDebian],
+  }
+}
+
+function shippedBuild(folder: string, name: string, args: Readonly<Record<string, string>>): BuildConfig {
+  return { context: `${folder}/${name}`, dockerfile: `${folder}/${name}/Dockerfile`, args, target: undefined }
+}

@@ -1,0 +1,20 @@
+/**
+ * The labels that make an object ours. They are a format: other versions of Poststack read them.
+ */
+
+const prefix = 'dev.poststack.'
+
+export const label = {
+  stack: `${prefix}stack`,
+  /** Digest of the project's real path: two checkouts of one stack have different ones. */
+  project: `${prefix}project`,
+  /** The project's real path, for messages. */
+  root: `${prefix}root`,
+  service: `${prefix}service`,
+  /** Key of a volume. */
+  volume: `${prefix}volume`,
+  /** Canonical JSON of the container's spec, secrets as keyed digests. */
+  spec: `${prefix}spec`,
+  /** Fingerprint of what an image was built from. */
+  fingerprint: `${prefix}fingerprint`,
+} as const

@@ -1,0 +1,130 @@
+/**
+ * The canonical spec of a container as it stands in a label, and what two of them differ in.
+ */
+import { compareText } from './order.ts'
+import type { FieldChange } from './step.ts'
+import type { ContainerSpec, RecordedSpec, SpecText } from './types.ts'
+
+/** What people see instead of a secret. */
+export const mask = '(secret)'
+
+/** Version of the label's format. A reader that meets a higher one compares only what it knows. */
+const format = 1
+
+/**
+ * The spec as it is recorded: plain JSON with sorted keys, secrets as keyed digests.
+ * `digests` maps a secret's name to its digest; a name that is missing there is a bug.
+ */
+export function recordSpec(spec: ContainerSpec, digests: Readonly<Record<string, string>>): RecordedSpec {
+  return { format, ...(canonical(spec, digests) as Record<string, unknown>) }
+}
+
+export function formatRecord(record: RecordedSpec): string {
+  return JSON.stringify(record)
+}
+
+/** Reads a label; `undefined` when it is not the JSON object that Poststack writes. */
+export function parseRecord(text: string | undefined): RecordedSpec | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isRecord(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The fields that differ, sorted by path, with secrets masked. Empty when the container is as wanted. */
+export function diffSpecs(before: RecordedSpec, after: RecordedSpec): readonly FieldChange[] {
+  const old = leaves(before)
+  const wanted = leaves(after)
+  const paths = [...new Set([...old.keys(), ...wanted.keys()])]
+    .filter((path) => path !== 'format')
+    .toSorted(compareText)
+  return paths.flatMap((path) => {
+    const from = old.get(path)
+    const to = wanted.get(path)
+    if (from?.identity === to?.identity) return []
+    const sameText = from !== undefined && to !== undefined && from.text === to.text
+    return [{ path, before: from?.text, after: sameText ? `${to.text}, changed` : to?.text }]
+  })
+}
+
+interface Leaf {
+  /** Tells values apart, secrets by digest. */
+  readonly identity: string
+  /** What a person may see. */
+  readonly text: string
+}
+
+function leaves(record: RecordedSpec): Map<string, Leaf> {
+  const found = new Map<string, Leaf>()
+  const walk = (value: unknown, path: string): void => {
+    if (isRecordedSecret(value)) found.set(path, { identity: JSON.stringify(value), text: mask })
+    else if (isRecordedText(value)) found.set(path, { identity: JSON.stringify(value), text: maskText(value.parts) })
+    else if (isWords(value)) found.set(path, { identity: JSON.stringify(value), text: JSON.stringify(value) })
+    else if (Array.isArray(value))
+      value.forEach((item, index) => {
+        walk(item, join(path, String(index)))
+      })
+    else if (isRecord(value)) for (const [key, item] of Object.entries(value)) walk(item, join(path, key))
+    else if (value !== undefined)
+      found.set(path, { identity: JSON.stringify(value), text: JSON.stringify(value).replace(/^"(.*)"$/s, '$1') })
+  }
+  walk(record, '')
+  return found
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}
+
+/** A text with secrets as a person may see it. */
+export function maskText(parts: readonly unknown[]): string {
+  return parts.map((part) => (typeof part === 'string' ? part : mask)).join('')
+}
+
+/** The literal text of a spec's text, when it holds no secret. */
+export function plainText(text: SpecText): string | undefined {
+  return typeof text === 'string' ? text : undefined
+}
+
+function canonical(value: unknown, digests: Readonly<Record<string, string>>): unknown {
+  if (Array.isArray(value)) return value.map((item) => canonical(item, digests))
+  if (!isRecord(value)) return value
+  if (value['kind'] === 'secret' && typeof value['name'] === 'string')
+    return { secret: value['name'], digest: digestOf(value['name'], digests) }
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined && !isEmpty(item))
+      .toSorted(([a], [b]) => compareText(a, b))
+      .map(([key, item]) => [key, canonical(item, digests)]),
+  )
+}
+
+function digestOf(name: string, digests: Readonly<Record<string, string>>): string {
+  const digest = digests[name]
+  if (digest === undefined) throw new Error(`no digest for secret ${name}`)
+  return digest
+}
+
+/** Empty records say nothing; leaving them out keeps "no env" and "env: {}" the same spec. Empty lists do say something: `command: []`. */
+function isEmpty(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isRecordedText(value: unknown): value is { readonly parts: readonly unknown[] } {
+  return isRecord(value) && Array.isArray(value['parts'])
+}
+
+function isRecordedSecret(value: unknown): boolean {
+  return isRecord(value) && 'secret' in value && 'digest' in value
+}
+
+function isWords(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}

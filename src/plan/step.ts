@@ -1,0 +1,95 @@
+/**
+ * The plan as data: steps with causes, in an order that respects what each one needs.
+ */
+import type { ErrorCode } from '../errors.ts'
+import type { MigrationFolder } from '../migrations/types.ts'
+import type { ContainerPlan, DatabaseTarget, DesiredImage, Probe, RuntimeName, SpecText, Target } from './types.ts'
+
+/** A field that differs, with both values as a person may see them: secrets read `(secret)`. */
+export interface FieldChange {
+  /** `env.LOG_LEVEL`, `ports.0.host`. */
+  readonly path: string
+  readonly before: string | undefined
+  readonly after: string | undefined
+}
+
+export interface Cause {
+  /** One phrase in plain words: `not found`, `spec changed`, `3 pending`. */
+  readonly text: string
+  /** Sorted by path; empty unless a spec changed. */
+  readonly changes: readonly FieldChange[]
+}
+
+export type Risk = 'none' | 'downtime' | 'data-loss'
+
+/** What a step does. One action is one call of the engine, one wait, or one migration run. */
+export type Action =
+  | { readonly kind: 'build'; readonly image: Extract<DesiredImage, { kind: 'build' }> }
+  | { readonly kind: 'pull'; readonly ref: string }
+  | { readonly kind: 'create-network'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: 'create-volume'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: 'create'; readonly container: ContainerPlan }
+  | {
+      readonly kind: 'start'
+      readonly target: Target
+      readonly service: string
+      readonly files: Readonly<Record<string, SpecText>>
+      readonly publishes: boolean
+    }
+  | {
+      readonly kind: 'wait'
+      readonly target: Target | undefined
+      readonly service: string
+      readonly probe: Probe
+      readonly timeoutMs: number
+    }
+  | {
+      readonly kind: 'migrate'
+      readonly service: string
+      readonly database: DatabaseTarget
+      readonly folder: MigrationFolder
+      /** A preview; the step decides again under the lock. */
+      readonly pending: readonly string[] | 'unknown'
+    }
+  | { readonly kind: 'stop'; readonly target: Target; readonly graceSeconds: number }
+  | { readonly kind: 'rename'; readonly target: Target; readonly to: string }
+  | { readonly kind: 'remove'; readonly target: Target }
+  | { readonly kind: 'remove-network'; readonly target: Target }
+  | { readonly kind: 'remove-volume'; readonly target: Target }
+  /** Something a person must decide or mend first. A plan with one of these is not carried out. */
+  | { readonly kind: 'blocked'; readonly code: ErrorCode; readonly ways: readonly string[] }
+
+export type StepKind = Action['kind']
+
+export interface PlanStep {
+  /** From 1, in the order of the list; a step needs only steps before it. */
+  readonly id: number
+  /** What it is about: `service:db`, `image:shop/web`, `volume:db-data`, `network:shop`. */
+  readonly subject: string
+  readonly action: Action
+  readonly cause: Cause
+  readonly risk: Risk
+  /** Steps that must be done before. */
+  readonly needs: readonly number[]
+  /**
+   * A step of the way back. It takes back the effect of one step, and is carried out only if that one was begun and any of
+   * the `unless` steps was not done. What it `needs` must have ended, however it ended.
+   */
+  readonly undo?: { readonly of: number; readonly unless: readonly number[] }
+}
+
+export interface PlanWarning {
+  readonly subject: string
+  readonly message: string
+}
+
+export interface Plan {
+  readonly version: 1
+  readonly stack: string
+  readonly project: string
+  readonly runtime: RuntimeName
+  readonly steps: readonly PlanStep[]
+  readonly warnings: readonly PlanWarning[]
+  /** Services that are as declared, sorted. */
+  readonly unchanged: readonly string[]
+}
