@@ -1,0 +1,31 @@
+/**
+ * What a command is handed instead of the process.
+ */
+import type { CommandContext } from '@stricli/core'
+
+/** A stream to write to; `isTTY` and `columns` say whether a person looks at it. */
+export interface Output {
+  write(text: string): unknown
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+}
+
+export interface Io {
+  /** Absolute. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined }
+  /** Takes the result of a command. */
+  readonly stdout: Output
+  /** Takes everything that is said on the way. */
+  readonly stderr: Output
+  /** Aborted by the first SIGINT or SIGTERM, with the error to end with as its reason. */
+  readonly signal: AbortSignal
+}
+
+/** `this` of every command. */
+export interface Context extends CommandContext {
+  readonly io: Io
+  /** The exit code that the command leaves; 0 until it is set. */
+  exitCode: number
+}

@@ -1,0 +1,50 @@
+/**
+ * The program: streams, environment, signals and exit code meet the rest of the code here and nowhere else.
+ */
+import { ExitCode, PoststackError } from '../errors.ts'
+
+const words = process.argv.slice(2)
+
+// Answered before anything is imported: this is what scripts ask most, and it must cost nothing.
+if (words.length === 1 && ['version', '--version', '-V'].includes(words[0] ?? '')) {
+  process.stdout.write(`poststack ${POSTSTACK_VERSION}\n`)
+} else {
+  process.exitCode = await main()
+}
+
+async function main(): Promise<number> {
+  // Where Node has it, the compiled form of the chunks that follow is kept between runs.
+  const { enableCompileCache } = (await import('node:module')) as { enableCompileCache?: () => unknown }
+  enableCompileCache?.()
+
+  const interruption = new AbortController()
+  onSignal('SIGINT', interruption, new PoststackError('INTERRUPTED', 'interrupted'))
+  onSignal('SIGTERM', interruption, new PoststackError('TERMINATED', 'terminated'))
+  // A reader that has seen enough (`| head`) is not an error.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
+
+  const { runApp } = await import('./app.ts')
+  return runApp(words, {
+    cwd: process.cwd(),
+    env: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interruption.signal,
+  })
+}
+
+/** The first signal asks for a clean end; the second one ends the process at once. */
+function onSignal(name: 'SIGINT' | 'SIGTERM', interruption: AbortController, reason: PoststackError): void {
+  let asked = false
+  process.on(name, () => {
+    if (asked) process.exit(name === 'SIGINT' ? ExitCode.interrupted : ExitCode.terminated)
+    asked = true
+    interruption.abort(reason)
+  })
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? ExitCode.ok)
+  throw error
+}

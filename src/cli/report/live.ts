@@ -1,0 +1,53 @@
+/**
+ * One line on a terminal that shows what runs now, and goes away when something is to be said for good.
+ */
+import type { Output } from '../context.ts'
+
+const refreshMs = 100
+const clear = '\r\u001b[2K'
+
+export interface LiveLine {
+  /** Writes text that stays, above the live line. */
+  write(text: string): void
+  /** Text of the live line, asked for at each refresh; nothing is drawn when it is empty. */
+  show(text: () => string): void
+  close(): void
+}
+
+/** Draws on terminals only; elsewhere `write` is all there is. */
+export function createLiveLine(output: Output, env: Readonly<Record<string, string | undefined>>): LiveLine {
+  const draws = output.isTTY === true && env['TERM'] !== 'dumb' && env['CI'] === undefined
+  let current: (() => string) | undefined
+  let drawn = false
+  let timer: NodeJS.Timeout | undefined
+
+  const wipe = (): void => {
+    if (drawn) output.write(clear)
+    drawn = false
+  }
+  const draw = (): void => {
+    const text = current?.() ?? ''
+    wipe()
+    if (text === '') return
+    output.write(text.slice(0, Math.max(1, (output.columns ?? 80) - 1)))
+    drawn = true
+  }
+  return {
+    write(text) {
+      wipe()
+      output.write(text)
+      if (draws) draw()
+    },
+    show(text) {
+      if (!draws) return
+      current = text
+      // Unreferenced: a forgotten live line must not keep the program from ending.
+      timer ??= setInterval(draw, refreshMs).unref()
+    },
+    close() {
+      clearInterval(timer)
+      current = undefined
+      wipe()
+    },
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Words for people. Pure; no colour.
+ */
+import type { ErrorRecord } from '../../errors.ts'
+import type { Outcome, StackEvent } from '../../events.ts'
+import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
+import type { StepKind } from '../../plan/step.ts'
+
+const doing: Readonly<Record<StepKind, string>> = {
+  build: 'building',
+  pull: 'pulling',
+  'create-network': 'creating',
+  'create-volume': 'creating',
+  create: 'creating',
+  start: 'starting',
+  wait: 'waiting',
+  migrate: 'migrating',
+  stop: 'stopping',
+  rename: 'renaming',
+  remove: 'removing',
+  'remove-network': 'removing',
+  'remove-volume': 'deleting',
+  blocked: 'blocked',
+}
+
+const done: Readonly<Record<StepKind, string>> = {
+  build: 'built',
+  pull: 'pulled',
+  'create-network': 'created',
+  'create-volume': 'created',
+  create: 'created',
+  start: 'started',
+  wait: 'ready',
+  migrate: 'migrated',
+  stop: 'stopped',
+  rename: 'renamed',
+  remove: 'removed',
+  'remove-network': 'removed',
+  'remove-volume': 'deleted',
+  blocked: 'blocked',
+}
+
+export function doingWord(kind: StepKind): string {
+  return doing[kind]
+}
+
+export function doneWord(kind: StepKind): string {
+  return done[kind]
+}
+
+/** `service:db` reads `db`; other subjects keep their kind: `volume shop-db-data`. */
+export function subjectText(subject: string): string {
+  return subject.startsWith('service:') ? subject.slice('service:'.length) : subject.replace(':', ' ')
+}
+
+export function duration(ms: number): string {
+  if (ms < 1000) return `${String(Math.round(ms))} ms`
+  return ms < 60_000
+    ? `${(ms / 1000).toFixed(1)} s`
+    : `${String(Math.floor(ms / 60_000))} min ${String(Math.round((ms % 60_000) / 1000))} s`
+}
+
+/** What a finished step has to say besides its kind and time. Causes that only name another step say nothing to a person. */
+export function noteOf(event: Extract<StackEvent, { type: 'step-done' }>): string {
+  const cause = /^(created|started) by #/.test(event.cause.text) ? '' : event.cause.text
+  return event.kind === 'migrate' ? (event.note ?? cause) : event.kind === 'wait' ? '' : cause
+}
+
+/** Message, details that help, and what to do, as plain lines. */
+export function errorLines(error: ErrorRecord): readonly string[] {
+  const logs = error.details?.['logs']
+  const lines = error.message.split('\n')
+  if (Array.isArray(logs) && logs.length > 0)
+    lines.push('', 'its last lines:', ...logs.map((line) => `  | ${String(line)}`))
+  if (error.hint !== undefined) lines.push('', ...error.hint.split('\n').map((line) => `try: ${line}`))
+  return lines
+}
+
+/** The last line of a run. */
+export function outcomeText({ ok, plan, durationMs, results }: Outcome): string {
+  const time = duration(durationMs)
+  const forward = results.filter(({ status }) => status !== 'not-needed')
+  if (ok && forward.length === 0) return `${plan.stack} is as declared on ${plan.runtime}: nothing to do (${time})`
+  const count = `${String(forward.length)} ${forward.length === 1 ? 'step' : 'steps'}`
+  if (ok) return `${plan.stack} is as declared on ${plan.runtime} (${count}, ${time})`
+  const number = (status: string): number => results.filter((result) => result.status === status).length
+  return `${plan.stack} is not as declared: ${String(number('done'))} done, ${String(number('failed'))} failed, ${String(number('skipped'))} not begun (${time})`
+}
+
+/** The table of `status`. */
+export function statusText(status: StackStatus): string {
+  const head = `${status.stack} on ${status.runtime}: ${status.asDeclared ? 'as declared' : 'not as declared'}`
+  const rows = status.services.map((service) => [
+    service.service,
+    service.state,
+    migrationsText(service),
+    service.addresses.join(' '),
+  ])
+  const details = status.services.flatMap((service) => [
+    ...(service.reason === undefined || service.state === 'ready' ? [] : [`${service.service}: ${service.reason}`]),
+    ...service.differences.map((difference) => `${service.service}: ${difference}`),
+  ])
+  const all = [...details, ...status.differences]
+  return [
+    head,
+    '',
+    ...table(rows),
+    ...(all.length === 0 ? [] : ['', 'up would:', ...all.map((line) => `  ${line}`)]),
+    '',
+  ].join('\n')
+}
+
+function migrationsText({ migrations }: ServiceStatus): string {
+  if (migrations === undefined) return ''
+  if (migrations === 'unknown') return 'migrations unknown'
+  return migrations.pending === 0
+    ? `${String(migrations.applied)} applied`
+    : `${String(migrations.applied)} applied, ${String(migrations.pending)} pending`
+}
+
+/** Columns two spaces apart, indented by two, without trailing blanks. */
+export function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+}

@@ -1,0 +1,114 @@
+/**
+ * Walks the plan: every step starts as soon as what it needs is done, and gets exactly one result. It decides nothing: whether
+ * a step is there, and what takes back what, was decided by the plan.
+ */
+import { isPoststackError, PoststackError, recordError, type ErrorRecord } from '../errors.ts'
+import type { StepFacts, StepResult } from '../events.ts'
+import type { Plan, PlanStep } from '../plan/step.ts'
+import { carryOut, type Carrier } from './carry-out.ts'
+import { createLimit } from './limits.ts'
+import type { World } from './world.ts'
+
+/** Engine calls at once. More does not make an engine faster. */
+const parallelCalls = 4
+/** The way back gets this long, also when the run was interrupted. */
+const undoDeadlineMs = 120_000
+
+/**
+ * Carries the plan out and returns one result for every step, in the plan's order. Steps that do not depend on a failed one
+ * go on. Never throws for a failed step; throws for a bug, after every step has ended.
+ */
+export async function execute(plan: Plan, world: World): Promise<readonly StepResult[]> {
+  const bugs: unknown[] = []
+  const walk: Walk = {
+    carrier: { ...world, limit: createLimit(parallelCalls), startLimit: createLimit(1) },
+    plan,
+    results: new Map(),
+    bugs,
+  }
+  for (const step of plan.steps) {
+    walk.results.set(step.id, step.undo === undefined ? forward(step, walk) : back(step, step.undo, walk))
+  }
+  const results = await Promise.all(walk.results.values())
+  if (bugs.length > 0) throw bugs[0]
+  return results
+}
+
+interface Walk {
+  readonly carrier: Carrier
+  readonly plan: Plan
+  readonly results: Map<number, Promise<StepResult>>
+  readonly bugs: unknown[]
+}
+
+async function forward(step: PlanStep, walk: Walk): Promise<StepResult> {
+  const needed = await resultsOf(step.needs, walk)
+  const blocker = needed.find(({ status }) => status !== 'done')
+  if (blocker !== undefined || walk.carrier.signal.aborted) {
+    const because = blocker === undefined ? {} : { because: blocker.step }
+    walk.carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
+    return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
+  }
+  return attempt(step, walk, walk.carrier.signal)
+}
+
+/** A step of the way back runs when its step had an effect and the whole did not succeed. */
+async function back(step: PlanStep, undo: NonNullable<PlanStep['undo']>, walk: Walk): Promise<StepResult> {
+  await resultsOf(step.needs, walk)
+  const [origin] = await resultsOf([undo.of], walk)
+  const group = await resultsOf(undo.unless, walk)
+  const failed = group.some(({ status }) => status !== 'done')
+  // A rename happens or does not; anything else that failed may have happened in part.
+  const begun = origin?.status === 'done' || (origin?.status === 'failed' && origin.kind !== 'rename')
+  if (!failed || !begun) return { ...factsOf(step), status: 'not-needed', durationMs: 0 }
+  return attempt(step, walk, AbortSignal.timeout(undoDeadlineMs))
+}
+
+async function attempt(step: PlanStep, walk: Walk, signal: AbortSignal): Promise<StepResult> {
+  const { emit } = walk.carrier
+  const facts = factsOf(step)
+  const started = performance.now()
+  emit({ type: 'step-started', ...facts, cause: step.cause, risk: step.risk })
+  try {
+    const progress = (text: string): void => {
+      emit({ type: 'step-progress', ...facts, text })
+    }
+    const note = await carryOut(step, { ...walk.carrier, facts, signal, progress })
+    const durationMs = since(started)
+    emit({ type: 'step-done', ...facts, durationMs, cause: step.cause, ...(note === undefined ? {} : { note }) })
+    return { ...facts, status: 'done', durationMs }
+  } catch (error) {
+    const durationMs = since(started)
+    const record = describe(error, signal, walk)
+    emit({ type: 'step-failed', ...facts, durationMs, error: record })
+    return { ...facts, status: 'failed', durationMs, error: record }
+  }
+}
+
+function describe(error: unknown, signal: AbortSignal, walk: Walk): ErrorRecord {
+  if (isPoststackError(error)) return recordError(error)
+  if (signal.aborted) {
+    const reason: unknown = signal.reason
+    return recordError(isPoststackError(reason) ? reason : new PoststackError('INTERRUPTED', 'interrupted'))
+  }
+  walk.bugs.push(error)
+  return { code: 'STEP_FAILED', message: error instanceof Error ? error.message : String(error) }
+}
+
+async function resultsOf(ids: readonly number[], { results }: Walk): Promise<readonly StepResult[]> {
+  return Promise.all(
+    ids.map((id) => {
+      const result = results.get(id)
+      if (result === undefined) throw new Error(`step #${String(id)} is needed before it stands in the plan`)
+      return result
+    }),
+  )
+}
+
+function factsOf({ id, subject, action }: PlanStep): StepFacts {
+  return { step: id, subject, kind: action.kind }
+}
+
+function since(started: number): number {
+  return Math.round(performance.now() - started)
+}

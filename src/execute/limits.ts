@@ -1,0 +1,23 @@
+/**
+ * Bounds on how many things happen at once.
+ */
+
+export type Limit = <Result>(task: () => Promise<Result>) => Promise<Result>
+
+/** At most `most` tasks run at once; the others wait their turn in the order they came. */
+export function createLimit(most: number): Limit {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async (task) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await task()
+    } finally {
+      // The place is handed on, not given back, so that nobody can slip in between.
+      const next = waiting.shift()
+      if (next === undefined) running -= 1
+      else next()
+    }
+  }
+}

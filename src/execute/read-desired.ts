@@ -1,0 +1,65 @@
+/**
+ * Reads what the declared state depends on besides the config: migration folders, build inputs, secrets.
+ */
+import { join } from 'node:path'
+
+import { ownPackage } from '../config/own-package.ts'
+import { openSecrets, type Secrets } from '../config/secrets.ts'
+import type { Config } from '../config/types.ts'
+import { readMigrations } from '../migrations/read.ts'
+import type { MigrationFolder } from '../migrations/types.ts'
+import { desiredState } from '../plan/desired.ts'
+import type { BuildFacts } from '../plan/images.ts'
+import { compareText } from '../plan/order.ts'
+import type { Desired } from '../plan/types.ts'
+import { baseImages, fingerprintBuild } from './fingerprint.ts'
+
+export interface ReadDesiredOptions {
+  readonly config: Config
+  /** Secrets that stand in the config itself, by name. */
+  readonly literals: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** Write what has to be kept: generated passwords, caches. Plans and looks write nothing. */
+  readonly create: boolean
+}
+
+export interface DesiredRead {
+  readonly desired: Desired
+  readonly secrets: Secrets
+}
+
+/** The declared state, with every file that belongs to it read. */
+export async function readDesired({ config, literals, signal, create }: ReadDesiredOptions): Promise<DesiredRead> {
+  const cacheDir = create ? join(config.root, '.poststack', 'cache') : undefined
+  const [secrets, folders, builds] = await Promise.all([
+    openSecrets({ root: config.root, config, literals, create }),
+    readFolders(config),
+    readBuilds(config, { signal, cacheDir }),
+  ])
+  const shippedImages = join(ownPackage().root, 'containers')
+  return { desired: desiredState({ config, folders, builds, digests: secrets.digests, shippedImages }), secrets }
+}
+
+async function readFolders(config: Config): Promise<Readonly<Record<string, MigrationFolder>>> {
+  const entries = config.services.map(async (service) => {
+    if (service.kind === 'container' || service.migrations === undefined) return []
+    return [[service.name, await readMigrations(service.migrations)] as const]
+  })
+  return Object.fromEntries((await Promise.all(entries)).flat())
+}
+
+interface BuildOptions {
+  readonly signal: AbortSignal
+  readonly cacheDir: string | undefined
+}
+
+async function readBuilds(config: Config, options: BuildOptions): Promise<Readonly<Record<string, BuildFacts>>> {
+  const services = config.services.flatMap((service) =>
+    service.kind === 'container' && service.build !== undefined ? [{ name: service.name, build: service.build }] : [],
+  )
+  const facts = [...services, ...config.images].map(async ({ name, build }) => {
+    const [fingerprint, bases] = await Promise.all([fingerprintBuild(build, options), baseImages(build)])
+    return [name, { fingerprint, baseImages: bases }] as const
+  })
+  return Object.fromEntries((await Promise.all(facts)).toSorted(([a], [b]) => compareText(a, b)))
+}

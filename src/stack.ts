@@ -1,0 +1,294 @@
+/**
+ * `openStack()`: the one place that puts the parts together. Everything else is handed what it needs.
+ */
+import { relative } from 'node:path'
+
+import type { RuntimeChoice } from './config/define.ts'
+import { loadConfig } from './config/load.ts'
+import { parseConfig, type ParsedConfig } from './config/parse.ts'
+import type { Secrets } from './config/secrets.ts'
+import type { Config } from './config/types.ts'
+import { PoststackError } from './errors.ts'
+import type { Emit, Outcome, StepResult } from './events.ts'
+import { connectDatabases } from './execute/databases.ts'
+import { execute } from './execute/execute.ts'
+import { observe, observeRuntime } from './execute/observe.ts'
+import { busyPorts } from './execute/ports.ts'
+import { readDesired, type DesiredRead } from './execute/read-desired.ts'
+import { withStackLock } from './execute/stack-lock.ts'
+import type { World } from './execute/world.ts'
+import { planDown } from './plan/down.ts'
+import { isBlocked } from './plan/format.ts'
+import { selectServices } from './plan/order.ts'
+import { reconcile } from './plan/reconcile.ts'
+import { addressesOf, stackStatus, type StackStatus } from './plan/status.ts'
+import type { Plan } from './plan/step.ts'
+import type { Desired } from './plan/types.ts'
+import { processHoldingPort } from './runtime/port-holder.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import { selectRuntime } from './runtime/select.ts'
+
+export interface OpenOptions {
+  /** Where to look for `poststack.config.ts`, from here upward. */
+  readonly cwd: string
+  /** The config file, relative to `cwd`, instead of looking for one. */
+  readonly configFile?: string | undefined
+  /** Handed to the config's function. @default 'development' */
+  readonly mode?: string | undefined
+  /** The environment variables that the config and the engines' programs may see. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Evaluate the config with every permission instead of guarded. @default false */
+  readonly allowAll?: boolean | undefined
+  /** Wins over the config's `runtime`. */
+  readonly runtime?: RuntimeChoice | undefined
+  /** Hears what happens. @default nobody */
+  readonly emit?: Emit | undefined
+  /** Stops everything under way; what was begun is taken back. @default never */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SelectOptions {
+  /** Only these services and what they depend on; all when empty. */
+  readonly services?: readonly string[] | undefined
+}
+
+export interface UpOptions extends SelectOptions {
+  /** Overrides how long each service may take to become ready. */
+  readonly waitTimeoutMs?: number | undefined
+}
+
+export interface DownOptions {
+  /** Delete the volumes, too. */
+  readonly volumes: boolean
+  /** Asked with the exact plan before anything is deleted; without it, or when it says no, nothing is done: `CONSENT_NEEDED`. */
+  readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
+}
+
+/** A stack that was read and can be asked, brought up and taken down. Safe to use again after each call. */
+export interface Stack {
+  readonly config: Config
+  /** Every file the config depends on, absolute and sorted. */
+  readonly dependencies: readonly string[]
+  /** What `up` would do, and why. Changes nothing and writes nothing. */
+  plan(options?: SelectOptions): Promise<Plan>
+  /** Makes it as declared. Throws when no plan could be made or it is blocked; a failed step is told in the outcome. */
+  up(options?: UpOptions): Promise<Outcome>
+  /** Stops and removes what runs; volumes stay unless asked for. */
+  down(options: DownOptions): Promise<Outcome>
+  status(): Promise<StackStatus>
+  /** Frees connections; what runs goes on running. */
+  close(): Promise<void>
+}
+
+/** Reads the config and whatever it names. Nothing of the world is touched before a method is called. */
+export async function openStack(options: OpenOptions): Promise<Stack> {
+  const signal = options.signal ?? new AbortController().signal
+  const emit = options.emit ?? (() => undefined)
+  const { cwd, env } = options
+  const loaded = await loadConfig({
+    cwd,
+    file: options.configFile,
+    mode: options.mode ?? 'development',
+    env,
+    trusted: options.allowAll,
+    signal,
+  })
+  for (const line of [...loaded.output.stdout, ...loaded.output.stderr]) emit({ type: 'notice', message: line })
+  const { root, issues, sources, images, dependencies } = loaded
+  const file = loaded.file === undefined ? undefined : relative(cwd, loaded.file)
+  const parsed = await parseConfig(loaded.plain, { root, issues, sources, images, file })
+  return createStack({ parsed, dependencies, env, runtime: options.runtime ?? parsed.config.runtime, emit, signal })
+}
+
+interface Opened {
+  readonly parsed: ParsedConfig
+  readonly dependencies: readonly string[]
+  readonly env: OpenOptions['env']
+  readonly runtime: RuntimeChoice
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+function createStack(opened: Opened): Stack {
+  const { config } = opened.parsed
+  let runtime: Promise<Runtime> | undefined
+  const select = (services: readonly string[]): Promise<Runtime> => {
+    runtime ??= chooseRuntime(opened, services)
+    return runtime
+  }
+
+  return {
+    config,
+    dependencies: opened.dependencies,
+    async plan({ services = [] } = {}) {
+      checkServices(config, services)
+      const { desired, secrets } = await read(opened, false)
+      const observer = worldOf(opened, await select(services), secrets)
+      return reconcile(desired, await observe(desired, observer), { services })
+    },
+    async up({ services = [], waitTimeoutMs } = {}) {
+      checkServices(config, services)
+      const chosen = await select(services)
+      return locked(opened, 'up', () => bringUp({ opened, runtime: chosen, services, waitTimeoutMs }))
+    },
+    async down(down) {
+      const chosen = await select([])
+      return locked(opened, 'down', () => takeDown(opened, chosen, down))
+    },
+    async status() {
+      const { desired, secrets } = await read(opened, false)
+      const observer = worldOf(opened, await select([]), secrets)
+      const observed = await observe(desired, observer)
+      return stackStatus(desired, observed, reconcile(desired, observed))
+    },
+    async close() {
+      const chosen = await runtime?.catch(() => undefined)
+      await chosen?.close()
+    },
+  }
+}
+
+interface BringUp {
+  readonly opened: Opened
+  readonly runtime: Runtime
+  readonly services: readonly string[]
+  readonly waitTimeoutMs: number | undefined
+}
+
+async function bringUp({ opened, runtime, services, waitTimeoutMs }: BringUp): Promise<Outcome> {
+  const began = performance.now()
+  const { emit } = opened
+  const fresh = await read(opened, true)
+  const desired = waitTimeoutMs === undefined ? fresh.desired : withTimeout(fresh.desired, waitTimeoutMs)
+  const world = worldOf(opened, runtime, fresh.secrets)
+  const plan = reconcile(desired, await observe(desired, world), { services })
+  refuseBlocked(plan)
+  announce(plan, emit)
+  const results = await execute(plan, world)
+  const ok = succeeded(results)
+  // A second look: whatever it still asks for did not converge.
+  const remaining =
+    ok && plan.steps.length > 0 ? reconcile(desired, await observe(desired, world), { services }) : undefined
+  const selected = selectServices(desired.services, services)
+  return outcomeOf({ plan, results, began, after: remaining, services: selected })
+}
+
+async function takeDown(opened: Opened, runtime: Runtime, { volumes, confirm }: DownOptions): Promise<Outcome> {
+  const began = performance.now()
+  const { emit } = opened
+  const { desired, secrets } = await read(opened, false)
+  const world = worldOf(opened, runtime, secrets)
+  const plan = planDown(desired, { ...(await observeRuntime(desired, world)), runtime: runtime.name }, { volumes })
+  const destroys = plan.steps.some(({ risk }) => risk === 'data-loss')
+  if (destroys && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
+  announce(plan, emit)
+  return outcomeOf({ plan, results: await execute(plan, world), began, after: undefined, services: [] })
+}
+
+function consentNeeded(plan: Plan): PoststackError {
+  const targets = plan.steps.filter(({ risk }) => risk === 'data-loss').map(({ subject }) => subject)
+  return new PoststackError(
+    'CONSENT_NEEDED',
+    `this would delete data for good: ${targets.join(', ')}; nothing was done`,
+    {
+      hint: 'run it again with --yes if that is what you want',
+      details: { targets },
+    },
+  )
+}
+
+/** A plan that a person must mend first is not begun: half a stack helps nobody. */
+function refuseBlocked(plan: Plan): void {
+  if (!isBlocked(plan)) return
+  const blocked = plan.steps.flatMap(({ action, cause, subject }) =>
+    action.kind === 'blocked' ? [{ action, cause, subject }] : [],
+  )
+  const [first] = blocked
+  if (first === undefined) return
+  const reasons = blocked.map(({ cause, subject }) => `${subject.replace(/^service:/, '')}: ${cause.text}`)
+  throw new PoststackError(first.action.code, `nothing was done. ${reasons.join('\n')}`, {
+    hint: [...new Set(blocked.flatMap(({ action }) => action.ways))].join('\n'),
+    details: {
+      blocked: blocked.map(({ action, cause, subject }) => ({
+        subject,
+        code: action.code,
+        cause: cause.text,
+        ways: action.ways,
+      })),
+    },
+  })
+}
+
+function announce(plan: Plan, emit: Emit): void {
+  for (const warning of plan.warnings) emit({ type: 'warning', ...warning })
+  const steps = plan.steps.filter(({ undo }) => undo === undefined).length
+  emit({ type: 'run-started', stack: plan.stack, runtime: plan.runtime, steps })
+}
+
+interface Ended {
+  readonly plan: Plan
+  readonly results: readonly StepResult[]
+  readonly began: number
+  /** The plan of the second look, where there was one. */
+  readonly after: Plan | undefined
+  readonly services: Desired['services']
+}
+
+function outcomeOf({ plan, results, began, after, services }: Ended): Outcome {
+  const remaining = (after?.steps ?? [])
+    .filter(({ undo }) => undo === undefined)
+    .map(({ subject, action, cause }) => ({ subject, kind: action.kind, cause }))
+  return {
+    ok: succeeded(results) && remaining.length === 0,
+    plan,
+    results,
+    durationMs: Math.round(performance.now() - began),
+    services: services.map((service) => ({ service: service.name, addresses: addressesOf(service) })),
+    remaining,
+  }
+}
+
+function succeeded(results: readonly StepResult[]): boolean {
+  return results.every(({ status }) => status === 'done' || status === 'not-needed')
+}
+
+async function locked<Result>(
+  { parsed, emit, signal }: Opened,
+  command: string,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const { name, root } = parsed.config
+  const onWaiting = (holder: string, waitedMs: number): void => {
+    emit({ type: 'lock-waiting', holder, waitedMs })
+  }
+  return withStackLock({ root, stack: name, command: `poststack ${command}`, signal, onWaiting }, run)
+}
+
+function checkServices(config: Config, services: readonly string[]): void {
+  const known = config.services.map(({ name }) => name)
+  const unknown = services.find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  throw new PoststackError('UNKNOWN_SERVICE', `there is no service ${unknown}`, {
+    hint: `services: ${known.join(', ')}`,
+  })
+}
+
+async function chooseRuntime({ env, parsed, runtime }: Opened, services: readonly string[]): Promise<Runtime> {
+  const { root, services: declared } = parsed.config
+  return selectRuntime({ choice: runtime, env, root, services: selectServices(declared, services) })
+}
+
+function read({ parsed, signal }: Opened, create: boolean): Promise<DesiredRead> {
+  return readDesired({ ...parsed, signal, create })
+}
+
+function worldOf({ emit, signal }: Opened, runtime: Runtime, secrets: Secrets): World {
+  const databases = connectDatabases({ secrets, toolVersion: POSTSTACK_VERSION })
+  const holder = async (port: number): Promise<string | undefined> =>
+    (await runtime.portHolder(port, { signal })) ?? processHoldingPort(port, signal)
+  return { runtime, databases, secrets, emit, signal, busyPorts: (wanted) => busyPorts(wanted, { signal, holder }) }
+}
+
+function withTimeout(desired: Desired, readyTimeoutMs: number): Desired {
+  return { ...desired, services: desired.services.map((service) => ({ ...service, readyTimeoutMs })) }
+}

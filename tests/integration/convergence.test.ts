@@ -1,0 +1,158 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+
+import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../../src/config/types.ts'
+import { PoststackError } from '../../src/errors.ts'
+import { formatPlan } from '../../src/plan/format.ts'
+import type { Desired } from '../../src/plan/types.ts'
+import { createMemoryRuntime, createMemoryWorld, type MemoryRuntime } from '../support/memory-runtime.ts'
+import { containerService, desiredOf, memoryStack, migration, postgresService, stackConfig, type Ledgers } from '../support/memory-stack.ts'
+
+// Nothing in memory takes time, so pauses between looks are made short: the same order of events, a hundred times faster.
+const realSetTimeout = setTimeout
+beforeAll(() => {
+  vi.stubGlobal('setTimeout', (callback: () => void, ms = 0) => realSetTimeout(callback, ms / 100))
+})
+afterAll(() => {
+  vi.unstubAllGlobals()
+})
+
+// ---- any config, any past ----------------------------------------------------------------------------------------
+
+const text = fc.constantFrom('a', 'b')
+
+const anyPostgres = fc
+  .record({ port: fc.constantFrom(5432, 5433), setting: fc.option(text), migrations: fc.boolean(), name: fc.constant('db') })
+  .map(({ port, setting, migrations }): PostgresServiceConfig =>
+    postgresService({ port, settings: setting === null ? {} : { work_mem: setting }, migrations: migrations ? '/m' : undefined }),
+  )
+
+function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
+  return fc
+    .record({ env: text, command: fc.option(text), job: fc.boolean(), image: fc.constantFrom('one', 'two'), volume: fc.boolean(), needsDb: fc.boolean(), declared: fc.boolean() })
+    .map(({ env, command, job, image, volume, needsDb, declared }) =>
+      containerService({
+        name,
+        job,
+        image,
+        env: { VALUE: [env] },
+        command: command === null ? undefined : [command],
+        containerName: declared ? `my-${name}` : undefined,
+        mounts: volume ? [{ kind: 'volume', volume: 'files', target: '/files', readOnly: false }] : [],
+        dependsOn: needsDb ? [{ service: 'db', condition: 'ready' }] : [],
+      }),
+    )
+}
+
+const anyConfig: fc.Arbitrary<Config> = fc
+  .record({ db: anyPostgres, web: fc.option(anyContainer('web')), worker: fc.option(anyContainer('worker')) })
+  .map(({ db, web, worker }) => stackConfig([db, ...[web, worker].filter((service) => service !== null)]))
+
+/** Something that happens to the world between two runs. */
+const anyAccident = fc.oneof(
+  fc.record({ kind: fc.constant('kill' as const), index: fc.nat(5) }),
+  fc.record({ kind: fc.constant('drop' as const), index: fc.nat(5) }),
+  fc.record({ kind: fc.constant('fail' as const), call: fc.integer({ min: 1, max: 40 }), moment: fc.constantFrom('before' as const, 'after' as const) }),
+)
+
+type Accident = typeof anyAccident extends fc.Arbitrary<infer Value> ? Value : never
+
+function strike(accident: Accident, runtime: MemoryRuntime): void {
+  const names = [...runtime.world.containers.values()].filter(({ state }) => accident.kind === 'drop' || state === 'running').map(({ name }) => name)
+  if (accident.kind === 'fail') runtime.failCall(accident.call, accident.moment)
+  else if (names.length > 0) {
+    const name = names[accident.index % names.length] ?? ''
+    if (accident.kind === 'kill') runtime.kill(name)
+    else runtime.drop(name)
+  }
+}
+
+describe('convergence', () => {
+  test('after any past, one undisturbed up leaves nothing to do', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ config: anyConfig, accident: fc.option(anyAccident), count: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: 5 }),
+        async (past) => {
+          const world = createMemoryWorld()
+          world.behaviour = ({ plan }) => (plan?.service !== 'db' && isJob(plan?.service, past) ? { exits: 0 } : 'runs')
+          const ledgers: Ledgers = new Map()
+          let applied = 0
+          let last: Desired | undefined
+          for (const { config, accident, count } of past) {
+            const runtime = createMemoryRuntime({ world })
+            if (accident !== null) strike(accident, runtime)
+            applied = Math.max(applied, count)
+            last = desiredOf(config, { migrations: Array.from({ length: applied }, (_, index) => migration(`00${String(index + 1)}`)) })
+            // A run that an engine's failure ends early is a past like any other.
+            await memoryStack(runtime, ledgers).up(last).catch(ignoreEngineFailure)
+          }
+          const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
+          if (last === undefined) return
+          const { results } = await stack.up(last)
+          expect(results.filter(({ status }) => status === 'failed')).toEqual([])
+          expect(formatPlan(await stack.plan(last))).toBe('shop on memory: everything is as declared\n')
+          const names = [...world.containers.values()].map(({ plan }) => plan?.service).toSorted()
+          expect(names).toEqual(last.services.map(({ name }) => name))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})
+
+function isJob(service: string | undefined, past: readonly { readonly config: Config }[]): boolean {
+  const declared = past.at(-1)?.config.services.find(({ name }) => name === service)
+  return declared?.kind === 'container' && declared.job
+}
+
+function ignoreEngineFailure(error: unknown): void {
+  if (!(error instanceof PoststackError)) throw error
+}
+
+// ---- the nth call fails ------------------------------------------------------------------------------------------
+
+const db = postgresService({ migrations: '/m' })
+const web = containerService({ name: 'web', env: { VALUE: ['a'] }, dependsOn: [{ service: 'db', condition: 'migrated' }] })
+const seed = containerService({ name: 'seed', job: true, dependsOn: [{ service: 'db', condition: 'migrated' }] })
+const before = desiredOf(stackConfig([db, web, seed]), { migrations: [migration('001')] })
+const after = desiredOf(
+  stackConfig([{ ...db, settings: { work_mem: '8MB' } }, { ...web, env: { VALUE: ['b'] } }, { ...seed, command: ['again'] }]),
+  { migrations: [migration('001'), migration('002')] },
+)
+
+describe('the fault sweep', () => {
+  for (const moment of ['before', 'after'] as const) {
+    test(`whichever call fails ${moment} it happened, the next up converges and no data is lost`, async () => {
+      let n = 1
+      for (; ; n += 1) {
+        const world = createMemoryWorld()
+        world.behaviour = ({ plan }) => (plan?.service === 'seed' ? { exits: 0 } : 'runs')
+        const ledgers: Ledgers = new Map()
+        await memoryStack(createMemoryRuntime({ world }), ledgers).up(before)
+        const data = world.volumes.get('shop-db-data')?.id
+
+        const runtime = createMemoryRuntime({ world })
+        runtime.failCall(n, moment)
+        const { results } = await memoryStack(runtime, ledgers).up(after).catch(() => ({ results: [] }))
+        const failed = runtime.calls.length < n || results.some(({ status }) => status === 'failed') || results.length === 0
+        expect(runningOf(world, 'db'), `after failing call ${String(n)}`).toBe(1)
+        expect(runningOf(world, 'web'), `after failing call ${String(n)}`).toBe(1)
+
+        const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
+        const { results: healed } = await stack.up(after)
+        expect(healed.filter(({ status }) => status === 'failed')).toEqual([])
+        expect((await stack.plan(after)).steps).toEqual([])
+        expect(world.volumes.get('shop-db-data')?.id).toBe(data)
+        expect([...ledgers.values()].map((rows) => rows.length)).toEqual([2])
+        expect(world.containers.size).toBe(3)
+        if (runtime.calls.length < n) break
+        expect(failed).toBe(true)
+      }
+      expect(n).toBeGreaterThan(20)
+    })
+  }
+})
+
+function runningOf(world: MemoryRuntime['world'], service: string): number {
+  return [...world.containers.values()].filter(({ plan, state }) => plan?.service === service && state === 'running').length
+}
