@@ -1,0 +1,3 @@
+DROP TABLE shop.order_lines;
+DROP TABLE shop.orders;
+DROP TYPE shop.order_state;
