@@ -82,17 +82,14 @@ run_initdb() {
     args=(--pwfile=/dev/fd/8 "${args[@]}")
   fi
   poststack-initdb -D "$new" --username="$POSTGRES_USER" --auth-host="$POSTGRES_HOST_AUTH_METHOD" "${args[@]}" >&2
-  mv "$new"/* "$PGDATA/"
-  rmdir "$new"
-  exec 8<&-
+  mv "$new"/* "$PGDATA/" && rmdir "$new"
 }
 
 quote() { printf '%s%s%s' "$1" "${2//"$1"/"$1$1"}" "$1"; } # the quotation mark, the text
 
 # One statement a paragraph, as `postgres --single -j` reads them.
 first_statements() { # `prepared` if the directory is
-  local role
-  role=$(quote '"' "$POSTGRES_USER")
+  local role; role=$(quote '"' "$POSTGRES_USER")
   if [ "$1" = prepared ]; then
     printf 'ALTER ROLE postgres PASSWORD %s;\n\n' "$(quote "'" "$POSTGRES_PASSWORD")"
     if [ "$POSTGRES_USER" != postgres ]; then
@@ -138,9 +135,7 @@ run_scripts() {
     sleep 0.05
   done
   for script in "$scripts"/*; do run_script "$script"; done
-  trap - EXIT
-  kill -INT "$server"
-  wait "$server"
+  trap - EXIT; kill -INT "$server"; wait "$server"
 }
 
 first_start() {
