@@ -1,0 +1,232 @@
+/**
+ * The files of a build context that sources reach, as an ignore file leaves them.
+ */
+import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { PoststackError } from '../errors.ts'
+import { throwIfAborted } from '../runtime/abort.ts'
+import type { Source } from './fingerprint-dockerfile.ts'
+
+export interface Entry {
+  /** Relative to the context, with `/`. */
+  readonly path: string
+  readonly kind: 'file' | 'folder' | 'link' | 'other'
+  /** Where a link points. */
+  readonly link?: string
+}
+
+export interface ContextRequest {
+  readonly context: string
+  readonly dockerfile: string
+  readonly sources: readonly Source[]
+  readonly signal: AbortSignal
+}
+
+/** Every entry once, in no order. Fails with `BUILD_CONTEXT_INVALID` where a named source is not there. */
+export async function listContext(request: ContextRequest): Promise<readonly Entry[]> {
+  const walk: Walk = { ...request, ignores: await readIgnore(request), entries: new Map(), folders: new Set() }
+  for (const source of request.sources) await collect(walk, source)
+  return [...walk.entries.values()]
+}
+
+/** The error of a build whose files cannot be read, with the line of the Dockerfile where there is one. */
+export function contextError(message: string, hint: string, facts: Readonly<Record<string, unknown>>): PoststackError {
+  const { cause, ...details } = facts
+  return new PoststackError('BUILD_CONTEXT_INVALID', message, { hint, details, cause })
+}
+
+/** Runs at most `limit` at a time: a big tree must not open all of its files at once. */
+export async function forEachLimited<Item>(
+  items: Iterable<Item>,
+  limit: number,
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]()
+  const work = async () => {
+    for (let next = queue.next(); next.done !== true; next = queue.next()) await act(next.value)
+  }
+  await Promise.all(Array.from({ length: limit }, work))
+}
+
+/** What a file that cannot be read means to the user. */
+export function unreadable(path: string, dockerfile: string, cause: unknown): PoststackError {
+  const { code } = cause as NodeJS.ErrnoException
+  return contextError(
+    `Cannot read ${path} of the build context: ${code === 'EACCES' || code === 'EPERM' ? 'permission denied' : String(code)}.`,
+    'Make it readable for this user, or name it in .dockerignore if the image does not need it.',
+    { file: path, dockerfile, code, cause },
+  )
+}
+
+interface Walk extends ContextRequest {
+  readonly ignores: Ignores
+  readonly entries: Map<string, Entry>
+  /** Folders that were read: several sources often name the same one. */
+  readonly folders: Set<string>
+}
+
+interface Ignores {
+  readonly file: string | undefined
+  /** Some pattern takes back what another one left out, so that ignored folders must be looked through. */
+  readonly exceptions: boolean
+  readonly test: (path: string) => boolean
+}
+
+// Never part of what an image is built from in earnest, and changed by every commit and every run of ours.
+const leftOut = new Set(['.git', '.poststack'])
+const walkers = 16
+
+async function readIgnore({ context, dockerfile }: ContextRequest): Promise<Ignores> {
+  for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+      throw unreadable(file, dockerfile, error)
+    })
+    if (text === undefined) continue
+    const { default: module } = await import('@balena/dockerignore')
+    // Its letters' case matters, as it does to the engines.
+    const rules = module.default({ ignorecase: false }).add(escapeForRegex(text.replace(/^\uFEFF/, '')))
+    return { file, exceptions: /^\s*!/m.test(text), test: (path) => rules.ignores(path) }
+  }
+  return { file: undefined, exceptions: false, test: () => false }
+}
+
+/** The library puts patterns into a regular expression, and of these letters it forgets that they mean something there. */
+function escapeForRegex(text: string): string {
+  return sep === '\\' ? text : text.replaceAll(/\\.|[+(){}|]/g, (found) => (found.length === 1 ? `\\${found}` : found))
+}
+
+async function collect(walk: Walk, source: Source): Promise<void> {
+  const { path } = source
+  if (path === '..' || path.startsWith('../')) throw outside(walk, source)
+  if (!source.named) {
+    await collectMatching(walk, path)
+    return
+  }
+  const entry = await look(walk, path)
+  if (entry === undefined) throw missing(walk, source, false)
+  const within = entry.kind === 'folder' && (path === '.' || walk.ignores.exceptions)
+  if (!within && walk.ignores.test(path)) throw missing(walk, source, true)
+  await add(walk, entry, true)
+}
+
+async function add(walk: Walk, entry: Entry, followed: boolean): Promise<void> {
+  if (entry.path !== '.' && (entry.kind === 'folder' || !walk.ignores.test(entry.path)))
+    walk.entries.set(entry.path, entry)
+  if (entry.kind === 'folder') await addFolder(walk, entry.path)
+  // A link that is named itself is followed; one inside a folder is copied as a link.
+  if (entry.kind === 'link' && followed) await addTarget(walk, entry.path)
+}
+
+async function addTarget(walk: Walk, path: string): Promise<void> {
+  const [root, target] = await Promise.all([realpath(walk.context), realpath(join(walk.context, path)).catch(() => '')])
+  const inside = relative(root, target).split(sep).join('/')
+  if (target === '' || inside === '..' || inside.startsWith('../')) return
+  const entry = await look(walk, inside === '' ? '.' : inside)
+  if (entry !== undefined && !walk.entries.has(entry.path)) await add(walk, entry, false)
+}
+
+async function addFolder(walk: Walk, top: string): Promise<void> {
+  if (walk.folders.has(top)) return
+  walk.folders.add(top)
+  let folders = [top]
+  while (folders.length > 0) {
+    throwIfAborted(walk.signal)
+    const below: string[] = []
+    await forEachLimited(folders, walkers, async (folder) => {
+      for (const entry of await readFolder(walk, folder)) {
+        const ignored = walk.ignores.test(entry.path)
+        if (!ignored) walk.entries.set(entry.path, entry)
+        if (entry.kind === 'folder' && (!ignored || walk.ignores.exceptions)) below.push(entry.path)
+      }
+    })
+    folders = below
+  }
+}
+
+async function readFolder({ context, dockerfile }: Walk, folder: string): Promise<readonly Entry[]> {
+  const listed = await readdir(join(context, folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    // Gone since it was listed: somebody works in the tree, and the next look sees how it ended.
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
+    throw unreadable(join(context, folder), dockerfile, error)
+  })
+  const kept = listed.filter(({ name }) => !leftOut.has(name))
+  return Promise.all(
+    kept.map(async (item): Promise<Entry> => {
+      const path = folder === '.' ? item.name : `${folder}/${item.name}`
+      if (!item.isSymbolicLink()) return { path, kind: kindOf(item) }
+      return { path, kind: 'link', link: await readlink(join(context, path)).catch(() => '') }
+    }),
+  )
+}
+
+async function look({ context, dockerfile }: Walk, path: string): Promise<Entry | undefined> {
+  try {
+    const facts = await lstat(join(context, path))
+    const kind = kindOf(facts)
+    return kind === 'link' ? { path, kind, link: await readlink(join(context, path)) } : { path, kind }
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) return undefined
+    throw unreadable(join(context, path), dockerfile, error)
+  }
+}
+
+interface Typed {
+  isFile(): boolean
+  isDirectory(): boolean
+  isSymbolicLink(): boolean
+}
+
+function kindOf(facts: Typed): Entry['kind'] {
+  if (facts.isFile()) return 'file'
+  if (facts.isDirectory()) return 'folder'
+  return facts.isSymbolicLink() ? 'link' : 'other'
+}
+
+/** Step by step down the pattern's folders; what a last part matches is taken with all that is in it. */
+async function collectMatching(walk: Walk, pattern: string): Promise<void> {
+  const parts = pattern.split('/')
+  let folders = ['.']
+  for (const [index, part] of parts.entries()) {
+    const matches = wildcard(part)
+    const next: Entry[] = []
+    for (const folder of folders) {
+      next.push(
+        ...(await readFolder(walk, folder)).filter(({ path }) => matches.test(path.slice(path.lastIndexOf('/') + 1))),
+      )
+    }
+    if (index === parts.length - 1) {
+      for (const entry of next)
+        if (walk.ignores.exceptions || !walk.ignores.test(entry.path)) await add(walk, entry, true)
+    }
+    folders = next.filter(({ kind }) => kind === 'folder' || kind === 'link').map(({ path }) => path)
+  }
+}
+
+function wildcard(part: string): RegExp {
+  const escaped = part.replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll(/\*+/g, '[^/]*').replaceAll('?', '[^/]')}$`, 's')
+}
+
+function missing({ context, dockerfile, ignores }: Walk, { path, line }: Source, ignored: boolean): PoststackError {
+  const facts = { dockerfile, line, source: path, context }
+  return ignored
+    ? contextError(
+        `${dockerfile}:${line} copies ${path}, but ${ignores.file} leaves it out.`,
+        `Take it out of ${ignores.file}, or add a line "!${path}" at its end.`,
+        facts,
+      )
+    : contextError(
+        `${dockerfile}:${line} copies ${path}, but there is no such file in ${context}.`,
+        'Sources are relative to the build context, not to the Dockerfile. Correct the path, or set `context`.',
+        facts,
+      )
+}
+
+function outside({ context, dockerfile }: Walk, { path, line }: Source): PoststackError {
+  return contextError(
+    `${dockerfile}:${line} copies ${path}, which lies outside of the build context ${context}.`,
+    'An image can only be built from files in its context. Set `context` to a folder that holds both.',
+    { dockerfile, line, source: path, context },
+  )
+}

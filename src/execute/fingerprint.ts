@@ -1,0 +1,115 @@
+/**
+ * Tells whether an image has to be built: a hash over everything it is built from.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { lstat, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { BuildConfig } from '../config/types.ts'
+import { interruption, throwIfAborted } from '../runtime/abort.ts'
+import { openHashCache } from './fingerprint-cache.ts'
+import type { HashCache } from './fingerprint-cache.ts'
+import { readDockerfile } from './fingerprint-dockerfile.ts'
+import { contextError, forEachLimited, listContext, unreadable } from './fingerprint-files.ts'
+import type { Entry } from './fingerprint-files.ts'
+
+export interface FingerprintOptions {
+  readonly signal: AbortSignal
+  /** Where hashes of unchanged files are kept; without it every file is read. */
+  readonly cacheDir?: string | undefined
+}
+
+/**
+ * A hex string that changes when the Dockerfile, the arguments, the target or a file that the Dockerfile can reach changes: its path,
+ * content, executable bit or, of a link, its target. Times, owners and the order of folders do not count.
+ *
+ * Fails with `BUILD_CONTEXT_INVALID` when something is missing or cannot be read.
+ */
+export async function fingerprintBuild(build: BuildConfig, { signal, cacheDir }: FingerprintOptions): Promise<string> {
+  throwIfAborted(signal)
+  const { context, dockerfile } = build
+  const text = await readText(build)
+  await requireFolder(build)
+  const { sources } = await readDockerfile(text, build)
+  const entries = await listContext({ context, dockerfile, sources, signal })
+  const cache = await openHashCache(cacheDir, context)
+  const lines: string[] = []
+  await forEachLimited(entries, filesAtOnce, async (entry) => {
+    const line = await describeEntry(entry, build, { cache, signal })
+    if (line !== undefined) lines.push(line)
+  })
+  await cache.save()
+  const args = Object.entries(build.args).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const head = JSON.stringify([format, text, args, build.target ?? null])
+  return sha256([head, ...lines.toSorted()].join('\n'))
+}
+
+/** Images that a build starts from or copies from, arguments put in: they must be there before it. Sorted. */
+export async function baseImages(build: BuildConfig): Promise<readonly string[]> {
+  const { images } = await readDockerfile(await readText(build), build)
+  return images
+}
+
+/** Part of every fingerprint. A change of what is hashed changes it, and rebuilds every image once. */
+const format = 'poststack build 1'
+const filesAtOnce = 32
+const smallBytes = 1_048_576n
+
+async function readText({ dockerfile }: BuildConfig): Promise<string> {
+  try {
+    return await readFile(dockerfile, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(dockerfile, dockerfile, error)
+    throw contextError(
+      `There is no Dockerfile at ${dockerfile}.`,
+      'Make one, or name another file with `dockerfile`, for example Containerfile.',
+      { dockerfile, cause: error },
+    )
+  }
+}
+
+async function requireFolder({ context, dockerfile }: BuildConfig): Promise<void> {
+  const facts = await lstat(`${context}/`).catch(() => undefined)
+  if (facts?.isDirectory() === true) return
+  throw contextError(`The build context ${context} is not a folder.`, 'Correct `context`, or make the folder.', {
+    context,
+    dockerfile,
+  })
+}
+
+interface Reading {
+  readonly cache: HashCache
+  readonly signal: AbortSignal
+}
+
+/** One line that is equal when the entry is. Nothing for a file that is gone since it was listed. */
+async function describeEntry(entry: Entry, build: BuildConfig, reading: Reading): Promise<string | undefined> {
+  if (entry.kind !== 'file') return JSON.stringify([entry.path, entry.kind, entry.link ?? ''])
+  throwIfAborted(reading.signal)
+  const file = join(build.context, entry.path)
+  try {
+    const facts = await lstat(file, { bigint: true })
+    const known = reading.cache.get(entry.path, facts)
+    const hash = known ?? (await hashFile(file, facts.size, reading.signal))
+    if (known === undefined) reading.cache.set(entry.path, facts, hash)
+    const executable = (facts.mode & 0o111n) !== 0n
+    return JSON.stringify([entry.path, executable ? 'program' : 'file', hash])
+  } catch (error) {
+    if (reading.signal.aborted) throw interruption(reading.signal)
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unreadable(file, build.dockerfile, error)
+  }
+}
+
+async function hashFile(file: string, size: bigint, signal: AbortSignal): Promise<string> {
+  if (size <= smallBytes) return sha256(await readFile(file))
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file, { highWaterMark: Number(smallBytes) }), hash, { signal })
+  return hash.digest('hex')
+}
+
+function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
+}
