@@ -137,6 +137,8 @@ function createSession(client: Client, newWire: () => Wire): Connection {
   })
   const explained = (error: unknown): unknown => {
     if (isServerError(error) && !endsSession(error)) return error
+    // What the server said when it hung up explains more than that it did.
+    if (isServerError(error)) reason ??= error
     return connectionEnded(reason ?? error)
   }
   const close = async (): Promise<void> => {
@@ -153,11 +155,9 @@ function createSession(client: Client, newWire: () => Wire): Connection {
       }
     },
     script: async (text) => {
-      const result = await new Promise<ScriptResult>((resolve, reject) => {
+      return await new Promise<ScriptResult>((resolve, reject) => {
         client.query(createScript(text, client, { resolve, reject: (error) => reject(explained(error) as Error) }))
       })
-      if (result.error !== undefined && endsSession(result.error)) throw connectionEnded(result.error)
-      return result
     },
     cancel: async () => {
       await sendCancel(newWire(), client)

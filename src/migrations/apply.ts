@@ -12,6 +12,7 @@ import {
   migrationEscaped,
   migrationFailed,
   problemsError,
+  recordedElsewhere,
   type Progress,
   transactionStatementsError,
 } from './failure.ts'
@@ -198,7 +199,7 @@ async function begin(run: Run, migration: Migration): Promise<string> {
     // First of all, so that a second run of the same file, should there ever be one, waits here and then fails.
     return await recordStart(run.work, migration, run.author)
   } catch (error) {
-    if (isServerError(error) && error.code === '23505') throw lockLost(migration, run.progress, error)
+    if (isServerError(error) && error.code === '23505') throw recordedElsewhere(migration, run.progress, error)
     throw error
   }
 }
@@ -238,11 +239,7 @@ interface FinishFacts {
 }
 
 // The fence: the row is completed only in the transaction the file began in, and only while our lock still stands.
-function finish(
-  run: Run,
-  migration: Migration,
-  facts: FinishFacts,
-): string {
+function finish(run: Run, migration: Migration, facts: FinishFacts): string {
   return `
 UPDATE poststack.schema_migrations
 SET state = 'applied', applied_at = pg_catalog.clock_timestamp(), duration_ms = ${facts.durationMs},

@@ -32,14 +32,14 @@ export function migrationFailed(migration: Migration, refusal: Refusal, progress
   const location = completed === undefined ? undefined : locateError(migration.sql, error, completed)
   const snippet = location === undefined ? undefined : codeFrame(migration.sql, location)
   const parts = [
-    `${headline(migration, location)}: ${error.message} (SQLSTATE ${error.code})`,
+    `${headline(migration, location)}: ${saying(error)}`,
     ...(snippet === undefined ? [] : ['', snippet, '']),
     ...(completed === undefined ? ['It came from a constraint that is checked at the end of the transaction.'] : []),
     ...serverLines(error),
     stateAfter(migration, progress),
   ]
   return new PoststackError('MIGRATION_FAILED', parts.join('\n'), {
-    hint: nextStep(migration, error),
+    hint: hintOfText(migration.sql, location) ?? nextStep(migration, error),
     details: { ...factsOf(migration, progress), ...placeFacts(location), snippet, ...serverFacts(error) },
     cause: error,
   })
@@ -51,10 +51,10 @@ export function migrationEscaped(
   error: ServerError | undefined,
   progress: Progress,
 ): PoststackError {
-  const failed = error === undefined ? '' : `\nLater in the file: ${error.message} (SQLSTATE ${error.code}).`
+  const failed = error === undefined ? '' : `\nLater in the file: ${saying(error)}.`
   const message =
     `${migration.file} ended the transaction it runs in (a COMMIT or ROLLBACK inside it), so it could not be applied as a whole or not at all.${failed}\n` +
-    `Part of it may be in the database. It is recorded as failed, and nothing after it was run. ${countOf(progress)}`
+    `Part of it may be in the database. It is recorded as failed, and nothing after it was run: ${countOf(progress)}.`
   return new PoststackError('MIGRATION_FAILED', message, {
     hint: `Take transaction statements out of ${migration.file}: every file runs in a transaction of its own. Then look at what of it the database has; the next run says how to go on.`,
     details: { ...factsOf(migration, progress), escaped: true, ...(error === undefined ? {} : serverFacts(error)) },
@@ -62,18 +62,21 @@ export function migrationEscaped(
   })
 }
 
-/** The lock was lost, or taken by somebody else, before a file was committed. */
-export function lockLost(migration: Migration | undefined, progress: Progress, cause?: unknown): PoststackError {
-  const state = migration === undefined ? countOf(progress) : stateAfter(migration, progress)
-  return new PoststackError(
-    'LOCK_LOST',
-    `The connection that holds the migration lock was lost, so the run was stopped before anything else was committed. ${state}`,
-    {
-      hint: 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
-      details: factsOf(migration, progress),
-      cause,
-    },
-  )
+/** The lock was lost before a file was committed. */
+export function lockLost(migration: Migration | undefined, progress: Progress): PoststackError {
+  const state = migration === undefined ? 'Nothing was applied.' : stateAfter(migration, progress)
+  const message = `The connection that holds the migration lock was lost, so the run was stopped before anything else was committed. ${state}`
+  return new PoststackError('LOCK_LOST', message, {
+    hint: 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
+    details: factsOf(migration, progress),
+  })
+}
+
+/** Another run wrote the ledger's row of a file while this one thought it had the lock. */
+export function recordedElsewhere(migration: Migration, progress: Progress, cause: ServerError): PoststackError {
+  const message = `Another run recorded ${migration.file} at the same time, so this one has lost the migration lock and stopped. ${stateAfter(migration, progress)}`
+  const hint = 'Run again: it sees what the other run has applied.'
+  return new PoststackError('LOCK_LOST', message, { hint, details: factsOf(migration, progress), cause })
 }
 
 /** The connection broke while a file ran, or while it was committed and the answer did not come. */
@@ -93,7 +96,7 @@ export function connectionLost(
     })
   const state =
     loss.during === 'commit'
-      ? `It was being committed, so it is either applied and recorded, or not there at all. ${countOf(progress)}`
+      ? `It was being committed, so it is either applied and recorded, or not there at all. Before it, ${countOf(progress)}.`
       : stateAfter(migration, progress)
   return new PoststackError('DATABASE_UNREACHABLE', `While ${migration.file} was applied: ${reason} ${state}`, {
     hint,
@@ -110,7 +113,7 @@ export function bookkeepingFailed(
 ): PoststackError {
   const state = migration === undefined ? 'Nothing was applied.' : stateAfter(migration, progress)
   const what = migration === undefined ? 'The ledger could not be used' : `${migration.file} could not be recorded`
-  const message = [`${what}: ${error.message} (SQLSTATE ${error.code}).`, ...serverLines(error), state].join('\n')
+  const message = [`${what}: ${saying(error)}.`, ...serverLines(error), state].join('\n')
   return new PoststackError('MIGRATION_FAILED', message, {
     hint: 'Mend what the server complains about, then run again.',
     details: { ...factsOf(migration, progress), ...serverFacts(error) },
@@ -199,6 +202,13 @@ function headline(migration: Migration, location: Location | undefined): string 
     : `${migration.file}, in the statement at line ${line}`
 }
 
+// An unterminated string makes the server quote everything to the end of the file.
+function saying(error: ServerError): string {
+  const [line = ''] = error.message.split('\n', 1)
+  const cut = line === error.message && line.length <= 300 ? line : `${line.slice(0, 300)}…`
+  return `${cut} (SQLSTATE ${error.code})`
+}
+
 function serverLines(error: ServerError): readonly string[] {
   const lines: string[] = []
   if (error.detail !== undefined) lines.push(`Detail: ${error.detail}`)
@@ -210,11 +220,22 @@ function serverLines(error: ServerError): readonly string[] {
 function stateAfter(migration: Migration, progress: Progress): string {
   const newest = progress.done > 0 ? progress.pending[progress.done - 1]?.file : progress.before
   const state = newest === undefined ? 'as before' : `as after ${newest}`
-  return `${countOf(progress)} ${migration.file} was rolled back: the database is ${state}.`
+  return `${countOf(progress)}; ${migration.file} was rolled back, so the database is ${state}.`
 }
 
 function countOf(progress: Progress): string {
-  return `${progress.done} of ${progress.pending.length} pending migrations ${progress.done === 1 ? 'was' : 'were'} applied.`
+  const total = progress.pending.length
+  return `${progress.done} of ${total} pending ${total === 1 ? 'migration' : 'migrations'} applied`
+}
+
+// What psql takes and the server does not shows by where the server stumbles.
+function hintOfText(sql: string, location: Location | undefined): string | undefined {
+  if (location?.precision !== 'character') return undefined
+  if (sql.charAt(location.index) === '\\')
+    return 'Lines that begin with a backslash are commands of psql, not SQL: take them out.'
+  const before = sql.slice(Math.max(0, location.index - 4000), location.index)
+  if (!/\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[^\S\n]*\n\s*$/i.test(before)) return undefined
+  return 'This version of Poststack does not take the data of COPY … FROM stdin from a migration: write the rows as INSERT.'
 }
 
 function nextStep(migration: Migration, error: ServerError): string {

@@ -3,7 +3,7 @@
  * written with its schema, because a migration may have changed `search_path`.
  */
 import { PoststackError } from '../errors.ts'
-import { isServerError } from './connection.ts'
+import { isServerError, type ServerError } from './connection.ts'
 import type { AppliedMigration, Migration, Queryable } from './types.ts'
 import { canonicalVersion } from './version.ts'
 
@@ -195,26 +195,39 @@ function ledgerRow(row: Readonly<Record<string, unknown>>): LedgerRow {
   }
 }
 
+function unreadable(error: ServerError): PoststackError {
+  return new PoststackError(
+    'DATABASE_UNREACHABLE',
+    `The ledger cannot be read: ${error.message} (SQLSTATE ${error.code}).`,
+    {
+      hint: 'Mend what the server complains about, then try again.',
+      details: { sqlstate: error.code },
+      cause: error,
+    },
+  )
+}
+
 async function explainDenied(client: Queryable, error: unknown, wish: 'read' | 'create'): Promise<unknown> {
-  if (!isServerError(error) || error.code !== '42501') return error
+  if (!isServerError(error)) return error
+  if (error.code !== '42501') return wish === 'create' ? error : unreadable(error)
   const { rows } = await client.query(
-    'SELECT current_user::text AS role, pg_catalog.current_database()::text AS database',
+    'SELECT pg_catalog.quote_ident(current_user) AS role, pg_catalog.quote_ident(pg_catalog.current_database()) AS database',
   )
   const role = String(rows[0]?.['role'])
   const database = String(rows[0]?.['database'])
   const options = { details: { role, database, sqlstate: error.code }, cause: error }
   if (wish === 'read') {
-    const hint = `As the ledger's owner run: GRANT USAGE ON SCHEMA poststack TO "${role}"; GRANT SELECT ON ALL TABLES IN SCHEMA poststack TO "${role}";`
+    const hint = `As the ledger's owner run: GRANT USAGE ON SCHEMA poststack TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA poststack TO ${role};`
     return new PoststackError(
       'DATABASE_UNREACHABLE',
-      `Role "${role}" may not read the ledger of database "${database}": ${error.message}.`,
+      `Role ${role} may not read the ledger of database ${database}: ${error.message}.`,
       { ...options, hint },
     )
   }
-  const hint = `As the database's owner run: GRANT CREATE ON DATABASE "${database}" TO "${role}";`
+  const hint = `As the database's owner run: GRANT CREATE ON DATABASE ${database} TO ${role};`
   return new PoststackError(
     'MIGRATION_FAILED',
-    `Role "${role}" may not create the ledger in database "${database}": ${error.message}. Nothing was applied.`,
+    `Role ${role} may not create the ledger in database ${database}: ${error.message}. Nothing was applied.`,
     { ...options, hint },
   )
 }

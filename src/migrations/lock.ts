@@ -145,7 +145,7 @@ FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.
 WHERE ${lockRow} LIMIT 1`
 
 function timedOut(holder: LockHolder | undefined, waitedMs: number): PoststackError {
-  const seconds = Math.round(waitedMs / 1000)
+  const seconds = waitedMs < 10_000 ? (waitedMs / 1000).toFixed(1) : Math.round(waitedMs / 1000)
   const message = `Another run is migrating this database: its lock was not free after ${seconds} s. It is held by ${describeHolder(holder)}.`
   const hint =
     holder === undefined
