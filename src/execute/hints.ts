@@ -89,7 +89,7 @@ const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] =
   { pattern: /password authentication failed/i, hint: passwordHint },
   {
     pattern:
-      /executable file not found|command not found|no such file or directory.{0,80}(exec|command)|cannot find module/i,
+      /executable file not found|command not found|sh: \d+: .{1,200}: not found|no such file or directory.{0,80}(exec|command)|cannot find module/i,
     hint: 'What it was told to run is not in the image. Check `command` and `entrypoint`, and that the build copies the file.',
   },
   {

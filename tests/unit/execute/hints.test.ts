@@ -19,6 +19,7 @@ test.each([
   ['FATAL:  database "shop" does not exist', 'first start of a data volume'],
   ['FATAL:  password authentication failed for user "shop"', 'keeps the password of its first start'],
   ['sh: 1: serve: command not found', 'not in the image'],
+  ['sh: 1: serve: not found', 'not in the image'],
   ["Error: Cannot find module '/app/server.js'", 'not in the image'],
   ['Error: connect ECONNREFUSED 127.0.0.1:5432', '`dependsOn`'],
   ['mkdir: cannot create directory: Permission denied', 'mounted folders'],
