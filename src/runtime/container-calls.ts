@@ -63,32 +63,46 @@ async function listFiltered(engine: Engine, kind: Kind, { filter, signal }: List
   }
 }
 
-/**
- * One container as it is now. Without an id it goes by the exact name: engines take the beginning of an id for a name, and a container
- * called `db` must not be mixed up with one whose id starts so.
- */
+/** A container, and the engine's whole answer about it. */
+export interface Inspected extends ObservedContainer {
+  readonly raw: unknown
+}
+
+/** One container as it is now. */
 export async function inspectContainer(
   engine: Engine,
   target: Target,
   signal: AbortSignal,
 ): Promise<ObservedContainer | undefined> {
-  const key = encodeURIComponent(target.id ?? target.name)
-  const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
-  if (answer.status === 404) return undefined
-  if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
-  const container = containerFromInspect(parseJson(answer))
-  const exact = target.id === undefined ? container.name === target.name : container.id === target.id
-  return exact ? container : undefined
+  const found = await findContainer(engine, target, signal)
+  if (found === undefined) return undefined
+  const { raw: _, ...container } = found
+  return container
 }
 
 /** A container that must be there. */
-export async function needContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<ObservedContainer> {
-  const container = await inspectContainer(engine, target, signal)
+export async function needContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected> {
+  const container = await findContainer(engine, target, signal)
   if (container !== undefined) return container
   throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name} in ${engine.name}.`, {
     hint: 'Something else removed it; run the command again.',
     details: { container: target.name },
   })
+}
+
+/**
+ * Without an id it goes by the exact name: engines take the beginning of an id for a name, and a container called `db` must not be
+ * mixed up with one whose id starts so.
+ */
+async function findContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {
+  const key = encodeURIComponent(target.id ?? target.name)
+  const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
+  if (answer.status === 404) return undefined
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
+  const raw = parseJson(answer)
+  const container = containerFromInspect(raw)
+  const exact = target.id === undefined ? container.name === target.name : container.id === target.id
+  return exact ? { ...container, raw } : undefined
 }
 
 export interface NamedObject {

@@ -149,7 +149,7 @@ async function exec(engine: Engine, { id, name, command, signal }: ExecRequest):
   const exitCode = await execExitCode(engine, execId, signal)
   const text = output.toString('utf8')
   // Docker says 126 for both a program that is not there and one that may not run; shells and podman tell them apart.
-  const absent = exitCode === 126 && /^OCI runtime exec failed/.test(text) && notThere.test(text)
+  const absent = exitCode === 126 && text.startsWith('OCI runtime exec failed') && notThere.test(text)
   return { exitCode: absent ? 127 : exitCode, output: text }
 }
 

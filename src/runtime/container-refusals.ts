@@ -30,10 +30,14 @@ export function portConflict(container: string, answer: Refusal): PoststackError
   const message = messageOf(answer)
   if (!/address already in use|port is already allocated|ports are not available/i.test(message)) return undefined
   const port = portPattern.exec(message)?.[1]
-  const which = port === undefined ? 'A port' : `Port ${port}`
-  return new PoststackError('PORT_IN_USE', `${which} that container ${container} publishes is in use: ${message}`, {
+  return portInUse(container, port === undefined ? undefined : Number(port), message)
+}
+
+export function portInUse(container: string, port: number | undefined, reason: string): PoststackError {
+  const which = port === undefined ? 'A port' : `Port ${String(port)}`
+  return new PoststackError('PORT_IN_USE', `${which} that container ${container} publishes is in use: ${reason}`, {
     hint: 'Stop what holds the port, or give the service another one.',
-    details: { container, ...(port === undefined ? {} : { port: Number(port) }) },
+    details: { container, ...(port === undefined ? {} : { port }) },
   })
 }
 

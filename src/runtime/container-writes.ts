@@ -4,13 +4,14 @@
 import { PoststackError } from '../errors.ts'
 import type { ContainerPlan, Target } from '../plan/types.ts'
 import { pause } from './abort.ts'
-import { inspectContainer, inspectNamed, needContainer } from './container-calls.ts'
+import { inspectContainer, inspectNamed, listRunning, needContainer } from './container-calls.ts'
+import type { Inspected } from './container-calls.ts'
 import { archiveOf } from './container-files.ts'
-import { isNameConflict, nameTaken, portConflict, refusal } from './container-refusals.ts'
+import { isNameConflict, nameTaken, portConflict, portInUse, refusal } from './container-refusals.ts'
 import { containerBody } from './container-spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
-import { asRecord, carriesLabels, labelsOf } from './inspect.ts'
+import { asRecord, carriesLabels, labelsOf, portsClash, requestedPorts } from './inspect.ts'
 import type { Labels } from './inspect.ts'
 import type { Revealed, Runtime } from './runtime.ts'
 
@@ -159,6 +160,7 @@ interface Start {
 async function startContainer(engine: Engine, { target, files, signal }: Start): Promise<void> {
   const container = await needContainer(engine, target, signal)
   if (container.state === 'running') return
+  await refuseBusyPorts(engine, container, signal)
   if (Object.keys(files).length > 0) {
     const body = await archiveOf(files)
     const put = await engine.client.send({
@@ -174,6 +176,20 @@ async function startContainer(engine: Engine, { target, files, signal }: Start):
   const answer = await engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs })
   if (answer.status < 300 || answer.status === 304) return
   throw portConflict(container.name, answer) ?? refusal(`Container ${container.name} did not start`, answer)
+}
+
+/**
+ * Asked before the start, because one that fails leaves podman's address rules behind, and the container that holds the port is cut off
+ * from it.
+ */
+async function refuseBusyPorts(engine: Engine, { name, raw }: Inspected, signal: AbortSignal): Promise<void> {
+  const wanted = requestedPorts(raw)
+  if (wanted.length === 0) return
+  for (const holder of await listRunning(engine, signal)) {
+    const port = wanted.find((one) => holder.ports.some((other) => portsClash(one, other)))
+    if (port !== undefined && holder.name !== name)
+      throw portInUse(name, port.host, `${engine.flavour} container ${holder.name} holds it.`)
+  }
 }
 
 interface Stop {

@@ -66,6 +66,18 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   }
 }
 
+/** The host ports that a container asks for when it starts, of the answer of `GET /containers/{id}/json`. */
+export function requestedPorts(value: unknown): Ports {
+  return boundPorts(asOptionalRecord(asRecord(asRecord(value)['HostConfig'])['PortBindings']))
+}
+
+/** True when one program cannot hold both: same port, and the same address or one that means all. */
+export function portsClash(one: Ports[number], other: Ports[number]): boolean {
+  const addresses = [one.hostAddress, other.hostAddress]
+  const everywhere = addresses.includes('0.0.0.0') || addresses.includes('::')
+  return one.host === other.host && (everywhere || one.hostAddress === other.hostAddress)
+}
+
 export function volumeFrom(value: unknown): ObservedVolume {
   const entry = asRecord(value)
   const labels = labelsOf(entry['Labels'])

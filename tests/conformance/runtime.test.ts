@@ -1,11 +1,11 @@
 /**
  * What every runtime must do, run over each of them. A behaviour that only one has is not the contract's.
  */
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan, ObservedContainer, RuntimeSnapshot } from '../../src/plan/types.ts'
 import type { Runtime, Scope } from '../../src/runtime/runtime.ts'
+import { query, ready } from '../support/postgres-case.ts'
 import { runtimesUnderTest } from '../support/runtimes.ts'
 import type { PostgresCase, RuntimeHarness } from '../support/runtimes.ts'
 
@@ -30,7 +30,7 @@ describe.each(await runtimesUnderTest())('$title', ({ name, missing, create }) =
   const obligation = (text: string, needs: readonly ('containers' | 'real')[], body: () => Promise<void>) => {
     const native = name === 'native'
     const lacking = (native && needs.includes('containers')) || (name === 'memory' && needs.includes('real'))
-    test.skipIf(missing !== undefined || lacking)(text, body)
+    test.skipIf(missing !== undefined || lacking)(`${name}: ${text}`, body)
   }
 
   const observe = (extra: Partial<Scope> = {}): Promise<RuntimeSnapshot> =>
@@ -392,36 +392,4 @@ describe.each(await runtimesUnderTest())('$title', ({ name, missing, create }) =
 function emptyScope(harness: RuntimeHarness): Scope {
   const { stack, project } = harness
   return { stack, project, containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
-}
-
-/** Runs SQL on the server as soon as it lets us in. */
-async function query(made: PostgresCase, sql: string): Promise<unknown> {
-  await ready(made)
-  return connectAndQuery(made, sql)
-}
-
-async function ready(made: PostgresCase): Promise<void> {
-  const until = Date.now() + 30_000
-  for (;;) {
-    try {
-      await connectAndQuery(made, 'select 1')
-      return
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (code === '28P01') return
-      if (Date.now() > until) throw error
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
-}
-
-async function connectAndQuery({ port, user, database, password }: PostgresCase, sql: string): Promise<unknown> {
-  const client = new Client({ host: '127.0.0.1', port, user, database, password, connectionTimeoutMillis: 5_000 })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
 }

@@ -10,40 +10,11 @@ import type { Labels } from '../../src/runtime/inspect.ts'
 import type { BuildRequest, CallOptions, Revealed, Runtime, Scope } from '../../src/runtime/runtime.ts'
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan } from '../../src/plan/types.ts'
+import { createMemoryWorld, holderOf, hostPorts, isAlive, lookUp } from './memory-world.ts'
+import type { MemoryContainer, MemoryWorld } from './memory-world.ts'
 
-export interface MemoryContainer {
-  readonly id: string
-  name: string
-  readonly labels: Labels
-  readonly plan: ContainerPlan | undefined
-  readonly env: Revealed
-  readonly imageId: string
-  state: ObservedContainer['state']
-  exitCode: number | undefined
-  files: Revealed
-  logs: string[]
-  /** How often it was started. */
-  starts: number
-}
-
-export interface MemoryVolume {
-  readonly labels: Labels
-  /** Tells a volume from a later one of the same name: its data would be gone. */
-  readonly id: string
-}
-
-/** What all memory runtimes over one world share, and what tests may reach into. */
-export interface MemoryWorld {
-  readonly containers: Map<string, MemoryContainer>
-  readonly volumes: Map<string, MemoryVolume>
-  readonly networks: Map<string, { readonly id: string; readonly labels: Labels }>
-  readonly images: Map<string, { readonly id: string; readonly labels: Labels }>
-  /** Host ports that something outside holds. */
-  readonly busyPorts: Set<number>
-  /** What a container does when it is started: go on running, or end at once with a code. */
-  behaviour: (container: MemoryContainer) => 'runs' | { readonly exits: number }
-  nextId: number
-}
+export { createMemoryWorld } from './memory-world.ts'
+export type { MemoryContainer, MemoryWorld } from './memory-world.ts'
 
 export interface MemoryCall {
   readonly method: keyof Runtime
@@ -72,18 +43,6 @@ export interface MemoryRuntime extends Runtime {
   kill(name: string, exitCode?: number): void
   /** From outside: somebody removes a container, running or not. */
   drop(name: string): void
-}
-
-export function createMemoryWorld(): MemoryWorld {
-  return {
-    containers: new Map(),
-    volumes: new Map(),
-    networks: new Map(),
-    images: new Map(),
-    busyPorts: new Set(),
-    behaviour: () => 'runs',
-    nextId: 1,
-  }
 }
 
 export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryRuntime {
@@ -368,12 +327,6 @@ function put<Entry extends { readonly labels: Labels }>(entries: Map<string, Ent
     throw new PoststackError('NAME_TAKEN', `The name ${name} is taken.`)
 }
 
-/** An id wins over a name, as in an engine: the name may belong to another container by now. */
-function lookUp(world: MemoryWorld, target: Target): MemoryContainer | undefined {
-  if (target.id !== undefined) return world.containers.get(target.id)
-  return [...world.containers.values()].find(({ name }) => name === target.name)
-}
-
 function find(world: MemoryWorld, target: Target): MemoryContainer {
   const container = lookUp(world, target)
   if (container === undefined) throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name}.`)
@@ -383,21 +336,6 @@ function find(world: MemoryWorld, target: Target): MemoryContainer {
 function refuseTaken(world: MemoryWorld, name: string): void {
   if (lookUp(world, { name }) !== undefined)
     throw new PoststackError('NAME_TAKEN', `A container named ${name} is there already.`)
-}
-
-function holderOf(world: MemoryWorld, host: number): MemoryContainer | undefined {
-  return [...world.containers.values()].find((one) => isAlive(one) && hostPorts(one).some((port) => port.host === host))
-}
-
-function hostPorts({ plan }: MemoryContainer): { readonly host: number; readonly hostAddress: string }[] {
-  const ports = plan?.spec.ports ?? []
-  return ports
-    .flatMap(({ host, hostAddress = '127.0.0.1' }) => (host === undefined ? [] : [{ host, hostAddress }]))
-    .toSorted((one, other) => one.host - other.host)
-}
-
-function isAlive(container: MemoryContainer): boolean {
-  return container.state === 'running' || container.state === 'paused'
 }
 
 function newId(world: MemoryWorld, kind: string): string {

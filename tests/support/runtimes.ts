@@ -17,7 +17,8 @@ import type { ContainerPlan, ContainerSpec } from '../../src/plan/types.ts'
 import { createContainerRuntime } from '../../src/runtime/container.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
 import type { Revealed, Runtime } from '../../src/runtime/runtime.ts'
-import { createMemoryRuntime, createMemoryWorld } from './memory-runtime.ts'
+import { createMemoryRuntime } from './memory-runtime.ts'
+import { createMemoryWorld } from './memory-world.ts'
 
 const run = promisify(execFile)
 
@@ -64,6 +65,8 @@ export interface RuntimeHarness {
 }
 
 export interface RuntimeUnderTest {
+  /** The name, and the reason of a skip. */
+  readonly title: string
   readonly name: HarnessName
   readonly missing: string | undefined
   readonly create: () => Promise<RuntimeHarness>
@@ -72,7 +75,7 @@ export interface RuntimeUnderTest {
 /** Every runtime with the reason why it cannot be tested here, if there is one. */
 export async function runtimesUnderTest(): Promise<readonly RuntimeUnderTest[]> {
   const required = (process.env['POSTSTACK_REQUIRE'] ?? '').split(',').map((name) => name.trim())
-  const all: readonly RuntimeUnderTest[] = [
+  const all: readonly Omit<RuntimeUnderTest, 'title'>[] = [
     { name: 'memory', missing: undefined, create: memoryHarness },
     { name: 'native', missing: undefined, create: nativeHarness },
     { name: 'podman', missing: await engineMissing('podman'), create: () => engineHarness('podman') },
@@ -80,7 +83,7 @@ export async function runtimesUnderTest(): Promise<readonly RuntimeUnderTest[]> 
   ]
   for (const { name, missing } of all)
     if (missing !== undefined && required.includes(name)) throw new Error(`POSTSTACK_REQUIRE names ${name}: ${missing}`)
-  return all
+  return all.map((one) => ({ ...one, title: one.missing === undefined ? one.name : `${one.name}: ${one.missing}` }))
 }
 
 /** A port of 127.0.0.1 that was free a moment ago. */
@@ -136,13 +139,12 @@ async function memoryHarness(): Promise<RuntimeHarness> {
 async function nativeHarness(): Promise<RuntimeHarness> {
   const base = createBase('native', await temporaryRoot('native'))
   const opened: Runtime[] = []
-  const refuse = () => Promise.reject(new Error('The native runtime has no objects of others.'))
   return {
     ...base,
     real: true,
     containersPossible: false,
     open: async () => {
-      const runtime = await createNativeRuntime({ root: base.root })
+      const runtime = createNativeRuntime({ root: base.root, env: process.env })
       opened.push(runtime)
       return runtime
     },
@@ -217,7 +219,11 @@ function createBase(name: HarnessName, root: string) {
   const stack = `${prefix}stack`
   const project = createHash('sha256').update(root).digest('hex').slice(0, 12)
   const labels = { [label.stack]: stack, [label.project]: project, [label.root]: root }
-  const container = (service: string, spec: ContainerSpec, volumes: Readonly<Record<string, string>>): ContainerPlan => ({
+  const container = (
+    service: string,
+    spec: ContainerSpec,
+    volumes: Readonly<Record<string, string>>,
+  ): ContainerPlan => ({
     name: `${prefix}${service}`,
     service,
     spec,
@@ -272,6 +278,10 @@ function createBase(name: HarnessName, root: string) {
       }
     },
   }
+}
+
+function refuse(): Promise<void> {
+  return Promise.reject(new Error('The native runtime has no objects of others.'))
 }
 
 /** The native runtime keeps its servers under `.poststack`, wherever in it. */

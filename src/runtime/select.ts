@@ -1,0 +1,102 @@
+/**
+ * Which runtime runs the stack: the one that was asked for, or the first that answers.
+ */
+import { isPoststackError, PoststackError } from '../errors.ts'
+import type { ServiceConfig } from '../config/types.ts'
+import type { RuntimeChoice } from '../config/define.ts'
+import type { EngineName, Environment } from './engine-address.ts'
+import type { Runtime } from './runtime.ts'
+
+export interface SelectOptions {
+  readonly choice: RuntimeChoice
+  /** Only those that are to run: `poststack up db` may do without what the whole stack needs. */
+  readonly services: readonly Pick<ServiceConfig, 'name' | 'kind'>[]
+  /** The project's folder, where the native runtime keeps its data. */
+  readonly root: string
+  readonly env: Environment
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Opens the runtime; the caller closes it. Drivers are loaded only when they are tried.
+ *
+ * @throws `RUNTIME_MISSING` or `RUNTIME_UNREACHABLE`, with everything that was tried and what can still be started.
+ */
+export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
+  switch (options.choice) {
+    case 'podman':
+    case 'docker':
+      return openEngine(options.choice, options)
+    case 'native':
+      refuseContainers(options)
+      return openNative(options)
+    case 'auto':
+      return selectAutomatically(options)
+  }
+}
+
+async function selectAutomatically(options: SelectOptions): Promise<Runtime> {
+  const failures: PoststackError[] = []
+  for (const name of ['podman', 'docker'] as const) {
+    try {
+      return await openEngine(name, options)
+    } catch (error) {
+      if (!isPoststackError(error) || options.signal?.aborted === true) throw error
+      failures.push(error)
+    }
+  }
+  if (containersOf(options).length === 0) return openNative(options)
+  throw noEngine(options, failures)
+}
+
+async function openEngine(name: EngineName, { env, signal }: SelectOptions): Promise<Runtime> {
+  const { createContainerRuntime } = await import('./container.ts')
+  return createContainerRuntime({ name, env, signal: signal ?? new AbortController().signal })
+}
+
+async function openNative({ root, env }: SelectOptions): Promise<Runtime> {
+  const { createNativeRuntime } = await import('./native.ts')
+  return createNativeRuntime({ root, env })
+}
+
+function refuseContainers(options: SelectOptions): void {
+  const containers = containersOf(options)
+  if (containers.length === 0) return
+  throw new PoststackError(
+    'RUNTIME_MISSING',
+    `The native runtime runs PostgreSQL only, and ${listNames(containers)} ${containers.length === 1 ? 'is a container' : 'are containers'}.`,
+    { hint: [startable(options), 'Or use --runtime podman or docker.'].join(' '), details: { containers } },
+  )
+}
+
+function noEngine(options: SelectOptions, failures: readonly PoststackError[]): PoststackError {
+  const containers = containersOf(options)
+  // One that is there and does not answer is nearer to the cause than one that was never installed.
+  const nearest = failures.find(({ code }) => code === 'RUNTIME_UNREACHABLE') ?? failures[0]
+  const reasons = failures.map(({ message }) => message)
+  return new PoststackError(
+    nearest?.code ?? 'RUNTIME_MISSING',
+    `No container engine answers, and ${listNames(containers)} ${containers.length === 1 ? 'needs' : 'need'} one. ${reasons.join(' ')}`,
+    {
+      hint: [nearest?.hint ?? '', startable(options)].join(' ').trim(),
+      details: { containers, tried: failures.map(({ code, message, details }) => ({ code, message, ...details })) },
+    },
+  )
+}
+
+/** What works without an engine, as a command to run. */
+function startable({ services }: SelectOptions): string {
+  const names = services.filter(({ kind }) => kind !== 'container').map(({ name }) => name)
+  return names.length === 0
+    ? 'No service of this stack can run without one.'
+    : `Without one these can still be started: poststack up ${names.join(' ')}`
+}
+
+function containersOf({ services }: SelectOptions): readonly string[] {
+  return services.filter(({ kind }) => kind === 'container').map(({ name }) => name)
+}
+
+function listNames(names: readonly string[]): string {
+  const last = names.at(-1) ?? ''
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
+}
