@@ -9,7 +9,7 @@ import { probeOnce, waitFor } from '../../../src/execute/probes.ts'
 import type { WaitContext } from '../../../src/execute/probes.ts'
 import type { Probe } from '../../../src/plan/types.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import type { MemoryContainer, MemoryRuntime } from '../../support/memory-runtime.ts'
+import type { MemoryRuntime } from '../../support/memory-runtime.ts'
 
 const servers: Server[] = []
 const target = { name: 'shop-web' }
@@ -19,6 +19,8 @@ const postgres: Probe = { kind: 'postgres', connection }
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
+
+type MemoryContainer = MemoryRuntime['world']['containers'] extends Map<string, infer Container> ? Container : never
 
 function runtimeWith(state: Partial<MemoryContainer>): { runtime: MemoryRuntime; container: MemoryContainer } {
   const runtime = createMemoryRuntime()
