@@ -119,11 +119,19 @@ export async function deleteFolder(folders: NativeFolders, folder: string): Prom
   })
 }
 
-/** Finishes deletions that were cut off. */
+/** Finishes deletions that were cut off, and removes what was begun and never got its name. */
 export async function sweep(parent: string): Promise<void> {
-  const entries = await readdir(parent).catch(() => [])
-  for (const entry of entries.filter((name) => name.startsWith('.gone-')))
-    await writing(parent, () => rm(join(parent, entry), { recursive: true, force: true, maxRetries: 3 }))
+  for (const entry of await readdir(parent).catch(() => [])) {
+    const path = join(parent, entry)
+    if (entry.startsWith('.gone-') || (entry.startsWith('.new-') && (await isOld(path))))
+      await writing(path, () => rm(path, { recursive: true, force: true, maxRetries: 3 }))
+  }
+}
+
+/** Another process may be about to give it its name, which takes milliseconds. */
+async function isOld(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  return found !== undefined && Date.now() - found.mtimeMs > 600_000
 }
 
 /** A power cut must not take back a rename that something later builds on. */

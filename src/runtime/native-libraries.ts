@@ -4,7 +4,7 @@
  */
 import { lstat, mkdir, readFile, readlink, rename, symlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { isCode, unlessThere, writing } from './native-folders.ts'
 
 interface LibraryLink {
@@ -34,7 +34,9 @@ export async function linkLibraries(
     for (const { source, target } of links)
       await replaceLink(join(packageFolder, source), join(elsewhere, basename(target)))
   })
-  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: elsewhere }
+  // The package's folder too: a library that is found through a link looks for others beside the link.
+  const path = [elsewhere, join(packageFolder, 'native', 'lib')].join(delimiter)
+  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: path }
 }
 
 async function readLinks(path: string): Promise<readonly LibraryLink[]> {

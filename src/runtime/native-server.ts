@@ -3,8 +3,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { PoststackError } from '../errors.ts'
 import { pause, throwIfAborted } from './abort.ts'
 import type { Binaries } from './native-binaries.ts'
@@ -29,12 +28,13 @@ export interface StartRequest {
 const startDeadlineMs = 15_000
 const quitDeadlineMs = 8_000
 const killDeadlineMs = 10_000
+const childrenGraceMs = 2_000
 const largestLogBytes = 10 * 1024 * 1024
 
 /** Returns when the server has its port, or fails with the reason its log gives. Nobody else may work on the data directory. */
 export async function launchServer(request: StartRequest, surroundings: Surroundings): Promise<void> {
   const { container, data } = request
-  await forgetDeadServer(data, surroundings.signal)
+  await clearDeadServer(data, surroundings.signal)
   const log = logOf(container)
   const from = await prepareLog(log)
   let exitCode = await attempt(request, surroundings, log)
@@ -81,7 +81,7 @@ export async function shutDown(
         )
     }
   }
-  if (exitCode !== 0) await endChildren(data, signal)
+  if (exitCode !== 0) await endChildren(data, { graceMs: 0, signal })
   await writeLastRun(container, { pid: server.pid, started: server.started, exitCode })
 }
 
@@ -92,12 +92,14 @@ export async function serverOn(data: string, signal: AbortSignal): Promise<LiveP
 }
 
 /**
- * Removes the note of a server that was killed when its process id belongs to another program by now: PostgreSQL would take that one
- * for the server and refuse to start. Done only when no process at all works on the data directory.
+ * Clears up after a server that was killed. Its children end by themselves, but not at once, and PostgreSQL does not start beside them.
+ * And when its process id belongs to another program by now, PostgreSQL would take that one for the server: then its note is removed,
+ * but only once no process at all works on the data directory.
  */
-export async function forgetDeadServer(data: string, signal: AbortSignal): Promise<void> {
+async function clearDeadServer(data: string, signal: AbortSignal): Promise<void> {
   const note = await readPostmasterFile(data)
   if (!note.there) return
+  await endChildren(data, { graceMs: childrenGraceMs, signal })
   const holder = await readProcess(note.pid, signal)
   // PostgreSQL itself sees that the process is gone.
   if (holder === undefined && note.pid > 0) return
@@ -192,17 +194,20 @@ async function endsWithin(server: LiveProcess, timeoutMs: number, signal: AbortS
   }
 }
 
-/** After a kill the server's children end by themselves when they notice; the next server must not meet them. */
-async function endChildren(data: string, signal: AbortSignal): Promise<void> {
-  const folder = await realpath(data)
-  const deadline = Date.now() + killDeadlineMs
-  while (Date.now() < deadline) {
+/** Waits for the children of a server that was killed, and ends those that have not noticed when the grace time is over. */
+async function endChildren(
+  data: string,
+  { graceMs, signal }: { readonly graceMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const began = Date.now()
+  while (Date.now() - began < killDeadlineMs) {
     const left = (await listProcesses(signal)).filter(
-      (process) => worksOn(process, folder) && process.commandLine.includes('postgres'),
+      // The server itself shows its arguments, its children what they do: `postgres: checkpointer`.
+      (process) => process.commandLine.startsWith('postgres: ') && worksOn(process, data),
     )
     if (left.length === 0) return
-    for (const process of left) await signalProcess(process, 'SIGKILL', signal)
-    await sleep(50)
+    if (Date.now() - began >= graceMs) for (const process of left) await signalProcess(process, 'SIGKILL', signal)
+    await pause(20, signal)
   }
 }
 

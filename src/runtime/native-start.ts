@@ -1,7 +1,7 @@
 /**
  * From a container's record to a running server.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PoststackError } from '../errors.ts'
 import { throwIfAborted } from './abort.ts'
@@ -39,6 +39,15 @@ export async function startContainer(
   if ((await runningServer(folders, container, signal)) !== undefined) return
   const volumeFolder = folderOf(folders.volumes, server.volume)
   const data = await dataOf(folders, server.volume)
+  if ((await stat(volumeFolder).catch(() => undefined)) === undefined)
+    throw new PoststackError(
+      'ENGINE_REFUSED',
+      `${container.name} was not started: its volume ${server.volume} is gone.`,
+      {
+        hint: 'Run the command again: a missing volume is made anew, and empty.',
+        details: { volume: server.volume },
+      },
+    )
   await refuseSharedVolume(context, container, signal)
   const fresh = !(await hasCluster(volumeFolder))
   const binaries = await binariesFor(context, server.postgres.version, { thorough: fresh, signal })

@@ -90,10 +90,10 @@ describe('a server', () => {
   test('leaves nothing secret in its records, and keeps them private', async () => {
     const one = await project()
     await start(one)
-    const state = join(one.root, '.poststack')
-    expect((await stat(state)).mode & 0o777).toBe(0o700)
-    expect(await readFile(join(state, '.gitignore'), 'utf8')).toBe('*\n')
-    const { stdout } = await promisify(execFile)('grep', ['-rlF', "it's a", state]).catch(
+    const folder = join(one.root, '.poststack')
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    expect(await readFile(join(folder, '.gitignore'), 'utf8')).toBe('*\n')
+    const { stdout } = await promisify(execFile)('grep', ['-rlF', "it's a", folder]).catch(
       (error: { stdout: string }) => error,
     )
     expect(stdout).toBe('')
@@ -184,7 +184,7 @@ describe('processes', () => {
     process.kill(await postmaster(one), 'SIGKILL')
     await expect.poll(() => state(one)).toBe('exited')
     expect((await one.runtime.inspect(target, options))?.exitCode).toBe(137)
-    await expect.poll(() => start(one).then(() => 'started', String), { timeout: 10_000 }).toBe('started')
+    await start(one)
     expect(await askWhenReady(one, 'select answer from kept')).toBe(7)
   })
 
@@ -263,8 +263,8 @@ describe('processes', () => {
   test('runtimes that start one container at the same time end up with one server', async () => {
     const one = await project()
     const others = [1, 2].map(() => createNativeRuntime({ root: one.root, env: process.env }))
-    const script_ = promisify(execFile)(process.execPath, ['--import', 'tsx', script, one.root, String(one.port)])
-    await Promise.all([start(one), ...others.map((runtime) => start({ ...one, runtime })), script_])
+    const another = promisify(execFile)(process.execPath, ['--import', 'tsx', script, one.root, String(one.port)])
+    await Promise.all([start(one), ...others.map((runtime) => start({ ...one, runtime })), another])
     expect(await askWhenReady(one, 'select 1')).toBe(1)
     expect(await state(one)).toBe('running')
     await stop(one)
@@ -341,6 +341,12 @@ describe('data', () => {
   })
 })
 
+test('a container whose volume is gone says so', async () => {
+  const one = await project()
+  await rm(join(dataOf(one), '..'), { recursive: true })
+  await expect(start(one)).rejects.toMatchObject({ message: expect.stringContaining(`volume ${volume} is gone`) })
+})
+
 test('a folder without a readable record holds its name and belongs to nobody', async () => {
   const one = await project()
   await mkdir(join(one.root, '.poststack/native/servers/broken'))
@@ -361,9 +367,9 @@ test('a folder without a readable record holds its name and belongs to nobody', 
 test('no client is let in before the database is there', async () => {
   const one = await project()
   const refusals = new Set<string>()
-  let starting = true
+  const knock = new AbortController()
   const knocking = (async () => {
-    while (starting) {
+    while (!knock.signal.aborted) {
       const client = new Client({
         host: '127.0.0.1',
         port: one.port,
@@ -379,7 +385,7 @@ test('no client is let in before the database is there', async () => {
   })()
   await start(one)
   await askWhenReady(one, 'select 1')
-  starting = false
+  knock.abort()
   await knocking
   expect([...refusals].filter((code) => code !== 'ECONNREFUSED' && code !== '57P03')).toEqual([])
 })

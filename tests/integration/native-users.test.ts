@@ -1,0 +1,215 @@
+import { execFile } from 'node:child_process'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, test } from 'vitest'
+import { findBinaries, packageName } from '../../src/runtime/native-binaries.ts'
+import { linkLibraries } from '../../src/runtime/native-libraries.ts'
+import { createNativeRuntime } from '../../src/runtime/native.ts'
+import {
+  askWhenReady,
+  destroyProject,
+  files,
+  labelsOf,
+  planFor,
+  processesIn,
+  target,
+  volume,
+} from '../support/native-project.ts'
+import { freePort } from '../support/runtimes.ts'
+
+const run = promisify(execFile)
+const options = { signal: new AbortController().signal }
+const script = join(import.meta.dirname, '../support/start-native.ts')
+const nobody = 65_534
+/** These change users, which only root may. */
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+const temporary: string[] = []
+
+afterEach(async () => {
+  for (const folder of temporary.splice(0)) await destroyProject(folder)
+})
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ps-user-')))
+  temporary.push(folder)
+  await chmod(folder, 0o755)
+  return folder
+}
+
+/** A PATH without `unshare`: the machine then has no namespace to offer. */
+async function pathWithoutUnshare(): Promise<string> {
+  const folder = join(await temporaryFolder(), 'bin')
+  await mkdir(folder)
+  const { stdout } = await run('which', ['id'])
+  await symlink(stdout.trim(), join(folder, 'id'))
+  return folder
+}
+
+async function makeContainer(root: string, env: NodeJS.ProcessEnv) {
+  const port = await freePort()
+  const runtime = createNativeRuntime({ root, env })
+  await runtime.createVolume(volume, labelsOf(root), options)
+  await runtime.createContainer(planFor(root, port), {}, options)
+  return { port, runtime }
+}
+
+const dataIn = (root: string) => join(root, '.poststack/native/volumes', volume, 'data')
+
+async function userOf(root: string): Promise<number> {
+  const [pid] = (await readFile(join(dataIn(root), 'postmaster.pid'), 'utf8')).split('\n')
+  return (await stat(`/proc/${String(pid)}`)).uid
+}
+
+describe.skipIf(!isRoot)('started by root', () => {
+  test("the files stay root's, also in a home that nobody else may enter", async () => {
+    const root = join(await temporaryFolder(), 'private')
+    await mkdir(root, { mode: 0o700 })
+    const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    expect((await stat(dataIn(root))).uid).toBe(0)
+    await runtime.stopContainer(target, 20, options)
+  })
+
+  test('without namespaces it runs as nobody, and goes on doing so', async () => {
+    const root = await temporaryFolder()
+    const { port, runtime } = await makeContainer(root, { PATH: await pathWithoutUnshare() })
+    await runtime.startContainer(target, files, options)
+    await askWhenReady({ port }, 'create table kept as select 5 as answer')
+    expect(await userOf(root)).toBe(nobody)
+    // The passwords lie beside: nobody may pass, and not look.
+    expect((await stat(join(root, '.poststack'))).mode & 0o777).toBe(0o711)
+    await runtime.stopContainer(target, 20, options)
+    expect(await processesIn(root)).toEqual([])
+
+    const later = createNativeRuntime({ root, env: process.env })
+    await later.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select answer from kept')).toBe(5)
+    expect(await userOf(root)).toBe(nobody)
+    await later.stopContainer(target, 20, options)
+  })
+
+  test('data that were made with a namespace stay usable when the machine offers none any longer', async () => {
+    const root = await temporaryFolder()
+    const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    await askWhenReady({ port }, 'create table kept as select 6 as answer')
+    await runtime.stopContainer(target, 20, options)
+    const without = createNativeRuntime({ root, env: { PATH: await pathWithoutUnshare() } })
+    await without.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select answer from kept')).toBe(6)
+    expect(await userOf(root)).toBe(nobody)
+    await without.stopContainer(target, 20, options)
+  })
+
+  test("in the project of another user the data are that user's", async () => {
+    const root = join(await temporaryFolder(), 'theirs')
+    await mkdir(root)
+    await chown(root, nobody, nobody)
+    const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    expect(await userOf(root)).toBe(nobody)
+    await runtime.stopContainer(target, 20, options)
+  })
+})
+
+describe.skipIf(!isRoot)('started by an ordinary user', () => {
+  test('it runs as that user', async () => {
+    const root = join(await temporaryFolder(), 'mine')
+    await mkdir(root)
+    await chown(root, nobody, nobody)
+    const port = await freePort()
+    await startAsNobody(root, port)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    expect(await userOf(root)).toBe(nobody)
+    // And root, coming later, sees and stops it.
+    const runtime = createNativeRuntime({ root, env: process.env })
+    expect((await runtime.inspect(target, options))?.state).toBe('running')
+    await runtime.stopContainer(target, 20, options)
+    expect(await processesIn(root)).toEqual([])
+    await startAsNobody(root, port)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+  })
+
+  test('data of root are refused with the way out', async () => {
+    const root = await temporaryFolder()
+    const { runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    await runtime.stopContainer(target, 20, options)
+    // Everything but the data itself is within reach.
+    await run('chown', ['-R', String(nobody), root])
+    await run('chown', ['-R', '0', dataIn(root)])
+    await chmod(dataIn(root), 0o755)
+    await expect(startAsNobody(root, await freePort())).rejects.toMatchObject({
+      stderr: expect.stringMatching(/belongs to another user \(uid 0\)[^]*chown/),
+    })
+  })
+
+  test('a package without links that cannot be written is helped with links elsewhere', async () => {
+    const root = join(await temporaryFolder(), 'mine')
+    const packageFolder = await packageWithoutLinks(root)
+    await chown(root, nobody, nobody)
+    const port = await freePort()
+    await startAsNobody(root, port)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    const [pid] = (await readFile(join(dataIn(root), 'postmaster.pid'), 'utf8')).split('\n')
+    expect(await readlink(`/proc/${String(pid)}/exe`)).toBe(join(packageFolder, 'native/bin/postgres'))
+    expect(await readdir(join(packageFolder, 'native/lib'))).not.toContain('libpq.so.5')
+  })
+})
+
+describe.skipIf(!isRoot)('a package installed without its scripts', () => {
+  test('gets its links once, from however many processes', async () => {
+    const root = join(await temporaryFolder(), 'project')
+    const packageFolder = await packageWithoutLinks(root)
+    const places = [{ kind: 'package', name: packageName(), from: root }] as const
+    const finding = () =>
+      findBinaries({
+        major: 17,
+        places,
+        libraries: join(root, 'libraries'),
+        thorough: true,
+        askVersion: async (program, env) => (await run(program, ['--version'], { env: { ...env } })).stdout,
+      })
+    const found = await Promise.all([finding(), finding(), finding()])
+    expect(found.map(({ env }) => env)).toEqual([{}, {}, {}])
+    expect(await readlink(join(packageFolder, 'native/lib/libpq.so.5'))).toBe('libpq.so.5.17')
+    expect(await linkLibraries(packageFolder, join(root, 'libraries'))).toEqual({})
+  })
+})
+
+async function startAsNobody(root: string, port: number): Promise<void> {
+  // A home of its own, for the loader's cache.
+  const home = await temporaryFolder()
+  await chown(home, nobody, nobody)
+  const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: home }
+  await run(process.execPath, ['--import', 'tsx', script, root, String(port)], { uid: nobody, gid: nobody, env })
+}
+
+/** The package as an install leaves it that runs no scripts, in the project's own node_modules. */
+async function packageWithoutLinks(root: string): Promise<string> {
+  const original = dirname(dirname(createRequire(import.meta.url).resolve(packageName())))
+  const folder = join(root, 'node_modules', packageName())
+  await mkdir(dirname(folder), { recursive: true })
+  await cp(original, folder, { recursive: true, verbatimSymlinks: true })
+  const links = JSON.parse(await readFile(join(folder, 'native/pg-symlinks.json'), 'utf8')) as { target: string }[]
+  for (const link of links) await rm(join(folder, link.target), { force: true })
+  return folder
+}
