@@ -1,0 +1,214 @@
+/** Checks of what the parts of a config must agree on. They run over the parts that are right by themselves. */
+import { compare, findCycles, isList, possibleConditions, referencesIn } from './edges.ts'
+import { showValue, suggest } from './issues.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
+import { isExternal } from './schema.ts'
+import type { ConfigIssue, Path } from './issues.ts'
+import type { ParsedReference } from './edges.ts'
+import type { PlainContainer, PlainService, PlainStack } from './schema.ts'
+
+export function checkTogether(stack: PlainStack, name: string): readonly ConfigIssue[] {
+  const issues: ConfigIssue[] = []
+  for (const [service, options] of stack.services) {
+    const path = ['services', service]
+    issues.push(...checkDependsOn({ service, options, path }, stack))
+    if (options.kind === 'container') issues.push(...checkContainer(options, path, stack))
+  }
+  for (const cycle of findCycles(stack.services)) {
+    if (cycle.length === 2) continue
+    issues.push({ path: ['services', cycle[0] ?? ''], message: `waits for itself: ${cycle.join(' -> ')}` })
+  }
+  return [...issues, ...checkHostPorts(stack), ...checkContainerNames(stack, name)]
+}
+
+interface At {
+  readonly service: string
+  readonly options: PlainService
+  readonly path: Path
+}
+
+function* checkDependsOn({ service, options, path }: At, stack: PlainStack): Iterable<ConfigIssue> {
+  const { dependsOn } = options
+  if (dependsOn === undefined) return
+  const entries = isList(dependsOn)
+    ? dependsOn.map((name, index) => [name, index, undefined] as const)
+    : Object.entries(dependsOn).map(([name, condition]) => [name, name, condition] as const)
+  for (const [name, key, condition] of entries) {
+    const at = [...path, 'dependsOn', key]
+    const target = stack.services.get(name)
+    if (name === service) yield { path: at, message: 'a service cannot wait for itself' }
+    else if (!stack.names.has(name)) {
+      const others = [...stack.names].filter((other) => other !== service)
+      yield { path: at, message: `there is no service \`${name}\`: ${suggest(name, others)}` }
+    } else if (target !== undefined && condition !== undefined) {
+      const possible: readonly string[] = possibleConditions(target)
+      if (possible.includes(condition)) continue
+      yield {
+        path: at,
+        message: `${whatIs(target)} is never \`${condition}\`: ${suggest(condition, possible)}`,
+        value: `"${condition}"`,
+      }
+    }
+  }
+}
+
+function whatIs(service: PlainService): string {
+  if (service.kind === 'postgres') return isExternal(service) ? 'an external database' : 'a PostgreSQL service'
+  return service.job === true ? 'a job' : 'a container'
+}
+
+function* checkContainer(options: PlainContainer, path: Path, stack: PlainStack): Iterable<ConfigIssue> {
+  if (options.image === undefined && options.build === undefined) {
+    yield { path, message: 'says neither `image` nor `build`; exactly one of them is needed' }
+  }
+  if (options.image !== undefined && options.build !== undefined) {
+    yield { path, message: 'says both `image` and `build`; exactly one of them is needed' }
+  }
+  if (options.job === true && options.ready !== undefined) {
+    yield { path: [...path, 'ready'], message: 'a job is done when it ends with exit code 0; it cannot have `ready`' }
+  }
+  if (options.job === true && (options.restart === 'always' || options.restart === 'unless-stopped')) {
+    const message = 'a job ends, so it cannot be restarted for ever; possible: `no`, `on-failure`'
+    yield { path: [...path, 'restart'], message, value: `"${options.restart}"` }
+  }
+  yield* checkMounts(options, path)
+  yield* checkReady(options, path)
+  for (const [variable, value] of Object.entries(options.env ?? {})) {
+    for (const reference of referencesIn(value)) {
+      const message = whyNoReference(reference, path, stack)
+      if (message !== undefined) yield { path: [...path, 'env', variable], message }
+    }
+  }
+}
+
+function* checkMounts(options: PlainContainer, path: Path): Iterable<ConfigIssue> {
+  const seen = new Map<string, number>()
+  for (const [index, { target }] of (options.volumes ?? []).entries()) {
+    const plain = target.replaceAll(/\/+/g, '/').replace(/\/$/, '')
+    const first = seen.get(plain)
+    if (first === undefined) seen.set(plain, index)
+    else
+      yield {
+        path: [...path, 'volumes', index, 'target'],
+        message: `is the target of volumes[${String(first)}] already`,
+        value: `"${target}"`,
+      }
+  }
+}
+
+function* checkReady(options: PlainContainer, path: Path): Iterable<ConfigIssue> {
+  const { ready } = options
+  if (ready === undefined || !('http' in ready || 'tcp' in ready)) return
+  const [kind, name] = 'http' in ready ? (['http', ready.http] as const) : (['tcp', ready.tcp] as const)
+  const at = [...path, 'ready', kind]
+  const ports = options.ports ?? {}
+  const port = Object.hasOwn(ports, name) ? ports[name] : undefined
+  if (port === undefined) {
+    yield {
+      path: at,
+      message: `there is no port of that name: ${suggest(name, Object.keys(ports))}`,
+      value: showValue(at, name),
+    }
+  } else if (port.host === undefined) {
+    const message = `port \`${name}\` is not published: probes run from the host, so it needs a \`host\` port; or use \`exec\` or \`log\``
+    yield { path: at, message }
+  } else if (port.protocol === 'udp') {
+    yield { path: at, message: `port \`${name}\` is udp; ${kind} needs tcp` }
+  }
+}
+
+/** Why a reference cannot be resolved, or nothing when it can. */
+function whyNoReference(reference: ParsedReference, path: Path, stack: PlainStack): string | undefined {
+  const { service, property } = reference
+  if (service === path[1]) return 'refers to its own service'
+  const target = stack.services.get(service)
+  if (target === undefined) {
+    return stack.names.has(service)
+      ? undefined
+      : `refers to \`${service}\`, which is no service: ${suggest(service, stack.names)}`
+  }
+  if (target.kind === 'postgres') return whyNoDatabaseProperty(reference, target)
+  if (target.job === true) return `refers to \`${service}\`, a job: once it is done it has no address`
+  const ports = target.ports ?? {}
+  const [kind = '', name] = property.split(/:(.*)/s)
+  if (property === 'host') return undefined
+  if (name === undefined || (kind !== 'port' && kind !== 'url')) {
+    return `refers to \`${service}.${property}\`: ${suggest(kind, ['host', 'port', 'url'])}`
+  }
+  if (!Object.hasOwn(ports, name))
+    return `\`${service}\` declares no port \`${name}\`: ${suggest(name, Object.keys(ports))}`
+  return kind === 'url' && ports[name]?.protocol === 'udp'
+    ? `port \`${name}\` of \`${service}\` is udp and has no URL`
+    : undefined
+}
+
+const databaseProperties = ['url', 'host', 'port', 'database', 'user', 'password']
+
+function whyNoDatabaseProperty({ service, property }: ParsedReference, target: PlainService): string | undefined {
+  if (!databaseProperties.includes(property)) {
+    return `refers to \`${service}.${property}\`: ${suggest(property, databaseProperties)}`
+  }
+  if (property !== 'password' || !isExternal(target)) return undefined
+  const url = parsePostgresUrl(target.url)
+  const isAbsent = typeof url === 'object' && url.password === undefined
+  return isAbsent ? `refers to the password of \`${service}\`, but its \`url\` names none` : undefined
+}
+
+interface HostPort {
+  readonly path: Path
+  readonly address: string
+  readonly port: number
+  readonly protocol: string
+}
+
+function hostPorts(name: string, service: PlainService): readonly HostPort[] {
+  const path = ['services', name]
+  if (service.kind === 'postgres') {
+    if (isExternal(service)) return []
+    const { port = 5432, hostAddress: address = '127.0.0.1' } = service
+    return [{ path: [...path, 'port'], address, port, protocol: 'tcp' }]
+  }
+  return Object.entries(service.ports ?? {}).flatMap(([portName, options]) => {
+    const { host, hostAddress: address = '127.0.0.1', protocol = 'tcp' } = options
+    return host === undefined ? [] : [{ path: [...path, 'ports', portName, 'host'], address, port: host, protocol }]
+  })
+}
+
+const everyAddress = new Set(['0.0.0.0', '::'])
+
+function* checkHostPorts(stack: PlainStack): Iterable<ConfigIssue> {
+  const taken: HostPort[] = []
+  for (const [name, service] of [...stack.services].toSorted(([a], [b]) => compare(a, b))) {
+    for (const port of hostPorts(name, service)) {
+      const first = taken.find((other) => overlap(other, port))
+      taken.push(port)
+      if (first === undefined) continue
+      const holder = first.path.slice(1).join('.')
+      const message = `host port ${String(port.port)} of ${port.address} is taken by \`services.${holder}\`${first.address === port.address ? '' : ` on ${first.address}`}`
+      yield { path: port.path, message, value: String(port.port) }
+    }
+  }
+}
+
+function overlap(a: HostPort, b: HostPort): boolean {
+  if (a.port !== b.port || a.protocol !== b.protocol) return false
+  return a.address === b.address || everyAddress.has(a.address) || everyAddress.has(b.address)
+}
+
+function* checkContainerNames(stack: PlainStack, stackName: string): Iterable<ConfigIssue> {
+  const taken = new Map<string, string>()
+  for (const [name, service] of stack.services) {
+    if (!isExternal(service) && service.containerName === undefined) taken.set(`${stackName}-${name}`, name)
+  }
+  for (const [name, service] of stack.services) {
+    if (isExternal(service) || service.containerName === undefined) continue
+    const first = taken.get(service.containerName)
+    if (first === undefined) taken.set(service.containerName, name)
+    else
+      yield {
+        path: ['services', name, 'containerName'],
+        message: `is the name of \`${first}\`'s container already`,
+        value: `"${service.containerName}"`,
+      }
+  }
+}

@@ -1,0 +1,62 @@
+/** What applies where no config file says anything: one PostgreSQL service, `./migrations`, images in `./containers`. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PoststackError } from '../errors.ts'
+import { compare } from './edges.ts'
+import type { PlainValue } from './serialize.ts'
+import type { ImageConfig } from './types.ts'
+
+export interface Conventions {
+  readonly plain: PlainValue
+  readonly images: readonly ImageConfig[]
+}
+
+export async function readConventions(root: string): Promise<Conventions> {
+  const hasMigrations = await isFolder(join(root, 'migrations'))
+  const postgres = {
+    kind: 'postgres',
+    containerName: 'poststack-postgres',
+    port: 5432,
+    user: 'poststack',
+    database: 'poststack',
+    ...(hasMigrations && { migrations: './migrations' }),
+  }
+  return { plain: { services: { postgres } }, images: await projectContainers(root) }
+}
+
+const imageNamePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/
+
+/** Each folder under `containers/` with a Dockerfile. The build sees the whole project, as the Dockerfiles expect. */
+async function projectContainers(root: string): Promise<readonly ImageConfig[]> {
+  const folder = join(root, 'containers')
+  const names = (await readdir(folder).catch((): string[] => [])).toSorted(compare)
+  const images = await Promise.all(
+    names.map(async (name): Promise<readonly ImageConfig[]> => {
+      const dockerfile = await firstFile([join(folder, name, 'Dockerfile'), join(folder, name, 'Containerfile')])
+      if (dockerfile === undefined) return []
+      if (!imageNamePattern.test(name)) {
+        throw new PoststackError(
+          'CONFIG_INVALID',
+          `containers/${name} holds a Dockerfile, but no image can have that name`,
+          {
+            hint: 'Rename the folder: lower-case letters and digits, with single `.`, `_` or `-` between them.',
+          },
+        )
+      }
+      return [{ name, build: { context: root, dockerfile, args: {}, target: undefined } }]
+    }),
+  )
+  return images.flat()
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isFile() === true) return path
+  }
+  return undefined
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true
+}

@@ -1,0 +1,110 @@
+/** Who waits for whom, and for what: explicit `dependsOn` and the edges that references make. */
+import type { Condition } from './options.ts'
+import type { PlainEnvValue, PlainService } from './schema.ts'
+import type { Dependency } from './types.ts'
+
+export interface ParsedReference {
+  readonly service: string
+  readonly property: string
+}
+
+type Services = ReadonlyMap<string, PlainService>
+
+/** The condition that is meant when only a service's name is given. */
+export function naturalCondition(service: PlainService): Condition {
+  if (service.kind === 'postgres') return service.migrations === undefined ? 'ready' : 'migrated'
+  return service.job === true ? 'completed' : 'ready'
+}
+
+/** The conditions that a service can meet, the natural one first. */
+export function possibleConditions(service: PlainService): readonly Condition[] {
+  if (service.kind === 'container') return service.job === true ? ['completed', 'started'] : ['ready', 'started']
+  return 'url' in service ? ['migrated', 'ready'] : ['migrated', 'ready', 'started']
+}
+
+export function referencesIn(value: PlainEnvValue): readonly ParsedReference[] {
+  if (typeof value !== 'object') return []
+  const parts = '$ref' in value ? [value] : value.$text
+  return parts.flatMap((part) => (typeof part === 'object' ? [parseReference(part.$ref)] : []))
+}
+
+export function parseReference(text: string): ParsedReference {
+  const dot = text.indexOf('.')
+  return dot === -1 ? { service: text, property: '' } : { service: text.slice(0, dot), property: text.slice(dot + 1) }
+}
+
+/** The explicit part, with each name's natural condition filled in. Names that do not exist are left to the checks. */
+export function declaredDependencies(service: PlainService, services: Services): readonly Dependency[] {
+  const declared = service.dependsOn ?? []
+  if (!isList(declared)) return Object.entries(declared).map(([name, condition]) => ({ service: name, condition }))
+  return declared.map((name) => {
+    const target = services.get(name)
+    return { service: name, condition: target === undefined ? 'started' : naturalCondition(target) }
+  })
+}
+
+/** `Array.isArray` does not narrow readonly arrays. */
+export function isList(dependsOn: NonNullable<PlainService['dependsOn']>): dependsOn is readonly string[] {
+  return Array.isArray(dependsOn)
+}
+
+/** All edges of a service, sorted by name; of two to the same service the stronger condition stays. */
+export function dependencies(service: PlainService, services: Services): readonly Dependency[] {
+  const edges = new Map<string, Condition>()
+  const add = ({ service: name, condition }: Dependency) => {
+    const target = services.get(name)
+    if (target === undefined) return
+    const effective = condition === 'migrated' ? naturalCondition(target) : condition
+    const present = edges.get(name)
+    if (present === undefined || strength[effective] > strength[present]) edges.set(name, effective)
+  }
+  for (const edge of declaredDependencies(service, services)) add(edge)
+  for (const { service: name } of serviceReferences(service)) {
+    const target = services.get(name)
+    if (target !== undefined) add({ service: name, condition: naturalCondition(target) })
+  }
+  return [...edges]
+    .map(([name, condition]) => ({ service: name, condition }))
+    .toSorted((a, b) => compare(a.service, b.service))
+}
+
+function serviceReferences(service: PlainService): readonly ParsedReference[] {
+  if (service.kind !== 'container') return []
+  return Object.values(service.env ?? {}).flatMap((value) => referencesIn(value))
+}
+
+/** Each later one includes the earlier ones. */
+const strength: Readonly<Record<Condition, number>> = { started: 0, ready: 1, migrated: 2, completed: 3 }
+
+/** Order by code unit, the same on every machine. */
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The cycles in the edges, each once, beginning with its first name: `['a', 'b', 'a']`. */
+export function findCycles(services: Services): readonly (readonly string[])[] {
+  const cycles = new Map<string, readonly string[]>()
+  const done = new Set<string>()
+  const trail: string[] = []
+  const visit = (name: string) => {
+    const start = trail.indexOf(name)
+    if (start !== -1) {
+      const cycle = fromFirst(trail.slice(start))
+      cycles.set(cycle.join(' '), [...cycle, cycle[0] ?? name])
+      return
+    }
+    const service = services.get(name)
+    if (done.has(name) || service === undefined) return
+    trail.push(name)
+    for (const edge of dependencies(service, services)) visit(edge.service)
+    trail.pop()
+    done.add(name)
+  }
+  for (const name of [...services.keys()].toSorted(compare)) visit(name)
+  return [...cycles.values()]
+}
+
+function fromFirst(names: readonly string[]): readonly string[] {
+  const first = names.indexOf(names.toSorted(compare)[0] ?? '')
+  return [...names.slice(first), ...names.slice(0, first)]
+}

@@ -1,0 +1,90 @@
+/** What is wrong with a config: one record per mistake, and the words for it. Loaded by the config's process, so it imports nothing. */
+
+export type Path = readonly (string | number)[]
+
+export interface ConfigIssue {
+  readonly path: Path
+  readonly message: string
+  /** The value as written, shortened, with secrets masked. Absent where there is none. */
+  readonly value?: string
+}
+
+/** `services.web.ports.http.host`, `services.web.volumes[0].target`: a path as a person would write it. */
+export function formatPath(path: Path): string {
+  let text = ''
+  for (const key of path) {
+    if (typeof key === 'number') text += `[${String(key)}]`
+    else if (!/^[\w$-]+$/.test(key)) text += `[${JSON.stringify(key)}]`
+    else text += text === '' ? key : `.${key}`
+  }
+  return text
+}
+
+/** The candidate that a person most probably meant, or none when nothing is near. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = Infinity
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return bestDistance <= Math.max(1, Math.floor(word.length / 3)) ? best : undefined
+}
+
+/** `did you mean "x"?` when something is near, else the list of what is possible. */
+export function suggest(word: string, candidates: Iterable<string>): string {
+  const all = [...candidates]
+  const near = nearest(word, all)
+  if (near !== undefined) return `did you mean \`${near}\`?`
+  return all.length === 0 ? 'there is none' : `possible: ${all.map((name) => `\`${name}\``).join(', ')}`
+}
+
+/** Edit distance in which swapping two neighbours is one edit, because that is how people mistype. */
+function editDistance(a: string, b: string): number {
+  let beforePrevious: readonly number[] = []
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      let distance = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + cost)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        distance = Math.min(distance, (beforePrevious[j - 2] ?? 0) + 1)
+      }
+      current.push(distance)
+    }
+    beforePrevious = previous
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}
+
+const secretWord = /(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY)S?$|^PASS$/
+const secretPair = /(?:API|PRIVATE|ACCESS|ENCRYPTION|SIGNING)_KEY/
+
+/** Whether a value under this name should be kept out of plans, labels and output. */
+export function looksSecret(name: string): boolean {
+  const words = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toUpperCase()
+    .split(/[^A-Z0-9]+/)
+  return words.some((word) => secretWord.test(word)) || secretPair.test(words.join('_'))
+}
+
+/** Matches a URL whose user part carries a password; group 1 is the password. */
+export const urlPassword = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:]*:([^\s/]+)@/i
+
+/** A value as it may be shown: one line, at most 60 characters, secrets masked by the name they stand under. */
+export function showValue(path: Path, value: unknown): string {
+  const name = path.findLast((key) => typeof key === 'string')
+  if (typeof value === 'string' && name !== undefined && looksSecret(name)) return '"***"'
+  const text = value === undefined ? 'undefined' : JSON.stringify(value, (key, part: unknown) => masked(key, part))
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}
+
+function masked(key: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  if (key !== '' && looksSecret(key)) return '***'
+  const password = urlPassword.exec(value)?.[1]
+  return password === undefined ? value : value.replace(`:${password}@`, ':***@')
+}

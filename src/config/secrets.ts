@@ -1,0 +1,206 @@
+/**
+ * The secret values of a stack: those the config says, and passwords made here. What is made is kept in
+ * `.poststack/secrets.json`; losing that file means losing the passwords of existing volumes.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PoststackError } from '../errors.ts'
+import type { Config, SecretPart } from './types.ts'
+
+export interface SecretsOptions {
+  readonly root: string
+  readonly config: Config
+  readonly literals: Readonly<Record<string, string>>
+  /** Whether missing values are written down. Without it they live in memory, for a plan that changes nothing. */
+  readonly create: boolean
+}
+
+export interface Secrets {
+  /** The value, encoded as the part asks for. */
+  reveal(part: SecretPart): string
+  /** One keyed digest for each secret: equal digests mean equal values, and nothing else can be learned from them. */
+  readonly digests: Readonly<Record<string, string>>
+}
+
+interface Store {
+  readonly version: 1
+  /** 32 random bytes in hex: the key of digests and the root of generated passwords. */
+  readonly key: string
+  readonly passwords: Readonly<Record<string, string>>
+}
+
+export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
+  const { config, literals, create } = options
+  const generated = config.services.flatMap((service) =>
+    service.kind === 'postgres' && !Object.hasOwn(literals, service.password.name) ? [service.password.name] : [],
+  )
+  const folder = join(options.root, '.poststack')
+  const store = await openStore(folder, generated, create)
+  const digests: Record<string, string> = {}
+  for (const [name, value] of Object.entries(literals)) digests[name] = literalDigest(store.key, name, value)
+  for (const name of generated) digests[name] = generatedDigest(name)
+  return {
+    digests,
+    reveal: ({ name, encoding }) => {
+      const value = Object.hasOwn(literals, name) ? literals[name] : store.passwords[name]
+      if (value === undefined) throw new TypeError(`there is no secret named ${name}`)
+      return encoding === 'uri' ? encodeURIComponent(value) : value
+    },
+  }
+}
+
+function literalDigest(key: string, name: string, value: string): string {
+  return createHmac('sha256', Buffer.from(key, 'hex')).update(`${name}\0${value}`).digest('hex').slice(0, 32)
+}
+
+/** Without key and value: a plan made before the first `up` must name the same digest as every later one. */
+function generatedDigest(name: string): string {
+  return createHash('sha256').update(`poststack generated\0${name}`).digest('hex').slice(0, 32)
+}
+
+/**
+ * A generated password follows from the key: two runs that add one at the same time add the same, and a service that
+ * comes back fits the volume it left behind. What stands in the file wins all the same.
+ */
+function generatePassword(key: string, name: string): string {
+  return createHmac('sha256', Buffer.from(key, 'hex')).update(`password\0${name}`).digest('base64url').slice(0, 32)
+}
+
+async function openStore(folder: string, names: readonly string[], create: boolean): Promise<Store> {
+  const file = join(folder, 'secrets.json')
+  let store = await readStore(file)
+  if (store === undefined) {
+    const key = randomBytes(32).toString('hex')
+    store = complete({ version: 1, key, passwords: {} }, names)
+    if (create) store = await orExplain(file, () => createStore(folder, file, store as Store))
+  }
+  const full = complete(store, names)
+  if (!create) return full
+  await orExplain(file, async () => {
+    await tighten(file)
+    if (full !== store) await replaceFile(file, full)
+  })
+  return full
+}
+
+/** The same store when nothing is missing. */
+function complete(store: Store, names: readonly string[]): Store {
+  const missing = names.filter((name) => !Object.hasOwn(store.passwords, name))
+  if (missing.length === 0) return store
+  const made = missing.map((name) => [name, generatePassword(store.key, name)] as const)
+  return { ...store, passwords: { ...store.passwords, ...Object.fromEntries(made) } }
+}
+
+async function readStore(file: string): Promise<Store | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unusable(file, 'cannot be read', error)
+  }
+  const store = parseStore(text)
+  if (store === undefined) throw unusable(file, 'is damaged')
+  return store
+}
+
+function parseStore(text: string): Store | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { version, key, passwords } = value as Record<string, unknown>
+  if (version !== 1 || typeof key !== 'string' || !/^[0-9a-f]{64}$/.test(key)) return undefined
+  if (typeof passwords !== 'object' || passwords === null || Array.isArray(passwords)) return undefined
+  const areTexts = Object.values(passwords).every((password) => typeof password === 'string' && password !== '')
+  return areTexts ? { version, key, passwords: passwords as Record<string, string> } : undefined
+}
+
+/** Of several processes that create the store at once, one wins, and all return the winner's. */
+async function createStore(folder: string, file: string, store: Store): Promise<Store> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await chmod(folder, 0o700)
+  await writeOnce(join(folder, '.gitignore'), '*\n')
+  const temporary = await writeTemporary(file, store)
+  try {
+    await link(temporary, file)
+    return store
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return (await readStore(file)) ?? store
+    // File systems without hard links: the short window in which the file is incomplete is the price.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error
+    return (await writeOnce(file, format(store))) ? store : ((await readStore(file)) ?? store)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function writeOnce(file: string, text: string): Promise<boolean> {
+  try {
+    const handle = await open(file, 'wx', 0o600)
+    await handle.writeFile(text)
+    await handle.close()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function replaceFile(file: string, store: Store): Promise<void> {
+  const temporary = await writeTemporary(file, store)
+  await rename(temporary, file)
+}
+
+/** On the disk before it gets its name: after a power cut the name leads to all of it or does not exist. */
+async function writeTemporary(file: string, store: Store): Promise<string> {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(format(store))
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return temporary
+}
+
+function format(store: Store): string {
+  return `${JSON.stringify(store, undefined, 2)}\n`
+}
+
+/** A copy or a restored backup may have lost the mode; nobody else may read the file. */
+async function tighten(file: string): Promise<void> {
+  const { mode } = await stat(file)
+  if ((mode & 0o077) !== 0) await chmod(file, 0o600)
+}
+
+async function orExplain<Value>(file: string, action: () => Promise<Value>): Promise<Value> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof PoststackError) throw error
+    throw unusable(file, 'cannot be written', error)
+  }
+}
+
+function unusable(file: string, what: string, cause?: unknown): PoststackError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new PoststackError(
+    'STATE_UNWRITABLE',
+    `the stack's secrets in ${file} ${what} (mode 0600, made by Poststack)${reason}`,
+    {
+      hint:
+        what === 'is damaged'
+          ? 'Restore the file. Without it new passwords are made, which do not fit volumes that exist: delete it only together with them.'
+          : "Check the owner and the permissions of the project's .poststack folder.",
+      details: { file },
+      cause,
+    },
+  )
+}

@@ -1,0 +1,297 @@
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { configProject, load, loadError } from '../support/config-project.ts'
+
+const esm = { 'package.json': '{ "type": "module" }' }
+const start = "import { defineConfig, postgres } from 'poststack'\n"
+const ways = [
+  { way: 'guarded', trusted: false },
+  { way: 'trusted', trusted: true },
+]
+
+describe.each(ways)('$way: what goes wrong in a config', ({ trusted }) => {
+  async function errorOf(source: string, files: Readonly<Record<string, string>> = esm) {
+    const root = await configProject({ ...files, 'poststack.config.ts': source })
+    const error = await loadError(root, { trusted })
+    return { root, error, text: `${error.code} ${error.message}`.replaceAll(root, '<root>') }
+  }
+
+  it('names the place of a throw and cuts the stack to the user', async () => {
+    const lib = "export function port(): number {\n  throw new RangeError('no port left')\n}\n"
+    const { error, text, root } = await errorOf(
+      `${start}import { port } from './lib.ts'\nexport default defineConfig({ services: { db: postgres({ port: port() }) } })`,
+      { ...esm, 'lib.ts': lib },
+    )
+    expect(text).toBe(
+      `CONFIG_FAILED lib.ts:2:9: the config threw RangeError: no port left
+
+  1 | export function port(): number {
+> 2 |   throw new RangeError('no port left')
+    |         ^
+  3 | }`,
+    )
+    expect(error.details).toMatchObject({ file: join(root, 'lib.ts'), line: 2, column: 9 })
+    const stack = String(error.details['stack'])
+    expect(stack).toContain('poststack.config.ts:3:')
+    expect(stack).not.toMatch(/node:internal|poststack-config-/)
+  })
+
+  it('keeps the columns of line 1 where import.meta is used', async () => {
+    const { text } = await errorOf('const a: string = import.meta.url, b = import.meta.dirname; throw new Error(`x`)')
+    expect(text).toContain('poststack.config.ts:1:67: the config threw Error: x')
+  })
+
+  it('names the place of a throw in a package without a type', async () => {
+    const { text } = await errorOf(`${start}\nif (postgres) throw new Error('here')\nexport default {}`, {
+      'package.json': '{}',
+    })
+    expect(text).toContain('poststack.config.ts:3:21: the config threw Error: here')
+  })
+
+  it('shows what was thrown when it is no error', async () => {
+    const { text } = await errorOf("throw { wrong: 'thing' }")
+    expect(text).toBe("CONFIG_FAILED poststack.config.ts: the config threw { wrong: 'thing' }")
+  })
+
+  it('names the place of an error that a timer throws', async () => {
+    const { text } = await errorOf("setTimeout(() => {\n  throw new Error('late')\n}, 1)\nawait new Promise(() => {})")
+    expect(text).toContain('poststack.config.ts:2:9: the config threw Error: late')
+  })
+
+  it('names the place of a syntax error', async () => {
+    const { text } = await errorOf(`${start}export default defineConfig({ services: { db: postgres({ port: 1 2 }) } })`)
+    expect(text).toContain('CONFIG_FAILED poststack.config.ts:2:66: expected "}" but found "2"\n\n  1 | import')
+  })
+
+  it.each([
+    [
+      'a file',
+      "import { x } from './gone.ts'",
+      '1:19: the imported file "./gone.ts" does not exist',
+      'relative to the importing file',
+    ],
+    [
+      'a package',
+      "import { x } from '@own/gone/deep'",
+      '1:19: the imported package "@own/gone/deep" is not installed',
+      'npm install @own/gone',
+    ],
+  ])('names %s that is not there', async (_, line, message, hint) => {
+    const { error, text } = await errorOf(`${line}\nexport default x`)
+    expect(text).toContain(`poststack.config.ts:${message}\n\n> 1 | import`)
+    expect(error.hint).toContain(hint)
+  })
+
+  it('names an import of ours that does not exist, and the right word', async () => {
+    const { error, text } = await errorOf("import { postgress } from 'poststack'\nexport default postgress")
+    expect(text).toContain('poststack.config.ts:1:10: ')
+    expect(text).toContain('"poststack" exports no `postgress`')
+    expect(error.hint).toBe('Did you mean `postgres`?')
+  })
+
+  it('names an export that a project file lacks', async () => {
+    const { text } = await errorOf("import { port } from './lib.ts'\nexport default { port: port + 1 }", {
+      ...esm,
+      'lib.ts': 'export const prt = 1',
+    })
+    expect(text).toContain('poststack.config.ts:1:10: "./lib.ts" exports no `port`')
+  })
+
+  it.each([
+    ['ESM', '{ "type": "module", "exports": "./index.js" }', 'export const other = 1'],
+    ['CommonJS', '{ "main": "./index.js" }', 'exports.other = 1'],
+  ])('names an export that a package in %s lacks', async (_, manifest, code) => {
+    const files = { ...esm, 'node_modules/pkg/package.json': manifest, 'node_modules/pkg/index.js': code }
+    const { text } = await errorOf("import { other, port } from 'pkg'\nexport default { port, other }", files)
+    expect(text).toContain('poststack.config.ts:1:17: "pkg" exports no `port`\n\n> 1 | import { other, port }')
+  })
+
+  it.each([
+    ['a number', 'export default 42', 'exports a number, which is no config'],
+    ['a string', "export default 'shop'", 'exports a string'],
+    ['an array', 'export default []', 'exports an array'],
+    ['undefined', 'export default undefined', 'exports undefined'],
+    ['nothing', 'export {}', 'exports nothing'],
+    ['a named export only', 'export const config = { services: {} }', 'exports config, but no default'],
+    ['one service', `${start}export default postgres()`, 'exports one service, not a stack'],
+    ['a function that returns nothing', 'export default () => {}', 'exports undefined'],
+  ])('refuses %s as a config', async (_, source, message) => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': source })
+    const { issues, plain } = await load(root, { trusted })
+    expect(plain).toBe(null)
+    expect(issues).toHaveLength(1)
+    expect(issues[0]?.message).toContain(message)
+    expect(issues[0]?.message).toContain("import { defineConfig, postgres } from 'poststack'")
+  })
+
+  it('stops an endless loop at the deadline, with everything it started', async () => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': "console.log('turning')\nfor (;;) {}" })
+    const started = performance.now()
+    const error = await loadError(root, { trusted, timeoutMs: 1500 })
+    expect(error.code).toBe('CONFIG_TIMEOUT')
+    expect(error.message).toContain('poststack.config.ts: the config was not finished after 1.5 s')
+    expect(performance.now() - started).toBeLessThan(6000)
+    expect(processesNaming(root)).toEqual([])
+  })
+
+  it('stops when it is told to', async () => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': 'for (;;) {}' })
+    const reason = new Error('enough')
+    const abort = new AbortController()
+    setTimeout(() => abort.abort(reason), 700)
+    await expect(load(root, { trusted, signal: abort.signal })).rejects.toBe(reason)
+    expect(processesNaming(root)).toEqual([])
+  })
+
+  it('names a call of process.exit', async () => {
+    const { text } = await errorOf(`${start}if (postgres) process.exit(0)\nexport default {}`)
+    expect(text).toContain('CONFIG_FAILED poststack.config.ts:2:23: the config called process.exit(0)')
+  })
+
+  it('notices a promise that is never settled', async () => {
+    const { text } = await errorOf('export default async () => await new Promise(() => {})')
+    expect(text).toBe('CONFIG_FAILED poststack.config.ts: the config waits for a promise that is never settled')
+  })
+
+  it('says that memory ran out', async () => {
+    const { text } = await errorOf(
+      'const all = []\nfor (;;) all.push(new Array(1e6).fill(all.length))\nexport default all',
+    )
+    expect(text).toContain('CONFIG_FAILED poststack.config.ts: the config needed more than 512 MB of memory')
+  })
+})
+
+describe('what a guarded config may not do', () => {
+  const denied: readonly (readonly [string, string, string])[] = [
+    [
+      'read outside',
+      "import { readFileSync } from 'node:fs'\nreadFileSync('/etc/hostname')",
+      'may not read /etc/hostname (it lacks `--allow-read=/etc/hostname`)',
+    ],
+    [
+      'write',
+      "import { writeFileSync } from 'node:fs'\nwriteFileSync(import.meta.dirname + '/x', '')",
+      'may not write x (it lacks `--allow-write=',
+    ],
+    ['start programs', "import { execSync } from 'node:child_process'\nexecSync('true')", 'may not start a program'],
+    [
+      'start workers',
+      "import { Worker } from 'node:worker_threads'\nnew Worker('1', { eval: true, execArgv: [] })",
+      'may not start a worker',
+    ],
+  ]
+  it.each(denied)('%s', async (_, source, message) => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': `${source}\nexport default { services: {} }` })
+    const error = await loadError(root)
+    expect(error.code).toBe('CONFIG_DENIED')
+    expect(error.message).toMatch(/^poststack\.config\.ts:2:\d+: the config /)
+    expect(error.message).toContain(message)
+    expect(error.message).toContain('> 2 | ')
+    expect(error.hint).toContain('--allow-all')
+  })
+
+  it('may all of it when it is trusted', async () => {
+    const source =
+      "import { execSync } from 'node:child_process'\nconst name = execSync('echo shop').toString().trim()\nexport default { name, services: {} }"
+    const root = await configProject({ ...esm, 'poststack.config.ts': source })
+    expect((await load(root, { trusted: true })).plain).toEqual({ name: 'shop', services: {} })
+  })
+
+  it('ends what a trusted config left running', async () => {
+    const source =
+      "import { spawn } from 'node:child_process'\nspawn('sleep', ['61.25'])\nexport default { services: {} }"
+    const root = await configProject({ ...esm, 'poststack.config.ts': source })
+    await load(root, { trusted: true })
+    expect(processesNaming('61.25')).toEqual([])
+  })
+})
+
+describe('files that are no config', () => {
+  it.each([
+    ['an empty file', '', 'is empty'],
+    ['white space', '\uFEFF\r\n', 'is empty'],
+    ['invalid UTF-8', new Uint8Array([0x2f, 0x2f, 0xff, 0xfe]), 'is not valid UTF-8'],
+  ])('%s', async (_, content, message) => {
+    const root = await configProject({ 'poststack.config.ts': content })
+    const error = await loadError(root)
+    expect(error.code).toBe('CONFIG_FAILED')
+    expect(error.message).toBe(`poststack.config.ts: ${message}`)
+  })
+
+  it('a folder of that name', async () => {
+    const root = await configProject({})
+    await mkdir(join(root, 'poststack.config.ts'))
+    expect((await loadError(root)).message).toBe('poststack.config.ts: is a folder, not a config file')
+  })
+
+  it('two in one folder', async () => {
+    const root = await configProject({ 'poststack.config.ts': '', 'poststack.config.mjs': '' })
+    const error = await loadError(root)
+    expect(error.code).toBe('CONFIG_INVALID')
+    expect(error.message).toContain('has two config files: poststack.config.ts and poststack.config.mjs')
+  })
+
+  it('a named file that does not exist', async () => {
+    const root = await configProject({ 'poststack.config.ts': '' })
+    const error = await loadError(root, { file: 'postack.config.ts' })
+    expect(error.code).toBe('CONFIG_NOT_FOUND')
+    expect(error.message).toBe('there is no config file postack.config.ts')
+    expect(error.hint).toBe('Did you mean `poststack.config.ts`?')
+  })
+})
+
+describe('without a config file', () => {
+  it('conventions apply: one PostgreSQL service, migrations, and images of project containers', async () => {
+    const root = await configProject({
+      'migrations/1_a.sql': '',
+      'containers/web/Dockerfile': '',
+      'containers/job/Containerfile': '',
+      'containers/notes/README.md': '',
+    })
+    const loaded = await load(root)
+    expect(loaded).toMatchObject({ file: undefined, root, issues: [] })
+    expect(loaded.plain).toEqual({
+      services: {
+        postgres: {
+          kind: 'postgres',
+          containerName: 'poststack-postgres',
+          port: 5432,
+          user: 'poststack',
+          database: 'poststack',
+          migrations: './migrations',
+        },
+      },
+    })
+    expect(loaded.images).toEqual([
+      {
+        name: 'job',
+        build: { context: root, dockerfile: join(root, 'containers/job/Containerfile'), args: {}, target: undefined },
+      },
+      {
+        name: 'web',
+        build: { context: root, dockerfile: join(root, 'containers/web/Dockerfile'), args: {}, target: undefined },
+      },
+    ])
+  })
+
+  it('a name that no image can have is an error, not a silent skip', async () => {
+    const root = await configProject({ 'containers/Web/Dockerfile': '' })
+    expect((await loadError(root)).message).toContain('containers/Web')
+  })
+
+  it('a file that cannot be read is an error of its own', async () => {
+    if (process.getuid?.() === 0) return
+    const root = await configProject({})
+    await writeFile(join(root, 'poststack.config.ts'), 'export default {}')
+    await chmod(join(root, 'poststack.config.ts'), 0)
+    expect((await loadError(root)).message).toContain('cannot be read')
+  })
+})
+
+/** Command lines of running processes that hold this text. */
+function processesNaming(text: string): readonly string[] {
+  const lines = execFileSync('ps', ['-eo', 'pid,stat,args'], { encoding: 'utf8' }).split('\n')
+  return lines.filter((line) => line.includes(text) && !/\bps -eo\b|^\s*\d+ Z/.test(line))
+}
