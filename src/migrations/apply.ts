@@ -3,51 +3,16 @@
  * whole safety of it; each says what would break without it.
  */
 import { hostname, userInfo } from 'node:os'
-import { isPoststackError } from '../errors.ts'
-import { type Connect, type Connection, isServerError, type ServerError, type ServerNotice } from './connection.ts'
-import {
-  bookkeepingFailed,
-  connectionLost,
-  lockLost,
-  migrationEscaped,
-  migrationFailed,
-  problemsError,
-  recordedElsewhere,
-  type Progress,
-  transactionStatementsError,
-} from './failure.ts'
-import { ensureLedger, type LedgerAuthor, readLedger, recordEscape, recordStart } from './ledger.ts'
-import { acquireLock, describeHolder, holdsLock, type LockHolder, type MigrationLock } from './lock.ts'
+import { type Connect, isServerError } from './connection.ts'
+import type { MigrationEvent } from './events.ts'
+import { bookkeepingFailed, connectionLost, lockLost, problemsError, transactionStatementsError } from './failure.ts'
+import { ensureLedger, readLedger } from './ledger.ts'
+import { acquireLock, describeHolder } from './lock.ts'
 import { resolveMigrations } from './resolve.ts'
+import { type Run, runFile } from './run-file.ts'
+import { beginStatements, isLost, resetSession, rollback } from './session.ts'
 import type { AppliedMigration, Migration, MigrationFolder } from './types.ts'
 import { canonicalVersion } from './version.ts'
-
-/** What a run says while it works. */
-export type MigrationEvent =
-  /** Another session migrates this database; said at once and then every second. */
-  | {
-      readonly type: 'lock-waiting'
-      readonly holder: LockHolder | undefined
-      readonly description: string
-      readonly waitedMs: number
-    }
-  | {
-      readonly type: 'migration-started'
-      readonly version: string
-      readonly name: string
-      readonly file: string
-      readonly number: number
-      readonly total: number
-    }
-  | {
-      readonly type: 'migration-applied'
-      readonly version: string
-      readonly name: string
-      readonly file: string
-      readonly durationMs: number
-    }
-  /** Something the server said while a file ran, such as RAISE NOTICE. */
-  | ({ readonly type: 'server-notice'; readonly file: string } & ServerNotice)
 
 export interface MigrateOptions {
   readonly connect: Connect
@@ -65,15 +30,6 @@ export interface MigrateResult {
   readonly applied: readonly { readonly version: string; readonly name: string; readonly durationMs: number }[]
   /** How many the database had before. */
   readonly already: number
-}
-
-interface Run {
-  readonly work: Connection
-  readonly lock: MigrationLock
-  readonly author: LedgerAuthor
-  readonly signal: AbortSignal
-  readonly emit: (event: MigrationEvent) => void
-  progress: Progress
 }
 
 /**
@@ -98,7 +54,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     try {
       const author = { appliedBy: userName(), host: hostname(), toolVersion }
       const progress = { pending: [], done: 0, before: undefined }
-      return await migrateLocked({ work, lock, author, signal, emit, progress }, options.folder)
+      const run: Run = { work, lock, author, signal, emit, progress, begin: '', running: undefined }
+      return await migrateLocked(run, options.folder)
     } finally {
       await work.close()
     }
@@ -109,6 +66,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
 
 async function migrateLocked(run: Run, folder: MigrationFolder): Promise<MigrateResult> {
   const ledger = await guarded(run, undefined, async () => {
+    run.begin = await beginStatements(run.work)
     // 1. The ledger is made only under the lock: two sessions creating it at once would fail.
     await ensureLedger(run.work, run.author.toolVersion)
     // 2. What is pending is read only under the lock: what was read before may be applied by now.
@@ -120,9 +78,10 @@ async function migrateLocked(run: Run, folder: MigrationFolder): Promise<Migrate
   const refused = transactionStatementsError(pending)
   if (refused !== undefined) throw refused
   run.progress = { pending, done: 0, before: newestOf(ledger, folder) }
-  run.work.onNotice((notice) =>
-    run.emit({ type: 'server-notice', file: pending[run.progress.done]?.file ?? '', ...notice }),
-  )
+  run.work.onNotice((notice) => {
+    // What the server says about our own statements is of no interest.
+    if (run.running !== undefined) run.emit({ type: 'server-notice', file: run.running, ...notice })
+  })
   const applied: { version: string; name: string; durationMs: number }[] = []
   for (const [index, migration] of pending.entries()) {
     const { version, name, file } = migration
@@ -139,9 +98,8 @@ async function migrateLocked(run: Run, folder: MigrationFolder): Promise<Migrate
 async function applyOne(run: Run, migration: Migration): Promise<number> {
   const started = performance.now()
   await guarded(run, migration, async () => {
-    if (run.progress.done > 0) await resetSession(run)
-    const transaction = await begin(run, migration)
-    await runFile(run, migration, { transaction, started })
+    if (run.progress.done > 0) await resetSession(run.work)
+    await runFile(run, migration, started)
   })
   // From here on nothing is cancelled: the answer to COMMIT must be heard.
   try {
@@ -151,11 +109,6 @@ async function applyOne(run: Run, migration: Migration): Promise<number> {
     throw connectionLost(migration, run.progress, { during: 'commit', cause: error })
   }
   return Math.round(performance.now() - started)
-}
-
-// What a file sets must not reach the next one: search_path, role, settings, temporary tables, prepared statements, listens, session locks.
-async function resetSession(run: Run): Promise<void> {
-  await run.work.query('DISCARD ALL')
 }
 
 /**
@@ -191,92 +144,6 @@ async function guarded<T>(run: Run, migration: Migration | undefined, work: () =
 function throwIfStopped(run: Run, migration: Migration | undefined): void {
   run.signal.throwIfAborted()
   if (run.lock.lost.aborted) throw lockLost(migration, run.progress)
-}
-
-async function begin(run: Run, migration: Migration): Promise<string> {
-  await run.work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-  try {
-    // First of all, so that a second run of the same file, should there ever be one, waits here and then fails.
-    return await recordStart(run.work, migration, run.author)
-  } catch (error) {
-    if (isServerError(error) && error.code === '23505') throw recordedElsewhere(migration, run.progress, error)
-    throw error
-  }
-}
-
-interface FileRun {
-  readonly transaction: string
-  readonly started: number
-}
-
-async function runFile(run: Run, migration: Migration, { transaction, started }: FileRun): Promise<void> {
-  const { work, progress } = run
-  const result = await work.script(migration.sql)
-  if (result.error !== undefined) {
-    if (await escapedBefore(run, migration, result.inTransaction)) throw await escaped(run, migration, result.error)
-    throw migrationFailed(migration, { error: result.error, completed: result.completed }, progress)
-  }
-  if (!result.inTransaction) throw await escaped(run, migration, undefined)
-  // Constraints that wait for the end are checked now, still as the file left the session; after that the session is ours again.
-  const checked = await work.script(`SET CONSTRAINTS ALL IMMEDIATE; ${ourSession}`)
-  if (checked.error !== undefined)
-    throw migrationFailed(migration, { error: checked.error, completed: undefined }, progress)
-  const durationMs = Math.round((performance.now() - started) * 1000) / 1000
-  const { rows } = await work.query(finish(run, migration, { transaction, durationMs, statements: result.completed }))
-  if (rows.length > 0) return
-  const still = await work.query(`SELECT pg_catalog.txid_current_if_assigned()::text AS transaction`)
-  if (still.rows[0]?.['transaction'] !== transaction) throw await escaped(run, migration, undefined)
-  throw lockLost(migration, progress)
-}
-
-// The file may have taken another role, and a search_path with its own idea of `=`.
-const ourSession = 'RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog, pg_temp'
-
-interface FinishFacts {
-  readonly transaction: string
-  readonly durationMs: number
-  readonly statements: number
-}
-
-// The fence: the row is completed only in the transaction the file began in, and only while our lock still stands.
-function finish(run: Run, migration: Migration, facts: FinishFacts): string {
-  return `
-UPDATE poststack.schema_migrations
-SET state = 'applied', applied_at = pg_catalog.clock_timestamp(), duration_ms = ${facts.durationMs},
-  statements_total = ${facts.statements}, statements_applied = ${facts.statements}
-WHERE version = ${canonicalVersion(migration.version)} AND state = 'running'
-  AND pg_catalog.txid_current_if_assigned() = ${facts.transaction} AND ${holdsLock(run.lock.pid)}
-RETURNING version`
-}
-
-// After an error the transaction is rolled back; a row that is still there was committed by the file itself.
-async function escapedBefore(run: Run, migration: Migration, inTransaction: boolean): Promise<boolean> {
-  await rollback(run.work)
-  if (!inTransaction) return true
-  const text = `SELECT FROM poststack.schema_migrations WHERE version = ${canonicalVersion(migration.version)}`
-  const { rows } = await run.work.query(text)
-  return rows.length > 0
-}
-
-async function escaped(run: Run, migration: Migration, error: ServerError | undefined): Promise<unknown> {
-  await rollback(run.work)
-  await resetSession(run)
-  const failure = migrationEscaped(migration, error, run.progress)
-  await recordEscape(run.work, migration, run.author, error?.message ?? 'the file ended its own transaction')
-  return failure
-}
-
-// On a lost connection the server has rolled back by itself.
-async function rollback(work: Connection): Promise<void> {
-  try {
-    await work.query('ROLLBACK')
-  } catch (error) {
-    if (!isLost(error)) throw error
-  }
-}
-
-function isLost(error: unknown): boolean {
-  return isPoststackError(error) && error.code === 'DATABASE_UNREACHABLE'
 }
 
 function newestOf(ledger: readonly AppliedMigration[], folder: MigrationFolder): string | undefined {

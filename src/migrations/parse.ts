@@ -79,7 +79,7 @@ export function parseMigrations(
 }
 
 /** The error for everything wrong in a folder. */
-export function invalid(problems: readonly FileProblem[]): PoststackError {
+function invalid(problems: readonly FileProblem[]): PoststackError {
   const hints = [...new Set(problems.map((problem) => problem.hint))]
   const lines = problems.map((problem) => problem.message)
   const message =
@@ -90,7 +90,7 @@ export function invalid(problems: readonly FileProblem[]): PoststackError {
 }
 
 /** The text whose hash is the checksum: editors and checkouts may change line ends and the last line, not more. */
-export function canonicalText(sql: string): string {
+function canonicalText(sql: string): string {
   return `${normalise(sql).replace(/\n+$/, '')}\n`
 }
 

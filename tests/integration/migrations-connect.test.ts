@@ -1,5 +1,9 @@
-import { createServer, type Server } from 'node:net'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, probePostgres, type ConnectTarget } from '../../src/execute/database.ts'
 import { failureOf, shown } from '../support/migrations.ts'
@@ -164,6 +168,48 @@ describe('a session', () => {
     await session.close()
     await session.close()
     expect(lost).toBe(0)
+  })
+})
+
+describe('TLS', () => {
+  let folder: string
+  let secure: TestServer
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'poststack-tls-'))
+    const key = join(folder, 'key.pem')
+    const certificate = join(folder, 'certificate.pem')
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, '-keyout', key, '-out', certificate],
+      { stdio: 'ignore' },
+    )
+    chmodSync(key, 0o600)
+    secure = await startPostgres({ ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate })
+  })
+  afterAll(async () => {
+    await secure.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test.each(['sslmode=require', 'sslmode=verify-full&sslrootcert='])('%s: queries and cancels', async (parameters) => {
+    const session = await (
+      await secure.createDatabase()
+    ).session({
+      parameters: parameters.endsWith('=') ? `${parameters}${join(folder, 'certificate.pem')}` : parameters,
+    })
+    expect((await session.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).rows).toEqual([
+      { ssl: true },
+    ])
+    const running = session.script('SELECT pg_sleep(60)')
+    setTimeout(() => void session.cancel(), 50)
+    expect((await running).error?.code).toBe('57014')
+  })
+
+  test('a certificate that nobody vouches for is refused where it is checked', async () => {
+    const { target } = await secure.createDatabase()
+    const error = await failureOf(connect({ ...target, parameters: 'sslmode=verify-full' }, forever))
+    expect(error.message).toContain('self-signed certificate')
   })
 })
 

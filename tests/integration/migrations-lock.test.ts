@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { MigrationEvent } from '../../src/migrations/apply.ts'
+import type { MigrationEvent } from '../../src/migrations/events.ts'
 import { acquireLock, describeHolder, findHolder } from '../../src/migrations/lock.ts'
 import { apply, failApply, failureOf, ledgerOf, shown, tablesOf, type SqlFiles } from '../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../support/postgres.ts'
@@ -183,12 +183,16 @@ describe('processes at once', () => {
 describe('runs that are cut off', () => {
   test('kill -9: the server rolls back and frees the lock, and the next run goes on', async () => {
     const worker = await startWorker()
-    const files = { '1_a.sql': 'CREATE TABLE a ()', '2_b.sql': 'CREATE TABLE b (); SELECT pg_sleep(1)' }
+    const slow = `CREATE TABLE b (); SELECT pg_sleep(60) WHERE to_regclass('public.go') IS NULL`
+    const files = { '1_a.sql': 'CREATE TABLE a ()', '2_b.sql': slow }
     worker.send({ target: database.target, files } satisfies WorkerOrder)
     await until(sleeping)
     worker.kill('SIGKILL')
-    // The server notices the dead client when the statement ends.
+    await database.rows('CREATE TABLE public.go ()')
+    const started = performance.now()
     expect((await apply(database, files)).applied.map((one) => one.version)).toEqual(['2'])
+    // The statement of the dead process would have run for a minute, and this run waited for it.
+    expect(performance.now() - started).toBeLessThan(10_000)
     expect(await ledgerOf(database)).toEqual(['1 applied', '2 applied'])
   })
 

