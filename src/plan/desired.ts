@@ -140,7 +140,7 @@ function postgresSpec(service: PostgresServiceConfig): ContainerSpec {
     env: { POSTGRES_USER: service.user, POSTGRES_DB: service.database, POSTGRES_PASSWORD_FILE: passwordFile },
     files: { [passwordFile]: { parts: [password] } },
     ports: [{ container: postgresPort, host: service.port, hostAddress: service.hostAddress, protocol: 'tcp' }],
-    mounts: [{ kind: 'volume', volume: dataVolume(service), target: dataMount(service.version) }],
+    mounts: [{ kind: 'volume', volume: dataVolume(service), target: dataMount(service) }],
     stopSignal: 'SIGINT',
     stopGraceSeconds: service.stopGraceSeconds,
     shmBytes: postgresShmBytes,
@@ -155,9 +155,9 @@ function postgresSpec(service: PostgresServiceConfig): ContainerSpec {
   }
 }
 
-/** The official images moved their volume up one folder with version 18; ours follows them. */
-function dataMount(version: number): string {
-  return version >= 18 ? '/var/lib/postgresql' : '/var/lib/postgresql/data'
+/** Poststack's image keeps everything under one folder; the official ones did not before version 18. */
+function dataMount({ image, version }: PostgresServiceConfig): string {
+  return image === undefined || version >= 18 ? '/var/lib/postgresql' : '/var/lib/postgresql/data'
 }
 
 function dataVolume(service: PostgresServiceConfig): string {

@@ -18,7 +18,7 @@ export function planDown(
   observed: RuntimeSnapshot & { readonly runtime: RuntimeName },
   options: DownOptions,
 ): Plan {
-  const draft = createDraft({ stack: desired.stack, project: desired.project, runtime: observed.runtime })
+  const draft = createDraft({ goal: 'down', stack: desired.stack, project: desired.project, runtime: observed.runtime })
   const removed = new Map<string, number[]>()
 
   for (const { container, subject, service } of inStopOrder(desired, observed)) {

@@ -22,6 +22,7 @@ export interface Draft {
 }
 
 export function createDraft(facts: {
+  readonly goal: Plan['goal']
   readonly stack: string
   readonly project: string
   readonly runtime: RuntimeName

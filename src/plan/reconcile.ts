@@ -22,7 +22,7 @@ export interface ReconcileOptions {
 /** The plan of `up`. A plan with no step means: everything is as declared. */
 export function reconcile(desired: Desired, observed: Observed, options: ReconcileOptions = {}): Plan {
   const names = options.services ?? []
-  const draft = createDraft({ stack: desired.stack, project: desired.project, runtime: observed.runtime })
+  const draft = createDraft({ goal: 'up', stack: desired.stack, project: desired.project, runtime: observed.runtime })
   const milestones = new Map<string, Milestones>()
   const planning: Planning = {
     desired,

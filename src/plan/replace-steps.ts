@@ -47,9 +47,7 @@ export function bringUp({ target, old, spare, cause }: BringUp, context: Service
           needs: discarded,
         })
   const replaces = old !== undefined && isRunning(old)
-  const created = creates
-    ? addCreate({ name: target.name, cause, needs: [renamed, ...discarded] }, context)
-    : undefined
+  const created = creates ? addCreate({ name: target.name, cause, needs: [renamed, ...discarded] }, context) : undefined
   const stopped =
     oldTarget !== undefined && replaces
       ? addStop(oldTarget, 'the new one takes over', [created, ...dependencies], context)

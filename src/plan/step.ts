@@ -85,6 +85,7 @@ export interface PlanWarning {
 
 export interface Plan {
   readonly version: 1
+  readonly goal: 'up' | 'down'
   readonly stack: string
   readonly project: string
   readonly runtime: RuntimeName

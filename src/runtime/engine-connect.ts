@@ -165,7 +165,10 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
   }
   const stop = async () => {
     running?.stop()
-    await Promise.race([running?.ended, pause(2_000, new AbortController().signal)])
+    // The timer must not outlive the wait: it would hold the whole program for those two seconds.
+    const patience = new AbortController()
+    await Promise.race([running?.ended, pause(2_000, patience.signal).catch(() => undefined)])
+    patience.abort()
     process.removeListener('exit', removeFolder)
     await rm(folder, { recursive: true, force: true })
   }

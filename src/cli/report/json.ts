@@ -21,8 +21,8 @@ export function createJsonReporter({ stdout }: { readonly stdout: Output }): Rep
       line('plan', { ...plan, blocked: isBlocked(plan) })
     },
     outcome: ({ plan, ...outcome }) => {
-      const { stack, project, runtime, warnings, unchanged } = plan
-      line('outcome', { stack, project, runtime, ...outcome, warnings, unchanged })
+      const { goal, stack, project, runtime, warnings, unchanged } = plan
+      line('outcome', { goal, stack, project, runtime, ...outcome, warnings, unchanged })
     },
     status: (status) => {
       line('status', status)

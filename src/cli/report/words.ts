@@ -4,7 +4,7 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
-import type { StepKind } from '../../plan/step.ts'
+import type { Plan, StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
@@ -79,12 +79,18 @@ export function errorLines(error: ErrorRecord): readonly string[] {
 /** The last line of a run. */
 export function outcomeText({ ok, plan, durationMs, results }: Outcome): string {
   const time = duration(durationMs)
-  const forward = results.filter(({ status }) => status !== 'not-needed')
-  if (ok && forward.length === 0) return `${plan.stack} is as declared on ${plan.runtime}: nothing to do (${time})`
-  const count = `${String(forward.length)} ${forward.length === 1 ? 'step' : 'steps'}`
-  if (ok) return `${plan.stack} is as declared on ${plan.runtime} (${count}, ${time})`
-  const number = (status: string): number => results.filter((result) => result.status === status).length
-  return `${plan.stack} is not as declared: ${String(number('done'))} done, ${String(number('failed'))} failed, ${String(number('skipped'))} not begun (${time})`
+  const forward = results.filter(({ status }) => status !== 'not-needed').length
+  const count = forward === 0 ? 'nothing to do' : `${String(forward)} ${forward === 1 ? 'step' : 'steps'}`
+  const on = `on ${plan.runtime} (${count}, ${time})`
+  if (ok && plan.goal === 'up') return `${plan.stack} is as declared ${on}`
+  if (ok) return `${plan.stack} is down ${on}${keepsData(plan) ? '; its volumes are kept' : '; its data is deleted'}`
+  const number = (status: string): string => String(results.filter((result) => result.status === status).length)
+  const counts = `${number('done')} done, ${number('failed')} failed, ${number('skipped')} not begun`
+  return `${plan.stack} is not ${plan.goal === 'up' ? 'as declared' : 'down'} on ${plan.runtime}: ${counts} (${time})`
+}
+
+function keepsData(plan: Plan): boolean {
+  return plan.steps.every(({ action }) => action.kind !== 'remove-volume')
 }
 
 /** The table of `status`. */
