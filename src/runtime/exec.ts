@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { interruption, throwIfAborted } from './abort.ts'
@@ -72,10 +73,12 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     stream?.on('data', splitter.push)
     return splitter
   })
+  const decoder = new StringDecoder('utf8')
   running.stdout?.on('data', (chunk: Buffer) => {
-    if (stdout.length < keptBytes) stdout += chunk.toString('utf8')
+    if (stdout.length < keptBytes) stdout += decoder.write(chunk)
   })
   const result = await running
+  stdout += decoder.end()
   for (const splitter of splitters) splitter.end()
   if (result.isCanceled) throw interruption(request.signal)
   if (result.code === 'ENOENT') throw programMissing(request.program, result)
