@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, probePostgres, type ConnectTarget } from '../../src/execute/database.ts'
+import { certificate, certificateKey } from '../support/certificate.ts'
 import { failureOf, shown } from '../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../support/postgres.ts'
 
@@ -177,15 +177,10 @@ describe('TLS', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'poststack-tls-'))
     const key = join(folder, 'key.pem')
-    const certificate = join(folder, 'certificate.pem')
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    execFileSync(
-      'openssl',
-      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, '-keyout', key, '-out', certificate],
-      { stdio: 'ignore' },
-    )
-    chmodSync(key, 0o600)
-    secure = await startPostgres({ ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate })
+    const trusted = join(folder, 'certificate.pem')
+    writeFileSync(key, certificateKey, { mode: 0o600 })
+    writeFileSync(trusted, certificate)
+    secure = await startPostgres({ ssl: 'on', ssl_key_file: key, ssl_cert_file: trusted })
   })
   afterAll(async () => {
     await secure.stop()
