@@ -129,7 +129,6 @@ export type ConfigExport<Services extends ServiceMap = ServiceMap> =
  * @example
  * export default defineConfig({ name: 'shop', services: { db: postgres({ migrations: './migrations' }) } })
  */
-export function defineConfig<const Services extends ServiceMap>(config: StackConfig<Services>): StackConfig<Services>
 export function defineConfig<const Services extends ServiceMap>(
   config: (context: DefineContext) => StackConfig<Services>,
 ): (context: DefineContext) => StackConfig<Services>
@@ -139,6 +138,8 @@ export function defineConfig<const Services extends ServiceMap>(
 export function defineConfig<const Services extends ServiceMap>(
   config: Promise<StackConfig<Services>>,
 ): Promise<StackConfig<Services>>
+// The object stands last: when nothing fits, TypeScript explains the last one.
+export function defineConfig<const Services extends ServiceMap>(config: StackConfig<Services>): StackConfig<Services>
 export function defineConfig(config: ConfigExport): ConfigExport {
   return config
 }

@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import type { z } from 'zod'
+import type {
+  BuildOptions,
+  ContainerFields,
+  ExternalPostgresOptions,
+  ManagedPostgresOptions,
+} from '../../src/config/options.ts'
+import type { container, externalPostgres, managedPostgres, stack } from '../../src/config/schema.ts'
+import type { StackConfig } from '../../src/config/define.ts'
+
+const repository = resolve(import.meta.dirname, '../..')
+
+const web = "container({ image: 'web', ports: { http: { container: 80, host: 8080 } } })"
+
+/** What a user may write: the whole of a config after its import. */
+const right: Readonly<Record<string, string>> = {
+  'the shortest': 'export default defineConfig({ services: {} })',
+  'a database':
+    "export default defineConfig({ name: 'shop', runtime: 'podman', services: { db: postgres({ version: 17, settings: { a: 1, b: true } }) } })",
+  'an external database':
+    'export default defineConfig({ services: { db: postgres({ url: process.env.DATABASE_URL ?? "", migrations: "m" }) } })',
+  'an optional password':
+    "export default defineConfig({ services: { db: postgres({ password: process.env['PW'] }) } })",
+  'references in env':
+    "const db = postgres(); export default defineConfig({ services: { db, web: container({ image: 'x', env: { A: db.url, B: `${db.host}:${db.port}`, C: 1, D: true } }) } })",
+  'the URL of a port': `const web = ${web}; export default defineConfig({ services: { web, app: container({ image: 'x', env: { A: web.url('http'), B: web.port('http') } }) } })`,
+  'a build':
+    "export default defineConfig({ services: { web: container({ build: { dockerfile: 'D', args: { A: '1' } } }) } })",
+  'a probe of a declared port':
+    "export default defineConfig({ services: { web: container({ image: 'x', ports: { http: { container: 80, host: 1 }, dns: { container: 53, protocol: 'udp' } }, ready: { http: 'http', path: '/health', status: 204 } }) } })",
+  'probes by command and log':
+    "export default defineConfig({ services: { a: container({ image: 'x', ready: { exec: ['true'] } }), b: container({ image: 'x', ready: { log: 'ready' } }) } })",
+  volumes:
+    "export default defineConfig({ services: { a: container({ image: 'x', volumes: [{ volume: 'v', target: '/v' }, { bind: '.', target: '/b', readOnly: true }] }) } })",
+  'dependsOn as a list and as conditions':
+    "export default defineConfig({ services: { a: container({ image: 'x', dependsOn: ['b'] }), b: postgres({ dependsOn: { c: 'started' } }), c: container({ image: 'x', job: true }) } })",
+  'a function':
+    'export default defineConfig(({ env, mode, cwd }) => ({ name: env["NAME"] ?? mode + cwd, services: { db: postgres() } }))',
+  'an async function':
+    'export default defineConfig(async ({ mode }) => ({ name: await Promise.resolve(mode), services: { db: postgres() } }))',
+  'a promise': 'export default defineConfig(Promise.resolve({ services: { db: postgres() } }))',
+  'reuse, with the names known':
+    'const base = defineConfig({ services: { db: postgres() } }); export const url = base.services.db.url; export default defineConfig({ ...base, name: "two" })',
+  'without defineConfig': 'export default { services: { db: postgres() } } satisfies StackConfig',
+}
+
+/** What must be red in an editor, and words that the message must hold. */
+const wrong: Readonly<Record<string, readonly [source: string, words: string]>> = {
+  'an unknown key of the stack': ["export default defineConfig({ runtim: 'podman', services: {} })", "'runtim'"],
+  'no services': ["export default defineConfig({ name: 'x' })", "'services'"],
+  'an unknown runtime': ["export default defineConfig({ runtime: 'dokcer', services: {} })", '"dokcer"'],
+  'a service that is none': ['export default defineConfig({ services: { db: { version: 17 } } })', 'version'],
+  'a mistyped key of postgres': ['postgres({ prot: 5433 })', "'prot'"],
+  'a port as text': ["postgres({ port: '5433' })", "'string' is not assignable to type 'number'"],
+  'a port beside url': ["postgres({ url: 'postgres://u@h', port: 5433 })", "'port'"],
+  'an unknown condition': ["postgres({ dependsOn: { a: 'redy' } })", '"redy"'],
+  'a restart policy': ["postgres({ restart: 'allways' })", '"allways"'],
+  'a setting that is no scalar': ["postgres({ settings: { a: ['x'] } })", "'string[]'"],
+  'neither image nor build': ['container({})', 'build'],
+  'both image and build': ["container({ image: 'x', build: { dockerfile: 'D' } })", 'build'],
+  'a mistyped key of container': ["container({ image: 'x', environment: {} })", "'environment'"],
+  'a mistyped key of build': ["container({ build: { dockerFile: 'D' } })", "'dockerFile'"],
+  'an undefined variable': ["container({ image: 'x', env: { A: process.env.NOPE } })", 'undefined'],
+  'a port without a number': ["container({ image: 'x', ports: { http: { host: 80 } } })", "'container'"],
+  'a probe of an undeclared port': [
+    "container({ image: 'x', ports: { http: { container: 80, host: 1 } }, ready: { http: 'htp' } })",
+    '"htp"',
+  ],
+  'a tcp probe without ports': ["container({ image: 'x', ready: { tcp: 'http' } })", "'never'"],
+  'the URL of an undeclared port': [`const web = ${web}; web.url('htp')`, '"htp"'],
+  'an unknown property of a database': ['postgres().uri', "'uri'"],
+  'a reference as an image': [
+    'container({ image: postgres().host })',
+    "'Reference' is not assignable to type 'string'",
+  ],
+  'a volume with both sources': [
+    "container({ image: 'x', volumes: [{ volume: 'a', bind: 'b', path: '/x' }] })",
+    "'path'",
+  ],
+  'a command as text': ["container({ image: 'x', command: 'npm start' })", "'string' is not assignable"],
+  'an unknown service in a reused config': [
+    'const base = defineConfig({ services: { db: postgres() } }); base.services.dbb',
+    "'dbb'",
+  ],
+  'a function that returns no stack': ['export default defineConfig(() => 5)', 'number'],
+}
+
+const head =
+  "import { container, defineConfig, postgres, type StackConfig } from 'poststack'\nvoid [container, defineConfig, postgres]; export type Used = StackConfig\n"
+
+describe('what an editor says about a config', () => {
+  /** Messages by file name. */
+  const messages = new Map<string, string>()
+
+  beforeAll(async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-types-')))
+    try {
+      const sources = [
+        ...Object.entries(right).map(([name, source]) => [fileOf('right', name), source] as const),
+        ...Object.entries(wrong).map(([name, [source]]) => [fileOf('wrong', name), source] as const),
+      ]
+      await Promise.all(sources.map(([name, source]) => writeFile(join(folder, name), `${head}${source}\n`)))
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        module: 'nodenext',
+        target: 'es2023',
+        noEmit: true,
+        skipLibCheck: true,
+        allowImportingTsExtensions: true,
+        types: ['node'],
+        typeRoots: [join(repository, 'node_modules/@types')],
+        paths: { poststack: [join(repository, 'src/index.ts')] },
+      }
+      await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+      collect(await tsc(folder), messages)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  }, 60_000)
+
+  it.each(Object.keys(right))('right: %s', (name) => {
+    expect(messages.get(fileOf('right', name))).toBeUndefined()
+  })
+
+  it.each(Object.entries(wrong))('wrong: %s', (name, [, words]) => {
+    expect(messages.get(fileOf('wrong', name)) ?? 'no error').toContain(words)
+  })
+})
+
+function fileOf(kind: string, name: string): string {
+  return `${kind}-${name.replaceAll(/\W+/g, '-')}.ts`
+}
+
+async function tsc(folder: string): Promise<string> {
+  const program = join(repository, 'node_modules/typescript/bin/tsc')
+  return await new Promise((done) => {
+    execFile(process.execPath, [program, '--pretty', 'false', '-p', folder], { cwd: folder }, (_, stdout) =>
+      done(stdout),
+    )
+  })
+}
+
+/** Lines that begin with a space belong to the message before. */
+function collect(output: string, messages: Map<string, string>): void {
+  let current = ''
+  for (const line of output.split('\n')) {
+    const name = /^(?:.*\/)?([\w-]+\.ts)\(/.exec(line)?.[1]
+    if (name !== undefined) current = name
+    if (current !== '' && line !== '') messages.set(current, `${messages.get(current) ?? ''}${line}\n`)
+  }
+}
+
+/** Without `readonly`, at any depth: both sides are only read. */
+type Bare<T> = T extends readonly (infer Item)[]
+  ? Bare<Item>[]
+  : T extends object
+    ? { -readonly [Key in keyof T]: Bare<T[Key]> }
+    : T
+
+describe('the schema accepts what the types accept', () => {
+  it('for every option', () => {
+    type Container = z.input<typeof container>
+    expectTypeOf<Bare<Omit<z.input<typeof managedPostgres>, 'kind'>>>().toEqualTypeOf<
+      Bare<Omit<ManagedPostgresOptions, 'url'>>
+    >()
+    expectTypeOf<Bare<Omit<z.input<typeof externalPostgres>, 'kind'>>>().toEqualTypeOf<Bare<ExternalPostgresOptions>>()
+    expectTypeOf<Bare<Omit<Container, 'kind' | 'image' | 'build' | 'env'>>>().toEqualTypeOf<
+      Bare<Omit<ContainerFields, 'env'>>
+    >()
+    expectTypeOf<Bare<NonNullable<Container['build']>>>().toEqualTypeOf<Bare<BuildOptions>>()
+    expectTypeOf<Bare<Omit<z.input<typeof stack>, 'services'>>>().toEqualTypeOf<Bare<Omit<StackConfig, 'services'>>>()
+    expectTypeOf<string | number | boolean>().toExtend<NonNullable<Container['env']>[string]>()
+  })
+})
