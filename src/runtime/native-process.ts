@@ -117,8 +117,8 @@ async function listByPs(selection: readonly string[], signal: AbortSignal): Prom
   const { stdout } = await runProgram({
     program: 'ps',
     args: ['-ww', ...selection, '-o', 'pid=,state=,lstart=,command='],
-    // Without a fixed locale and zone the same moment would read differently in two shells.
-    env: { PATH: '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' },
+    // Without a fixed language and zone the same moment would read differently in two shells; without UTF-8, paths would be garbled.
+    env: { PATH: '/bin:/usr/bin', LANG: 'C', LC_CTYPE: process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8', TZ: 'UTC' },
     signal,
     timeoutMs: 10_000,
   })

@@ -35,6 +35,10 @@ export async function startContainer(
 ): Promise<void> {
   const { folders } = context
   const { server } = container.record
+  if (process.platform === 'win32')
+    throw new PoststackError('RUNTIME_MISSING', 'The native runtime does not run on Windows itself.', {
+      hint: 'Run Poststack in WSL, or use podman or docker.',
+    })
   const surroundings: Surroundings = { ...context, signal }
   if ((await runningServer(folders, container, signal)) !== undefined) return
   const volumeFolder = folderOf(folders.volumes, server.volume)

@@ -1,11 +1,17 @@
 /**
  * Projects with a PostgreSQL server of the native runtime, and a look at the processes they leave.
  */
-import { readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan } from '../../src/plan/types.ts'
+import { createNativeRuntime } from '../../src/runtime/native.ts'
+import type { NativeOptions } from '../../src/runtime/native.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
+import { freePort } from './runtimes.ts'
 
 export const password = "it's a \\ pass"
 export const files = { '/run/poststack/password': password }
@@ -115,3 +121,42 @@ export async function destroyProject(root: string): Promise<void> {
   }
   await rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 }
+
+export const options = { signal: new AbortController().signal }
+const projects: string[] = []
+
+/** For `afterEach`. */
+export async function destroyProjects(): Promise<void> {
+  for (const root of projects.splice(0)) await destroyProject(root)
+}
+
+export async function emptyProject(name = 'project'): Promise<string> {
+  const parent = await realpath(await mkdtemp(join(tmpdir(), 'ps-native-')))
+  projects.push(parent)
+  const root = join(parent, name)
+  await mkdir(root)
+  return root
+}
+
+export interface Project {
+  readonly root: string
+  readonly port: number
+  readonly runtime: Runtime
+}
+
+/** A project with a container that was made and not started. */
+export async function project(plan: PlanOptions = {}, more: Partial<NativeOptions> = {}): Promise<Project> {
+  const root = more.root ?? (await emptyProject())
+  const port = await freePort()
+  const runtime = createNativeRuntime({ root, env: process.env, ...more })
+  await runtime.createVolume(volume, labelsOf(root), options)
+  await runtime.createContainer(planFor(root, port, plan), {}, options)
+  return { root, port, runtime }
+}
+
+export const start = ({ runtime }: Project) => runtime.startContainer(target, files, options)
+export const stop = ({ runtime }: Project, graceSeconds = 20) => runtime.stopContainer(target, graceSeconds, options)
+export const state = async ({ runtime }: Project) => (await runtime.inspect(target, options))?.state
+export const dataOf = ({ root }: Project) => join(root, '.poststack/native/volumes', volume, 'data')
+export const postmaster = async (one: Project) =>
+  Number((await readFile(join(dataOf(one), 'postmaster.pid'), 'utf8')).split('\n')[0])
