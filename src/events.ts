@@ -15,8 +15,14 @@ export interface StepFacts {
 }
 
 export type StackEvent =
-  /** Before the first step. `steps` counts those of the way forward, not those of the way back. */
-  | { readonly type: 'run-started'; readonly stack: string; readonly runtime: RuntimeName; readonly steps: number }
+  /** Before the first step. `steps` counts those of the way forward, not those of the way back; `subjects` names each thing once. */
+  | {
+      readonly type: 'run-started'
+      readonly stack: string
+      readonly runtime: RuntimeName
+      readonly steps: number
+      readonly subjects: readonly string[]
+    }
   | ({ readonly type: 'step-started'; readonly cause: Cause; readonly risk: Risk } & StepFacts)
   /** A line of what a long step is doing: build output, the last failed probe, the holder of a lock. */
   | ({ readonly type: 'step-progress'; readonly text: string } & StepFacts)

@@ -221,8 +221,10 @@ function refuseBlocked(plan: Plan): void {
 
 function announce(plan: Plan, emit: Emit): void {
   for (const warning of plan.warnings) emit({ type: 'warning', ...warning })
-  const steps = plan.steps.filter(({ undo }) => undo === undefined).length
-  emit({ type: 'run-started', stack: plan.stack, runtime: plan.runtime, steps })
+  const { runtime, stack } = plan
+  const forward = plan.steps.filter(({ undo }) => undo === undefined)
+  const subjects = [...new Set(forward.map(({ subject }) => subject))]
+  emit({ type: 'run-started', stack, runtime, steps: forward.length, subjects })
 }
 
 interface Ended {

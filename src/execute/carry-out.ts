@@ -89,7 +89,7 @@ async function start(action: Act<'start'>, world: StepWorld): Promise<undefined>
   return undefined
 }
 
-async function wait(action: Act<'wait'>, world: StepWorld): Promise<undefined> {
+async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | undefined> {
   const { databases, progress, runtime, signal } = world
   await waitFor(action.probe, {
     service: action.service,
@@ -100,7 +100,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<undefined> {
     onProgress: progress,
     probeDatabase: (target) => databases.probe(target, signal),
   })
-  return undefined
+  return action.probe.kind === 'completed' ? 'completed' : undefined
 }
 
 async function migrate(action: Act<'migrate'>, world: StepWorld): Promise<string> {

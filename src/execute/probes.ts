@@ -17,7 +17,7 @@ export interface WaitContext extends ProbeContext {
 }
 
 /**
- * Probes until the service is ready: after 100 ms, then less and less often, at least once a second.
+ * Probes until the service is ready: every 100 ms at first, then less and less often, at least once a second.
  *
  * Fails with `NOT_READY` at the deadline, and at once when the container is gone, ended or keeps crashing; with `JOB_FAILED` when a job
  * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it.
@@ -36,7 +36,7 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     const leftMs = context.timeoutMs - elapsed(wait)
     if (leftMs <= 0) throw await failed(wait, { kind: 'timeout', answer, container })
     await pause(Math.min(delayMs, leftMs), context.signal)
-    delayMs = Math.min(delayMs * 1.5, longestDelayMs)
+    if (elapsed(wait) > eagerMs) delayMs = Math.min(delayMs * 1.5, longestDelayMs)
   }
 }
 
@@ -47,6 +47,8 @@ export async function probeOnce(probe: Probe, context: ProbeContext): Promise<Pr
 }
 
 const firstDelayMs = 100
+/** Most services are ready within this time, and a pause that has grown would be added to each start. */
+const eagerMs = 5000
 const longestDelayMs = 1000
 /** How long a crash loop or a rejected password is watched before it counts as lasting. */
 const crashLoopMs = 5000

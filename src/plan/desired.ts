@@ -169,7 +169,8 @@ function restartOf(restart: PostgresServiceConfig['restart']): Pick<ContainerSpe
 }
 
 function containerSpec(service: ContainerServiceConfig, input: DesiredInput): ContainerSpec {
-  const image = service.build === undefined ? qualifyImage(service.image ?? '') : builtRef(service.name, input)
+  const { build, name } = service
+  const image = build === undefined ? qualifyImage(service.image ?? '') : builtRef({ name, build }, input)
   return {
     image,
     ...(service.command === undefined ? {} : { command: service.command }),

@@ -1,7 +1,7 @@
 /**
  * Which images a stack needs, what they are called, and what they are built from. Pure.
  */
-import type { BuildConfig, Config } from '../config/types.ts'
+import type { BuildConfig, Config, ImageConfig } from '../config/types.ts'
 import type { DesiredImage } from './types.ts'
 
 export interface BuildFacts {
@@ -33,9 +33,11 @@ export function qualifyImage(reference: string): string {
 /**
  * An image of the project is tagged with the fingerprint of what it is built from. So "does it have to be built?" is "is there
  * an image of that name?", two checkouts never fight over one tag, and the image of a container that is being replaced stays.
+ * It is called after the Dockerfile's folder under `containers/`, so services that share a Dockerfile share the image.
  */
-export function builtRef(name: string, input: ImageInput): string {
-  return `${input.config.name}/${name}:${factsOf(name, input).fingerprint.slice(0, fingerprintLength)}`
+export function builtRef({ name, build }: ImageConfig, input: ImageInput): string {
+  const folder = /\/containers\/([a-z0-9][a-z0-9_.-]*)\/[^/]+$/.exec(build.dockerfile)?.[1] ?? name
+  return `${input.config.name}/${folder}:${factsOf(name, input).fingerprint.slice(0, fingerprintLength)}`
 }
 
 function factsOf(name: string, input: ImageInput): BuildFacts {
@@ -61,24 +63,31 @@ export function desiredImages(input: ImageInput): readonly DesiredImage[] {
   const ours = [...new Set(shipped.map(({ version }) => version))].map((version) =>
     shippedPostgres(version, input.shippedImages),
   )
-  const project = built.map(({ name, build }) => projectImage(name, build, input))
+  const project = built.map((image) => projectImage(image, input))
   const usesBase = ours.length > 0 || project.some(({ needs }) => needs.includes(baseDebian))
   return [
     ...(usesBase ? [shippedBase(input.shippedImages)] : []),
     ...ours,
-    ...project,
+    ...new Map(project.map((image) => [image.ref, image])).values(),
     ...[...new Set(pulled)].map((ref): DesiredImage => ({ kind: 'pull', ref })),
   ]
 }
 
 type BuildImage = Extract<DesiredImage, { kind: 'build' }>
 
-function projectImage(name: string, build: BuildConfig, input: ImageInput): BuildImage {
-  const facts = factsOf(name, input)
+function projectImage(image: ImageConfig, input: ImageInput): BuildImage {
+  const facts = factsOf(image.name, input)
   const needs = facts.baseImages.some((ref) => /^(?:localhost\/)?poststack\/base-debian(?::latest)?$/.test(ref))
     ? [baseDebian]
     : []
-  return { kind: 'build', ref: builtRef(name, input), build, fingerprint: facts.fingerprint, shipped: false, needs }
+  return {
+    kind: 'build',
+    ref: builtRef(image, input),
+    build: image.build,
+    fingerprint: facts.fingerprint,
+    shipped: false,
+    needs,
+  }
 }
 
 function shippedBase(folder: string): BuildImage {

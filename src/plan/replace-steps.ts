@@ -43,21 +43,28 @@ export function bringUp({ target, old, spare, cause }: BringUp, context: Service
   const renamed =
     old === undefined || oldTarget === undefined || oldTarget.name === old.name
       ? undefined
-      : draft.add(subject, { kind: 'rename', target: { name: old.name, id: old.id }, to: oldTarget.name }, cause.text, {
-          needs: discarded,
-        })
+      : draft.add(
+          subject,
+          { kind: 'rename', target: { name: old.name, id: old.id }, to: oldTarget.name },
+          'the old container makes room',
+          {
+            needs: discarded,
+          },
+        )
   const replaces = old !== undefined && isRunning(old)
   const created = creates ? addCreate({ name: target.name, cause, needs: [renamed, ...discarded] }, context) : undefined
   const stopped =
     oldTarget !== undefined && replaces
-      ? addStop(oldTarget, 'the new one takes over', [created, ...dependencies], context)
+      ? addStop(oldTarget, 'the old container; the new one takes over', [created, ...dependencies], context)
       : undefined
   const startCause = created === undefined ? cause.text : `created by #${String(created)}`
   const started = addStart(target, startCause, [created, stopped, ...dependencies, ...discarded], context)
   const ready = addWait(target, `started by #${String(started)}`, [started], context)
 
   if (old !== undefined && oldTarget !== undefined) {
-    draft.add(subject, { kind: 'remove', target: oldTarget }, 'the new one is ready', { needs: [ready] })
+    draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
+      needs: [ready],
+    })
     addWayBack({ target, old, oldTarget, renamed, created, stopped, started, ready }, context)
   }
   return { started, ready, completed: service.probe.kind === 'completed' ? ready : undefined }
@@ -83,22 +90,38 @@ interface Replacement {
 function addWayBack(replacement: Replacement, { draft, subject }: ServiceContext): void {
   const { target, old, oldTarget, renamed, created, stopped, started, ready } = replacement
   const group = [renamed, created, stopped, started, ready].filter((step) => step !== undefined)
-  const cause = 'the new one did not get ready'
   const undo = (of: number, before: Needs): { needs: Needs; undo: NonNullable<PlanStep['undo']> } => ({
     needs: [...group, ...before],
     undo: { of, unless: group },
   })
-  const halted = draft.add(subject, { kind: 'stop', target, graceSeconds: 10 }, cause, undo(started, []))
+  const halted = draft.add(
+    subject,
+    { kind: 'stop', target, graceSeconds: 10 },
+    'the new container, which did not get ready',
+    undo(started, []),
+  )
   const removed =
-    created === undefined ? undefined : draft.add(subject, { kind: 'remove', target }, cause, undo(created, [halted]))
+    created === undefined
+      ? undefined
+      : draft.add(
+          subject,
+          { kind: 'remove', target },
+          'the new container, which did not get ready',
+          undo(created, [halted]),
+        )
   const named =
     renamed === undefined
       ? undefined
-      : draft.add(subject, { kind: 'rename', target: oldTarget, to: old.name }, cause, undo(renamed, [halted, removed]))
+      : draft.add(
+          subject,
+          { kind: 'rename', target: oldTarget, to: old.name },
+          'the old container gets its name back',
+          undo(renamed, [halted, removed]),
+        )
   if (stopped === undefined) return
   const before = { name: renamed === undefined ? oldTarget.name : old.name, id: old.id }
   const action = { kind: 'start', target: before, service: old.service ?? '', files: {}, publishes: true } as const
-  draft.add(subject, action, cause, undo(stopped, [halted, removed, named]))
+  draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
 }
 
 function blockedByPort({ container, observed, draft, subject, service }: ServiceContext): boolean {

@@ -38,7 +38,9 @@ export function postgresService(options: Partial<PostgresServiceConfig> = {}): P
   }
 }
 
-export function containerService(options: Partial<ContainerServiceConfig> & { readonly name: string }): ContainerServiceConfig {
+export function containerService(
+  options: Partial<ContainerServiceConfig> & { readonly name: string },
+): ContainerServiceConfig {
   return {
     kind: 'container',
     dependsOn: [],
@@ -81,7 +83,10 @@ export function desiredOf(config: Config, { migrations = [], digests = {} }: Des
     config,
     folders: Object.fromEntries(databases.map(({ name }) => [name, { path: '/projects/shop/migrations', migrations }])),
     builds: Object.fromEntries(
-      [...config.services, ...config.images].map(({ name }) => [name, { fingerprint: `${name}-0123456789abcdef`, baseImages: [] }]),
+      [...config.services, ...config.images].map(({ name }) => [
+        name,
+        { fingerprint: `${name}-0123456789abcdef`, baseImages: [] },
+      ]),
     ),
     digests: { ...Object.fromEntries(databases.map(({ name }) => [`${name}.password`, 'digest'])), ...digests },
     shippedImages: '/package/containers',
@@ -111,7 +116,9 @@ export function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Datab
     probe: (target) => Promise.resolve(volumeOf(target) === undefined ? { ready: false, ...refused } : { ready: true }),
     read(target) {
       const applied = ledgerOf(target)
-      return Promise.resolve(applied === undefined ? { state: 'unreachable', ...refused } : { state: 'read', applied: [...applied] })
+      return Promise.resolve(
+        applied === undefined ? { state: 'unreachable', ...refused } : { state: 'read', applied: [...applied] },
+      )
     },
     migrate({ target, folder, onApplied }) {
       const ledger = ledgerOf(target) ?? []
@@ -132,7 +139,10 @@ export interface MemoryStack {
   readonly events: StackEvent[]
   plan(desired: Desired, services?: readonly string[]): Promise<Plan>
   /** Plans and carries out; a blocked plan is given back without results. */
-  up(desired: Desired, services?: readonly string[]): Promise<{ readonly plan: Plan; readonly results: readonly StepResult[] }>
+  up(
+    desired: Desired,
+    services?: readonly string[],
+  ): Promise<{ readonly plan: Plan; readonly results: readonly StepResult[] }>
 }
 
 export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()): MemoryStack {
@@ -142,7 +152,9 @@ export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()
     databases: memoryDatabases(runtime, ledgers),
     busyPorts: (wanted) =>
       Promise.resolve(
-        wanted.filter(({ host }) => runtime.world.busyPorts.has(host)).map((port) => ({ ...port, holder: 'another process' })),
+        wanted
+          .filter(({ host }) => runtime.world.busyPorts.has(host))
+          .map((port) => ({ ...port, holder: 'another process' })),
       ),
     secrets: noSecrets,
     emit: (event) => void events.push(event),

@@ -13,9 +13,9 @@ import { createLiveLine, type LiveLine } from './live.ts'
 import type { Reporter } from './reporter.ts'
 import {
   doingWord,
-  doneWord,
   duration,
   errorLines,
+  finishedWord,
   noteOf,
   outcomeText,
   statusText,
@@ -97,6 +97,7 @@ interface PrinterOptions {
 }
 
 function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: StackEvent) => void {
+  let width = 0
   const running = new Map<number, { readonly text: string; readonly since: number; progress: string }>()
   live.show(() => {
     const now = performance.now()
@@ -108,6 +109,7 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
   return (event) => {
     switch (event.type) {
       case 'run-started':
+        width = Math.max(...event.subjects.map((subject) => subjectText(subject).length), 0)
         if (event.steps > 0 && verbose) say(`${event.stack} on ${event.runtime}: ${String(event.steps)} steps`)
         return
       case 'step-started':
@@ -125,11 +127,11 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
       }
       case 'step-done':
         running.delete(event.step)
-        say(stepLine(kleur.green('ok'), event, noteOf(event)))
+        say(stepLine(event, width))
         return
       case 'step-failed':
         running.delete(event.step)
-        say(stepLine(kleur.red('failed'), event, ''))
+        say(stepLine(event, width))
         printError(event.error, say)
         return
       case 'step-skipped':
@@ -137,7 +139,7 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
         return
       case 'migration-applied':
         say(
-          `  ${kleur.green('ok')}      ${event.service}  ${event.version}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
+          `  ${kleur.green('ok')}      ${event.service.padEnd(width)}  ${'applied'.padEnd(wordWidth)}  ${event.version}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
         )
         return
       case 'lock-waiting':
@@ -152,15 +154,16 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
   }
 }
 
-function stepLine(
-  mark: string,
-  event: Extract<StackEvent, { type: 'step-done' | 'step-failed' }>,
-  note: string,
-): string {
-  const word = event.type === 'step-done' ? doneWord(event.kind) : doingWord(event.kind)
+/** Length of the longest usual word, so that the times stand in a column. */
+const wordWidth = 9
+
+function stepLine(event: Extract<StackEvent, { type: 'step-done' | 'step-failed' }>, width: number): string {
+  const isDone = event.type === 'step-done'
+  const mark = isDone ? `${kleur.green('ok')}    ` : kleur.red('failed')
+  const word = isDone ? finishedWord(event) : doingWord(event.kind)
+  const note = isDone ? noteOf(event) : ''
   const time = kleur.dim(duration(event.durationMs))
-  const padding = ' '.repeat(event.type === 'step-done' ? 6 : 2)
-  return `  ${mark}${padding}${subjectText(event.subject)}  ${word}  ${time}${note === '' ? '' : `  ${note}`}`
+  return `  ${mark}  ${subjectText(event.subject).padEnd(width)}  ${word.padEnd(wordWidth)}  ${time}${note === '' ? '' : `  ${note}`}`
 }
 
 function addresses({ ok, services }: Outcome): string {

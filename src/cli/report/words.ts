@@ -44,10 +44,6 @@ export function doingWord(kind: StepKind): string {
   return doing[kind]
 }
 
-export function doneWord(kind: StepKind): string {
-  return done[kind]
-}
-
 /** `service:db` reads `db`; other subjects keep their kind: `volume shop-db-data`. */
 export function subjectText(subject: string): string {
   return subject.startsWith('service:') ? subject.slice('service:'.length) : subject.replace(':', ' ')
@@ -58,6 +54,11 @@ export function duration(ms: number): string {
   return ms < 60_000
     ? `${(ms / 1000).toFixed(1)} s`
     : `${String(Math.floor(ms / 60_000))} min ${String(Math.round((ms % 60_000) / 1000))} s`
+}
+
+/** Word for a finished step; a job is not ready, it is completed. */
+export function finishedWord({ kind, note }: Extract<StackEvent, { type: 'step-done' }>): string {
+  return kind === 'wait' && note !== undefined ? note : done[kind]
 }
 
 /** What a finished step has to say besides its kind and time. Causes that only name another step say nothing to a person. */

@@ -61,19 +61,19 @@ describe('a plan', () => {
     expect(formatPlan(await stack.plan(desiredOf(changed, { migrations })))).toMatchInlineSnapshot(`
       "shop on memory: 6 steps
 
-        #1 service:web  rename  changed: env.LOG_LEVEL
+        #1 service:web  rename  the old container makes room
         #2 service:web  create  changed: env.LOG_LEVEL  after #1
              env.LOG_LEVEL: info -> debug
-        #3 service:web  stop    the new one takes over  [downtime]  after #2
+        #3 service:web  stop    the old container; the new one takes over  [downtime]  after #2
         #4 service:web  start   created by #2  after #2 #3
         #5 service:web  wait    started by #4  after #4
-        #6 service:web  remove  the new one is ready  after #5
+        #6 service:web  remove  the old container; the new one is ready  after #5
 
       if that fails:
-        #7  service:web  stop    the new one did not get ready
-        #8  service:web  remove  the new one did not get ready
-        #9  service:web  rename  the new one did not get ready
-        #10 service:web  start   the new one did not get ready
+        #7  service:web  stop    the new container, which did not get ready
+        #8  service:web  remove  the new container, which did not get ready
+        #9  service:web  rename  the old container gets its name back
+        #10 service:web  start   the old container runs again
       "
     `)
   })
@@ -84,31 +84,31 @@ describe('a plan', () => {
     expect(text).toMatchInlineSnapshot(`
       "shop on memory: 12 steps
 
-        #1  service:db   rename  changed: files./run/poststack/password, postgres.password
+        #1  service:db   rename  the old container makes room
         #2  service:db   create  changed: files./run/poststack/password, postgres.password  after #1
               files./run/poststack/password: (secret) -> (secret), changed
               postgres.password: (secret) -> (secret), changed
-        #3  service:db   stop    the new one takes over  [downtime]  after #2
+        #3  service:db   stop    the old container; the new one takes over  [downtime]  after #2
         #4  service:db   start   created by #2  after #2 #3
         #5  service:db   wait    started by #4  after #4
-        #6  service:db   remove  the new one is ready  after #5
-        #11 service:web  rename  changed: env.DATABASE_URL
+        #6  service:db   remove  the old container; the new one is ready  after #5
+        #11 service:web  rename  the old container makes room
         #12 service:web  create  changed: env.DATABASE_URL  after #11
               env.DATABASE_URL: postgresql://poststack:(secret)@db:5432/poststack -> postgresql://poststack:(secret)@db:5432/poststack, changed
-        #13 service:web  stop    the new one takes over  [downtime]  after #5 #12
+        #13 service:web  stop    the old container; the new one takes over  [downtime]  after #5 #12
         #14 service:web  start   created by #12  after #5 #12 #13
         #15 service:web  wait    started by #14  after #14
-        #16 service:web  remove  the new one is ready  after #15
+        #16 service:web  remove  the old container; the new one is ready  after #15
 
       if that fails:
-        #7  service:db   stop    the new one did not get ready
-        #8  service:db   remove  the new one did not get ready
-        #9  service:db   rename  the new one did not get ready
-        #10 service:db   start   the new one did not get ready
-        #17 service:web  stop    the new one did not get ready
-        #18 service:web  remove  the new one did not get ready
-        #19 service:web  rename  the new one did not get ready
-        #20 service:web  start   the new one did not get ready
+        #7  service:db   stop    the new container, which did not get ready
+        #8  service:db   remove  the new container, which did not get ready
+        #9  service:db   rename  the old container gets its name back
+        #10 service:db   start   the old container runs again
+        #17 service:web  stop    the new container, which did not get ready
+        #18 service:web  remove  the new container, which did not get ready
+        #19 service:web  rename  the old container gets its name back
+        #20 service:web  start   the old container runs again
       "
     `)
   })
