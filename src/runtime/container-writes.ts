@@ -1,6 +1,7 @@
 /**
  * The calls of the container driver that change something, each safe to repeat.
  */
+import { access } from 'node:fs/promises'
 import { PoststackError } from '../errors.ts'
 import type { ContainerPlan, Target } from '../plan/types.ts'
 import { pause } from './abort.ts'
@@ -130,6 +131,7 @@ interface Creation {
 
 async function createContainer(engine: Engine, { container, env, signal }: Creation): Promise<void> {
   const { name, spec } = container
+  await requireBindSources(engine, container)
   const answer = await engine.client.send({
     method: 'POST',
     path: `/containers/create?name=${encodeURIComponent(name)}`,
@@ -149,6 +151,27 @@ async function createContainer(engine: Engine, { container, env, signal }: Creat
       },
     )
   throw refusal(`Container ${name} was not made`, answer)
+}
+
+/** Docker refuses a bind whose source is missing; podman makes an empty folder, owned by root, where the user has misspelt a path. */
+async function requireBindSources({ flavour, local }: Engine, { name, spec }: ContainerPlan): Promise<void> {
+  if (flavour === 'docker' || !local) return
+  for (const mount of spec.mounts ?? []) {
+    if (mount.kind !== 'bind') continue
+    const missing = await access(mount.source).then(
+      () => false,
+      (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT',
+    )
+    if (missing)
+      throw new PoststackError(
+        'ENGINE_REFUSED',
+        `Container ${name} was not made: there is no ${mount.source} to mount.`,
+        {
+          hint: 'Make the file or folder, or correct the path in the config.',
+          details: { container: name, source: mount.source },
+        },
+      )
+  }
 }
 
 interface Start {

@@ -26,6 +26,8 @@ export interface Engine {
   /** Who answers: podman too serves Docker's clients. */
   readonly flavour: EngineName
   readonly client: EngineClient
+  /** It sees the files of this machine: its address was found here, and not given by the user, who may forward a socket from elsewhere. */
+  readonly local: boolean
   readonly program: {
     readonly name: EngineName
     /** Before the command. */
@@ -115,6 +117,7 @@ function createEngine({ name, env }: ConnectOptions, { address, version, explici
     name,
     flavour: version.flavour,
     client,
+    local: !explicit,
     program:
       name === 'podman'
         ? { name, args: explicit ? ['--url', url] : [], env }

@@ -108,12 +108,12 @@ export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>
 }
 
-export function asOptionalRecord(value: unknown): Readonly<Record<string, unknown>> {
+function asOptionalRecord(value: unknown): Readonly<Record<string, unknown>> {
   return value === undefined || value === null ? {} : asRecord(value)
 }
 
 /** Both engines say null for some empty lists. */
-export function asList(value: unknown): readonly unknown[] {
+function asList(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw unexpected('a list', value)
   return value
