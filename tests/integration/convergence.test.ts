@@ -4,9 +4,18 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../../src/config/types.ts'
 import { PoststackError } from '../../src/errors.ts'
 import { formatPlan } from '../../src/plan/format.ts'
+import { compareText } from '../../src/plan/order.ts'
 import type { Desired } from '../../src/plan/types.ts'
 import { createMemoryRuntime, createMemoryWorld, type MemoryRuntime } from '../support/memory-runtime.ts'
-import { containerService, desiredOf, memoryStack, migration, postgresService, stackConfig, type Ledgers } from '../support/memory-stack.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  migration,
+  postgresService,
+  stackConfig,
+  type Ledgers,
+} from '../support/memory-stack.ts'
 
 // Nothing in memory takes time, so pauses between looks are made short: the same order of events, a hundred times faster.
 const realSetTimeout = setTimeout
@@ -22,14 +31,31 @@ afterAll(() => {
 const text = fc.constantFrom('a', 'b')
 
 const anyPostgres = fc
-  .record({ port: fc.constantFrom(5432, 5433), setting: fc.option(text), migrations: fc.boolean(), name: fc.constant('db') })
+  .record({
+    port: fc.constantFrom(5432, 5433),
+    setting: fc.option(text),
+    migrations: fc.boolean(),
+    name: fc.constant('db'),
+  })
   .map(({ port, setting, migrations }): PostgresServiceConfig =>
-    postgresService({ port, settings: setting === null ? {} : { work_mem: setting }, migrations: migrations ? '/m' : undefined }),
+    postgresService({
+      port,
+      settings: setting === null ? {} : { work_mem: setting },
+      migrations: migrations ? '/m' : undefined,
+    }),
   )
 
 function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
   return fc
-    .record({ env: text, command: fc.option(text), job: fc.boolean(), image: fc.constantFrom('one', 'two'), volume: fc.boolean(), needsDb: fc.boolean(), declared: fc.boolean() })
+    .record({
+      env: text,
+      command: fc.option(text),
+      job: fc.boolean(),
+      image: fc.constantFrom('one', 'two'),
+      volume: fc.boolean(),
+      needsDb: fc.boolean(),
+      declared: fc.boolean(),
+    })
     .map(({ env, command, job, image, volume, needsDb, declared }) =>
       containerService({
         name,
@@ -52,13 +78,19 @@ const anyConfig: fc.Arbitrary<Config> = fc
 const anyAccident = fc.oneof(
   fc.record({ kind: fc.constant('kill' as const), index: fc.nat(5) }),
   fc.record({ kind: fc.constant('drop' as const), index: fc.nat(5) }),
-  fc.record({ kind: fc.constant('fail' as const), call: fc.integer({ min: 1, max: 40 }), moment: fc.constantFrom('before' as const, 'after' as const) }),
+  fc.record({
+    kind: fc.constant('fail' as const),
+    call: fc.integer({ min: 1, max: 40 }),
+    moment: fc.constantFrom('before' as const, 'after' as const),
+  }),
 )
 
 type Accident = typeof anyAccident extends fc.Arbitrary<infer Value> ? Value : never
 
 function strike(accident: Accident, runtime: MemoryRuntime): void {
-  const names = [...runtime.world.containers.values()].filter(({ state }) => accident.kind === 'drop' || state === 'running').map(({ name }) => name)
+  const names = [...runtime.world.containers.values()]
+    .filter(({ state }) => accident.kind === 'drop' || state === 'running')
+    .map(({ name }) => name)
   if (accident.kind === 'fail') runtime.failCall(accident.call, accident.moment)
   else if (names.length > 0) {
     const name = names[accident.index % names.length] ?? ''
@@ -71,7 +103,10 @@ describe('convergence', () => {
   test('after any past, one undisturbed up leaves nothing to do', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ config: anyConfig, accident: fc.option(anyAccident), count: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: 5 }),
+        fc.array(
+          fc.record({ config: anyConfig, accident: fc.option(anyAccident), count: fc.integer({ min: 0, max: 3 }) }),
+          { minLength: 1, maxLength: 5 },
+        ),
         async (past) => {
           const world = createMemoryWorld()
           world.behaviour = ({ plan }) => (plan?.service !== 'db' && isJob(plan?.service, past) ? { exits: 0 } : 'runs')
@@ -82,7 +117,9 @@ describe('convergence', () => {
             const runtime = createMemoryRuntime({ world })
             if (accident !== null) strike(accident, runtime)
             applied = Math.max(applied, count)
-            last = desiredOf(config, { migrations: Array.from({ length: applied }, (_, index) => migration(`00${String(index + 1)}`)) })
+            last = desiredOf(config, {
+              migrations: Array.from({ length: applied }, (_, index) => migration(`00${String(index + 1)}`)),
+            })
             // A run that an engine's failure ends early is a past like any other.
             await memoryStack(runtime, ledgers).up(last).catch(ignoreEngineFailure)
           }
@@ -91,7 +128,7 @@ describe('convergence', () => {
           const { results } = await stack.up(last)
           expect(results.filter(({ status }) => status === 'failed')).toEqual([])
           expect(formatPlan(await stack.plan(last))).toBe('shop on memory: everything is as declared\n')
-          const names = [...world.containers.values()].map(({ plan }) => plan?.service).toSorted()
+          const names = [...world.containers.values()].map(({ plan }) => plan?.service ?? '').toSorted(compareText)
           expect(names).toEqual(last.services.map(({ name }) => name))
         },
       ),
@@ -112,11 +149,19 @@ function ignoreEngineFailure(error: unknown): void {
 // ---- the nth call fails ------------------------------------------------------------------------------------------
 
 const db = postgresService({ migrations: '/m' })
-const web = containerService({ name: 'web', env: { VALUE: ['a'] }, dependsOn: [{ service: 'db', condition: 'migrated' }] })
+const web = containerService({
+  name: 'web',
+  env: { VALUE: ['a'] },
+  dependsOn: [{ service: 'db', condition: 'migrated' }],
+})
 const seed = containerService({ name: 'seed', job: true, dependsOn: [{ service: 'db', condition: 'migrated' }] })
 const before = desiredOf(stackConfig([db, web, seed]), { migrations: [migration('001')] })
 const after = desiredOf(
-  stackConfig([{ ...db, settings: { work_mem: '8MB' } }, { ...web, env: { VALUE: ['b'] } }, { ...seed, command: ['again'] }]),
+  stackConfig([
+    { ...db, settings: { work_mem: '8MB' } },
+    { ...web, env: { VALUE: ['b'] } },
+    { ...seed, command: ['again'] },
+  ]),
   { migrations: [migration('001'), migration('002')] },
 )
 
@@ -133,8 +178,11 @@ describe('the fault sweep', () => {
 
         const runtime = createMemoryRuntime({ world })
         runtime.failCall(n, moment)
-        const { results } = await memoryStack(runtime, ledgers).up(after).catch(() => ({ results: [] }))
-        const failed = runtime.calls.length < n || results.some(({ status }) => status === 'failed') || results.length === 0
+        const { results } = await memoryStack(runtime, ledgers)
+          .up(after)
+          .catch(() => ({ results: [] }))
+        const failed =
+          runtime.calls.length < n || results.some(({ status }) => status === 'failed') || results.length === 0
         expect(runningOf(world, 'db'), `after failing call ${String(n)}`).toBe(1)
         expect(runningOf(world, 'web'), `after failing call ${String(n)}`).toBe(1)
 
@@ -154,5 +202,6 @@ describe('the fault sweep', () => {
 })
 
 function runningOf(world: MemoryRuntime['world'], service: string): number {
-  return [...world.containers.values()].filter(({ plan, state }) => plan?.service === service && state === 'running').length
+  return [...world.containers.values()].filter(({ plan, state }) => plan?.service === service && state === 'running')
+    .length
 }

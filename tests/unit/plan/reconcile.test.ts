@@ -5,7 +5,15 @@ import { formatPlan } from '../../../src/plan/format.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { observeRuntime } from '../../../src/execute/observe.ts'
 import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
-import { containerService, desiredOf, memoryStack, migration, postgresService, stackConfig, type MemoryStack } from '../../support/memory-stack.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  migration,
+  postgresService,
+  stackConfig,
+  type MemoryStack,
+} from '../../support/memory-stack.ts'
 
 const migrations = [migration('001'), migration('002')]
 const db = postgresService({ migrations: '/projects/shop/migrations' })
@@ -17,7 +25,10 @@ const web = containerService({
 })
 const shop = stackConfig([db, web])
 
-async function running(config = shop, options = { migrations }): Promise<{ runtime: MemoryRuntime; stack: MemoryStack }> {
+async function running(
+  config = shop,
+  options = { migrations },
+): Promise<{ runtime: MemoryRuntime; stack: MemoryStack }> {
   const runtime = createMemoryRuntime()
   const stack = memoryStack(runtime)
   const { results } = await stack.up(desiredOf(config, options))
@@ -80,7 +91,7 @@ describe('a plan', () => {
 
   test('shows that a secret changed, but not the secret', async () => {
     const { stack } = await running()
-    const text = formatPlan(await stack.plan(desiredOf(shop, { migrations, digests: { 'db.password': 'other' } } as never)))
+    const text = formatPlan(await stack.plan(desiredOf(shop, { migrations, digests: { 'db.password': 'other' } })))
     expect(text).toMatchInlineSnapshot(`
       "shop on memory: 12 steps
 
@@ -139,7 +150,8 @@ describe('a plan', () => {
   test('leaves a foreign container of the same name alone and says how to go on', async () => {
     const runtime = createMemoryRuntime()
     await putForeign(runtime, 'shop-db', {})
-    expect(formatPlan(await memoryStack(runtime).plan(desiredOf(stackConfig([db]), { migrations })))).toMatchInlineSnapshot(`
+    expect(formatPlan(await memoryStack(runtime).plan(desiredOf(stackConfig([db]), { migrations }))))
+      .toMatchInlineSnapshot(`
       "shop on memory: 1 step, 1 blocked: nothing will be done until that is mended
 
         #1 service:db  blocked  the name shop-db is taken by something that Poststack did not make
@@ -154,7 +166,10 @@ describe('a plan', () => {
     const second = desiredOf(stackConfig([postgresService({ port: 5433 })], { root: '/projects/shop-2' }))
     const { results } = await stack.up(second)
     expect(results.every(({ status }) => status === 'done')).toBe(true)
-    expect([...runtime.world.containers.values()].map(({ name }) => name).toSorted()).toEqual(['shop-db', `shop-db-${second.project.slice(0, 6)}`])
+    expect([...runtime.world.containers.values()].map(({ name }) => name).toSorted()).toEqual([
+      'shop-db',
+      `shop-db-${second.project.slice(0, 6)}`,
+    ])
     expect((await stack.plan(second)).steps).toEqual([])
     expect((await stack.plan(desiredOf(stackConfig([postgresService()]), { migrations }))).steps).toEqual([])
   })
@@ -162,7 +177,8 @@ describe('a plan', () => {
   test('is blocked by a busy port before anything starts', async () => {
     const runtime = createMemoryRuntime()
     runtime.world.busyPorts.add(5432)
-    expect(formatPlan(await memoryStack(runtime).plan(desiredOf(stackConfig([postgresService()]))))).toMatchInlineSnapshot(`
+    expect(formatPlan(await memoryStack(runtime).plan(desiredOf(stackConfig([postgresService()])))))
+      .toMatchInlineSnapshot(`
       "shop on memory: 1 step, 1 blocked: nothing will be done until that is mended
 
         #1 service:db  blocked  port 5432 on 127.0.0.1 is held by another process
@@ -194,10 +210,13 @@ describe('a plan', () => {
 
   test('of some services takes what they depend on along and leaves the others out', async () => {
     const worker = containerService({ name: 'worker' })
-    const plan = await memoryStack(createMemoryRuntime()).plan(desiredOf(stackConfig([db, web, worker]), { migrations }), ['web'])
-    expect(new Set(plan.steps.map(({ subject }) => subject).filter((subject) => subject.startsWith('service:')))).toEqual(
-      new Set(['service:db', 'service:web']),
+    const plan = await memoryStack(createMemoryRuntime()).plan(
+      desiredOf(stackConfig([db, web, worker]), { migrations }),
+      ['web'],
     )
+    expect(
+      new Set(plan.steps.map(({ subject }) => subject).filter((subject) => subject.startsWith('service:'))),
+    ).toEqual(new Set(['service:db', 'service:web']))
   })
 
   test('runs a job once, and again when it failed or changed', async () => {
@@ -210,7 +229,9 @@ describe('a plan', () => {
     expect(failed.results.find(({ status }) => status === 'failed')?.error?.code).toBe('JOB_FAILED')
     runtime.world.behaviour = () => ({ exits: 0 })
     const again = await stack.up(desiredOf(config))
-    expect(again.plan.steps.find(({ action }) => action.kind === 'create')?.cause.text).toBe('it ended with exit code 1 last time')
+    expect(again.plan.steps.find(({ action }) => action.kind === 'create')?.cause.text).toBe(
+      'it ended with exit code 1 last time',
+    )
     expect((await stack.plan(desiredOf(config))).steps).toEqual([])
     const changed = await stack.plan(desiredOf(stackConfig([{ ...seed, command: ['true'] }])))
     expect(changed.steps.find(({ action }) => action.kind === 'create')?.cause.text).toBe('changed: command')
@@ -273,10 +294,22 @@ async function downPlan(stack: MemoryStack, volumes: boolean): Promise<ReturnTyp
   return planDown(desired, { ...(await observeRuntime(desired, stack.world)), runtime: 'memory' }, { volumes })
 }
 
-async function putForeign(runtime: MemoryRuntime, name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+async function putForeign(
+  runtime: MemoryRuntime,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
   const options = { signal: new AbortController().signal, onLine: () => undefined }
   await runtime.pullImage('docker.io/library/debian:trixie-slim', options)
-  const plan = { name, service: 'x', spec: { image: 'docker.io/library/debian:trixie-slim' }, volumes: {}, network: undefined, aliases: [], labels }
+  const plan = {
+    name,
+    service: 'x',
+    spec: { image: 'docker.io/library/debian:trixie-slim' },
+    volumes: {},
+    network: undefined,
+    aliases: [],
+    labels,
+  }
   await runtime.createContainer(plan, {}, options)
   expect(labels[label.stack]).toBeUndefined()
 }
