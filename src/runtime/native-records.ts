@@ -105,7 +105,7 @@ export async function removeRecord(folders: NativeFolders, container: Container)
   await deleteFolder(folders, container.folder)
 }
 
-export async function readLastRun(container: Container): Promise<LastRun | undefined> {
+async function readLastRun(container: Container): Promise<LastRun | undefined> {
   return (await readJson(join(container.folder, 'server.json'))) as LastRun | undefined
 }
 

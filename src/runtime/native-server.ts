@@ -201,11 +201,11 @@ async function endChildren(
 ): Promise<void> {
   const began = Date.now()
   while (Date.now() - began < killDeadlineMs) {
-    const left = (await listProcesses(signal)).filter(
-      // The server itself shows its arguments, its children what they do: `postgres: checkpointer`.
-      (process) => process.commandLine.startsWith('postgres: ') && worksOn(process, data),
-    )
-    if (left.length === 0) return
+    const left = (await listProcesses(signal)).filter((process) => worksOn(process, data))
+    // The server itself shows its arguments, its children what they do: `postgres: checkpointer`. Where a server lives, another
+    // start was faster, and these are its children.
+    const orphans = left.every((process) => process.commandLine.startsWith('postgres: '))
+    if (left.length === 0 || !orphans) return
     if (Date.now() - began >= graceMs) for (const process of left) await signalProcess(process, 'SIGKILL', signal)
     await pause(20, signal)
   }

@@ -13,7 +13,7 @@ import type { NativeOptions } from '../../src/runtime/native.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import { freePort } from './runtimes.ts'
 
-export const password = "it's a \\ pass"
+const password = "it's a \\ pass"
 export const files = { '/run/poststack/password': password }
 export const target = { name: 'shop-db' }
 export const volume = 'shop-db-data'
