@@ -6,7 +6,7 @@ import { locate } from '../../../src/config/locate.ts'
 import { parseConfig, stackName } from '../../../src/config/parse.ts'
 import { parsePostgresUrl } from '../../../src/config/postgres-url.ts'
 
-const root = '/work/shop'
+const root = '/projects/shop'
 const parse = (services: Record<string, unknown>) => parseConfig({ services }, { root })
 
 async function service(name: string, services: Record<string, unknown>) {
@@ -46,7 +46,7 @@ describe('defaults and paths', () => {
       user: 'poststack',
       database: 'poststack',
       password: { kind: 'secret', name: 'db.password', encoding: 'plain' },
-      migrations: '/work/shop/migrations',
+      migrations: '/projects/shop/migrations',
       settings: { a: 'true', b: '5' },
     })
   })
@@ -65,13 +65,13 @@ describe('defaults and paths', () => {
     const port = { host: undefined, hostAddress: '127.0.0.1', protocol: 'tcp' }
     expect(await service('web', { web: options })).toMatchObject({
       stopGraceSeconds: 10,
-      build: { context: root, dockerfile: '/work/shop/containers/web/Dockerfile', args: {}, target: undefined },
+      build: { context: root, dockerfile: '/projects/shop/containers/web/Dockerfile', args: {}, target: undefined },
       ports: [
         { ...port, name: 'http', container: 80, host: 8080 },
         { ...port, name: 'metrics', container: 9 },
       ],
       mounts: [
-        { kind: 'bind', source: '/work/shared', target: '/shared', readOnly: true },
+        { kind: 'bind', source: '/projects/shared', target: '/shared', readOnly: true },
         { kind: 'volume', volume: 'data', target: '/data', readOnly: false },
       ],
       ready: { kind: 'http', port: 'http', path: '/', status: undefined },
@@ -86,12 +86,12 @@ describe('defaults and paths', () => {
   })
 
   it.each([
-    ['/work/My Shop', 'my-shop'],
-    ['/work/Größe_2', 'gro-e-2'],
-    ['/work/123', 'stack-123'],
+    ['/projects/My Shop', 'my-shop'],
+    ['/projects/Größe_2', 'gro-e-2'],
+    ['/projects/123', 'stack-123'],
     ['/', 'stack'],
-    ['/work/___', 'stack'],
-    [`/work/${'a'.repeat(39)}--b`, 'a'.repeat(39)],
+    ['/projects/___', 'stack'],
+    [`/projects/${'a'.repeat(39)}--b`, 'a'.repeat(39)],
   ])('a stack in %s is called %s', (folder, name) => {
     expect(stackName(folder)).toBe(name)
   })
@@ -99,7 +99,7 @@ describe('defaults and paths', () => {
   it('the name made from any folder is a valid one', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string(), async (folder) => {
-        const name = stackName(`/work/${folder}`)
+        const name = stackName(`/projects/${folder}`)
         const { config } = await parseConfig({ name, services: {} }, { root })
         expect(config.name).toBe(name)
       }),

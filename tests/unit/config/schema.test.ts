@@ -4,7 +4,7 @@ import { isPoststackError } from '../../../src/errors.ts'
 
 /** The mistakes of a plain config, as lines of text. */
 async function mistakes(plain: unknown): Promise<readonly string[]> {
-  const error: unknown = await parseConfig(plain, { root: '/work/shop' }).catch((thrown: unknown) => thrown)
+  const error: unknown = await parseConfig(plain, { root: '/projects/shop' }).catch((thrown: unknown) => thrown)
   if (!isPoststackError(error)) return []
   expect(error.code).toBe('CONFIG_INVALID')
   const issues = error.details['issues'] as readonly { path: string; message: string; value?: string }[]
@@ -334,9 +334,9 @@ describe('many mistakes', () => {
   it('the message lists them with file, value and line', async () => {
     const text = 'const x = {\n  services: {\n    db: postgres({ prot: 1, version: 12 }), // version: 12\n  },\n}\n'
     const plain = { services: { db: { kind: 'postgres', prot: 1, version: 12 } } }
-    const sources = [{ file: '/work/shop/poststack.config.ts', text }]
+    const sources = [{ file: '/projects/shop/poststack.config.ts', text }]
     await expect(
-      parseConfig(plain, { root: '/work/shop', file: '/work/shop/poststack.config.ts', sources }),
+      parseConfig(plain, { root: '/projects/shop', file: '/projects/shop/poststack.config.ts', sources }),
     ).rejects.toThrow(
       `poststack.config.ts has 2 mistakes:
   services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)

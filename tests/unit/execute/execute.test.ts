@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest'
+
+import { PoststackError } from '../../../src/errors.ts'
+import { execute } from '../../../src/execute/execute.ts'
+import { createLimit } from '../../../src/execute/limits.ts'
+import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  migration,
+  postgresService,
+  stackConfig,
+} from '../../support/memory-stack.ts'
+
+const db = postgresService({ migrations: '/m' })
+const web = containerService({
+  name: 'web',
+  env: { LEVEL: ['info'] },
+  dependsOn: [{ service: 'db', condition: 'migrated' }],
+})
+const lone = containerService({ name: 'lone' })
+const migrations = [migration('001')]
+
+describe('executing a plan', () => {
+  test('gives every step one result, and tells of each what happened in order', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const { plan, results } = await stack.up(desiredOf(stackConfig([db]), { migrations }))
+    expect(results.map(({ step, status }) => ({ step, status }))).toEqual(
+      plan.steps.map(({ id }) => ({ step: id, status: 'done' })),
+    )
+    const told = stack.events.map((event) => ('step' in event ? `${event.type} ${event.kind}` : event.type))
+    expect(told.slice(-5)).toEqual([
+      'step-started wait',
+      'step-done wait',
+      'step-started migrate',
+      'migration-applied migrate',
+      'step-done migrate',
+    ])
+  })
+
+  test('skips what needs a failed step, names the step in the way, and goes on with the rest', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    const world = { ...stack.world, databases: { ...stack.world.databases, migrate: failing } }
+    const plan = await stack.plan(desiredOf(stackConfig([db, lone, web]), { migrations }))
+    const results = await execute(plan, world)
+    const of = (subject: string, kind: string) =>
+      results.find((result) => result.subject === subject && result.kind === kind)
+    const failed = of('service:db', 'migrate')
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'MIGRATION_FAILED' } })
+    expect(of('service:web', 'create')).toMatchObject({ status: 'done' })
+    expect(of('service:web', 'start')).toMatchObject({ status: 'skipped', because: failed?.step })
+    expect(of('service:lone', 'wait')).toMatchObject({ status: 'done' })
+  })
+
+  test('restores the old container when the new one does not get ready', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(stackConfig([lone])))
+    const before = onlyContainer(runtime)
+    runtime.world.behaviour = ({ plan }) => (plan?.spec.command === undefined ? 'runs' : { exits: 1 })
+    const { results } = await stack.up(desiredOf(stackConfig([{ ...lone, command: ['broken'] }])))
+    expect(results.map(({ kind, status }) => `${kind} ${status}`)).toEqual([
+      'rename done',
+      'create done',
+      'stop done',
+      'start done',
+      'wait failed',
+      'remove skipped',
+      'stop done',
+      'remove done',
+      'rename done',
+      'start done',
+    ])
+    expect(onlyContainer(runtime)).toMatchObject({ id: before.id, name: 'shop-lone', state: 'running' })
+  })
+
+  test('takes back what was begun when it is interrupted, and begins nothing more', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(stackConfig([lone])))
+    const before = onlyContainer(runtime)
+    const interruption = new AbortController()
+    const world = {
+      ...stack.world,
+      signal: interruption.signal,
+      emit: (event: { readonly type: string; readonly kind?: string }) => {
+        if (event.type === 'step-done' && event.kind === 'stop') {
+          interruption.abort(new PoststackError('INTERRUPTED', 'interrupted'))
+        }
+      },
+    }
+    const results = await execute(await stack.plan(desiredOf(stackConfig([{ ...lone, command: ['other'] }]))), world)
+    expect(results.find(({ kind }) => kind === 'wait')).toMatchObject({ status: 'skipped' })
+    expect(onlyContainer(runtime)).toMatchObject({ id: before.id, name: 'shop-lone', state: 'running' })
+  })
+
+  test('ends every step before it throws for a bug', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const world = {
+      ...stack.world,
+      databases: { ...stack.world.databases, migrate: () => Promise.reject(new TypeError('oops')) },
+    }
+    const plan = await stack.plan(desiredOf(stackConfig([db, lone]), { migrations }))
+    await expect(execute(plan, world)).rejects.toThrow('oops')
+    expect(stack.events.filter(({ type }) => type === 'step-done').length).toBeGreaterThan(5)
+  })
+
+  test('hands secrets to the engine, and to nobody else', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    const url = [{ kind: 'reference', service: 'db', property: 'url' }] as const
+    const { plan } = await stack.up(
+      desiredOf(stackConfig([db, { ...web, env: { DATABASE_URL: url } }]), { migrations }),
+    )
+    const containers = [...runtime.world.containers.values()]
+    expect(containers.find(({ name }) => name === 'shop-web')?.env['DATABASE_URL']).toContain('revealed db.password')
+    expect(containers.find(({ name }) => name === 'shop-db')?.files).toEqual({
+      '/run/poststack/password': 'revealed db.password',
+    })
+    expect(JSON.stringify([plan, stack.events, containers.map(({ labels }) => labels)])).not.toContain('revealed')
+  })
+})
+
+describe('a limit', () => {
+  test('never lets more run than it says, and runs all in the order they came', async () => {
+    const limit = createLimit(3)
+    let running = 0
+    let most = 0
+    const begun: number[] = []
+    const task = (index: number) => async (): Promise<void> => {
+      begun.push(index)
+      running += 1
+      most = Math.max(most, running)
+      await new Promise((resolve) => setTimeout(resolve, index % 4))
+      running -= 1
+    }
+    const indexes = Array.from({ length: 50 }, (_, index) => index)
+    await Promise.all(indexes.map((index) => limit(task(index))))
+    expect(most).toBe(3)
+    expect(begun).toEqual(indexes)
+  })
+
+  test('goes on after a task that fails', async () => {
+    const limit = createLimit(1)
+    const failed = limit(() => Promise.reject(new Error('one')))
+    const next = limit(() => Promise.resolve('two'))
+    await expect(failed).rejects.toThrow('one')
+    await expect(next).resolves.toBe('two')
+  })
+})
+
+function failing(): Promise<never> {
+  return Promise.reject(new PoststackError('MIGRATION_FAILED', '001_change.sql: syntax error'))
+}
+
+function onlyContainer(runtime: MemoryRuntime) {
+  const [container, ...others] = runtime.world.containers.values()
+  expect(others).toEqual([])
+  if (container === undefined) throw new Error('there is no container')
+  return structuredClone({ id: container.id, name: container.name, state: container.state })
+}
