@@ -11,7 +11,7 @@ export interface ParsedReference {
 type Services = ReadonlyMap<string, PlainService>
 
 /** The condition that is meant when only a service's name is given. */
-export function naturalCondition(service: PlainService): Condition {
+function naturalCondition(service: PlainService): Condition {
   if (service.kind === 'postgres') return service.migrations === undefined ? 'ready' : 'migrated'
   return service.job === true ? 'completed' : 'ready'
 }
@@ -34,7 +34,7 @@ export function parseReference(text: string): ParsedReference {
 }
 
 /** The explicit part, with each name's natural condition filled in. Names that do not exist are left to the checks. */
-export function declaredDependencies(service: PlainService, services: Services): readonly Dependency[] {
+function declaredDependencies(service: PlainService, services: Services): readonly Dependency[] {
   const declared = service.dependsOn ?? []
   if (!isList(declared)) return Object.entries(declared).map(([name, condition]) => ({ service: name, condition }))
   return declared.map((name) => {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { PoststackError } from '../errors.ts'
 import { suggest } from './issues.ts'
 
-export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
+const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
 
 export interface FoundConfig {
   /** Absolute path, in the folder's real path. */

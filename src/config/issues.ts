@@ -76,8 +76,9 @@ export const urlPassword = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:]*:([^\s/]+)@/i
 
 /** A value as it may be shown: one line, at most 60 characters, secrets masked by the name they stand under. */
 export function showValue(path: Path, value: unknown): string {
-  const name = path.findLast((key) => typeof key === 'string')
-  if (typeof value === 'string' && name !== undefined && looksSecret(name)) return '"***"'
+  // The names of services say nothing about what they hold.
+  const names = path.slice(path[0] === 'services' ? 2 : 0)
+  if (value !== undefined && names.some((key) => typeof key === 'string' && looksSecret(key))) return '"***"'
   const text = value === undefined ? 'undefined' : JSON.stringify(value, (key, part: unknown) => masked(key, part))
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }

@@ -182,11 +182,13 @@ async function placeDefinitions(path: string): Promise<Record<string, string>> {
 /** Builds one of our own programs for the config's process: its evaluator, when run from sources, and our entry for CommonJS. */
 export async function bundleOwn(entry: string, outfile: string): Promise<void> {
   const { build } = await import('esbuild')
-  const format = outfile.endsWith('.cjs') ? 'cjs' : 'esm'
+  const isCommonJs = outfile.endsWith('.cjs')
   await build({
     entryPoints: [entry],
     bundle: true,
-    format,
+    format: isCommonJs ? 'cjs' : 'esm',
+    // CommonJS knows no import.meta, and our built files ask it for their place.
+    define: isCommonJs ? { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) } : {},
     platform: 'node',
     target: 'node20.19',
     logLevel: 'silent',

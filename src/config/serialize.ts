@@ -13,10 +13,6 @@ export interface PlainReference {
   readonly $ref: string
 }
 
-export interface PlainText {
-  readonly $text: readonly (string | PlainReference)[]
-}
-
 export type PlainValue =
   | string
   | number

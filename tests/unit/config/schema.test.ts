@@ -143,7 +143,7 @@ describe('one mistake', () => {
     [
       'a secret variable',
       container({ env: { API_KEY: ['abc'] } }),
-      'services.web.env.API_KEY: expected a text, a number, true, false or a reference | ["abc"]',
+      'services.web.env.API_KEY: expected a text, a number, true, false or a reference | "***"',
     ],
     ['a probe', container({ ready: { htp: 'http' } }), 'services.web.ready.htp: unknown key: did you mean `http`?'],
     [
