@@ -13,6 +13,27 @@ export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw interruption(signal)
 }
 
+const waiting = new WeakMap<AbortSignal, Set<() => void>>()
+
+/**
+ * Calls `stop` when the signal is given; the result takes it back. All calls of a run share one signal, and Node prints a warning when
+ * one signal has more than ten listeners, so there is one listener that tells the others.
+ */
+export function onAbort(signal: AbortSignal, stop: () => void): () => void {
+  const stops = waiting.get(signal) ?? new Set()
+  if (!waiting.has(signal)) {
+    waiting.set(signal, stops)
+    const tellAll = () => {
+      for (const one of stops) one()
+    }
+    signal.addEventListener('abort', tellAll, { once: true })
+  }
+  stops.add(stop)
+  return () => {
+    stops.delete(stop)
+  }
+}
+
 /** Waits, but not longer than the signal allows. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -20,14 +41,14 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
       reject(interruption(signal))
       return
     }
-    const stop = () => {
+    const forget = onAbort(signal, () => {
+      forget()
       clearTimeout(timer)
       reject(interruption(signal))
-    }
+    })
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop)
+      forget()
       resolve()
     }, milliseconds)
-    signal.addEventListener('abort', stop, { once: true })
   })
 }

@@ -5,7 +5,7 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import { interruption, throwIfAborted } from './abort.ts'
+import { interruption, onAbort, throwIfAborted } from './abort.ts'
 
 /** Where an engine listens. */
 export type EngineAddress =
@@ -117,22 +117,21 @@ function exchange(request: EngineRequest, options: EngineClientOptions, agent: A
     })
     const fail = (error: unknown) => {
       deadline.clear()
-      request.signal.removeEventListener('abort', stop)
+      forget()
       reject(error instanceof Error ? withReuse(error, outgoing.reusedSocket) : new Error(String(error)))
       outgoing.destroy()
     }
-    const stop = () => {
+    const forget = onAbort(request.signal, () => {
       fail(interruption(request.signal))
-    }
+    })
     const deadline = startDeadline(limit, () => {
       fail(tooSlow(request, limit))
     })
     const succeed = (answer: EngineAnswer) => {
       deadline.clear()
-      request.signal.removeEventListener('abort', stop)
+      forget()
       resolve(answer)
     }
-    request.signal.addEventListener('abort', stop, { once: true })
     outgoing.once('error', fail)
     outgoing.once('response', (incoming) => {
       collect(incoming, { request, renew: deadline.renew }).then(succeed, fail)
