@@ -1,0 +1,138 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { bundleConfig, bundleOwn } from '../../src/config/load-bundle.ts'
+import { completeDependencies } from '../../src/config/load-dependencies.ts'
+import { defaultGrants, guardFlags } from '../../src/config/load-guarded.ts'
+import { ownPackage } from '../../src/config/own-package.ts'
+import { configProject } from '../support/config-project.ts'
+
+const config =
+  "import { defineConfig, postgres } from 'poststack'\nexport default defineConfig({ services: { db: postgres() } })"
+
+describe('the bundle', () => {
+  it('holds of this package only what a config needs', async () => {
+    const root = await configProject({ 'package.json': '{}', 'poststack.config.ts': config })
+    const file = join(root, 'poststack.config.ts')
+    const bundle = await bundleConfig({ file, root }, ownPackage(), join(root, 'out.mjs'))
+    const code = bundle.code.replace(/\n\/\/# sourceMappingURL=.*/s, '')
+    expect(code.length).toBeLessThan(20_000)
+    expect(code).not.toContain('node_modules')
+    expect(bundle.inputs).toEqual([file])
+  })
+
+  it('leaves to the engine what our entry imports when it is called', async () => {
+    const root = await configProject({
+      'package.json': '{}',
+      'poststack.config.ts': "import { openStack } from 'poststack'\nexport default { services: {}, open: openStack }",
+      'node_modules/poststack/package.json': '{ "name": "poststack", "type": "module", "exports": "./dist/index.js" }',
+      'node_modules/poststack/dist/index.js':
+        "export const postgres = () => ({}), defineConfig = (x) => x\nexport const openStack = async () => (await import('./engine.js')).open()",
+      'node_modules/poststack/dist/engine.js': "export const open = () => 'the whole engine'",
+    })
+    const bundle = await bundleConfig(
+      { file: join(root, 'poststack.config.ts'), root },
+      ownPackage(),
+      join(root, 'out.mjs'),
+    )
+    expect(bundle.code).toContain('openStack')
+    expect(bundle.code).not.toContain('the whole engine')
+  })
+
+  it('of our entry for CommonJS knows its place', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'entry.js':
+        "import { createRequire } from 'node:module'\nexport const own = createRequire(import.meta.url).resolve('./entry.js')",
+    })
+    await bundleOwn(join(root, 'entry.js'), join(root, 'entry.cjs'))
+    const script = `process.stdout.write(require(${JSON.stringify(join(root, 'entry.cjs'))}).own)`
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe(join(root, 'entry.js'))
+  })
+})
+
+describe('the permission flags', () => {
+  it.each([
+    ['20.19.0', '--experimental-permission'],
+    ['22.12.0', '--experimental-permission'],
+    ['22.13.0', '--permission'],
+    ['23.4.0', '--experimental-permission'],
+    ['23.5.0', '--permission'],
+    ['24.0.0', '--permission'],
+  ])('on Node %s begin with %s', (version, expected) => {
+    expect(guardFlags({ read: [] }, [], version)[0]).toBe(expected)
+  })
+
+  it('allow each folder once, and none that lies in another one', async () => {
+    const root = await configProject({ 'a/node_modules/x/i.js': '', 'b/node_modules/y/i.js': '' })
+    const grants = defaultGrants(join(root, 'a'), [{ path: join(root, 'b/node_modules/y/i.js') }])
+    const own = [join(root, 'b/node_modules/y')]
+    const flags = guardFlags(grants, own, '24.0.0').filter((one) => one.includes(root))
+    expect(flags).toEqual([`--allow-fs-read=${join(root, 'a')}/*`, `--allow-fs-read=${join(root, 'b/node_modules')}/*`])
+  })
+})
+
+describe('the files beside the code', () => {
+  it('are all tsconfig files, package.json and lock files on the way up', async () => {
+    const root = await configProject({
+      'package.json': '{}',
+      'pnpm-lock.yaml': '',
+      'tsconfig.base.json': '{}',
+      'node_modules/@tsconfig/strict/tsconfig.json': '{}',
+      'app/tsconfig.json':
+        '\uFEFF{ "extends": ["../tsconfig.base", "@tsconfig/strict/tsconfig.json", "./gone.json"], /* "x": 1 */ }',
+      'app/package.json': '{}',
+      'app/src/c.ts': '',
+    })
+    const found = await completeDependencies([join(root, 'app/src/c.ts')])
+    expect(found.map((file) => file.slice(root.length + 1))).toEqual([
+      'app/package.json',
+      'app/src/c.ts',
+      'app/tsconfig.json',
+      'node_modules/@tsconfig/strict/tsconfig.json',
+      'package.json',
+      'pnpm-lock.yaml',
+      'tsconfig.base.json',
+    ])
+  })
+
+  it('end where a tsconfig extends itself', async () => {
+    const root = await configProject({ 'tsconfig.json': '{ "extends": "./tsconfig.json" }', 'c.ts': '' })
+    expect(await completeDependencies([join(root, 'c.ts')])).toEqual([join(root, 'c.ts'), join(root, 'tsconfig.json')])
+  })
+})
+
+describe('the published package', () => {
+  it('loads a CommonJS config and an ES module config both ways', async () => {
+    const repository = resolve(import.meta.dirname, '../..')
+    const root = await configProject({ 'package.json': '{}' })
+    const wrong = 'postgres({ port: 70000 })'
+    const sources = {
+      'esm/poststack.config.ts': `import { postgres } from 'poststack'\nexport default { services: { db: ${wrong} } }`,
+      'cjs/poststack.config.cts': `import { postgres } from 'poststack'\nexport = { services: { db: ${wrong} } }`,
+    }
+    await mkdir(join(root, 'node_modules'))
+    await symlink(repository, join(root, 'node_modules/poststack'))
+    for (const [name, source] of Object.entries(sources)) {
+      await mkdir(dirname(join(root, name)))
+      await writeFile(join(root, name), source)
+      for (const flags of [[], ['--allow-all']]) {
+        expect(planIn(dirname(join(root, name)), flags)).toContain(
+          'services.db.port: expected a whole number from 1 to 65535',
+        )
+      }
+    }
+  })
+})
+
+/** What `plan` says on stderr. The configs are wrong on purpose: it ends before it looks for an engine. */
+function planIn(cwd: string, flags: readonly string[]): string {
+  const program = resolve(import.meta.dirname, '../../dist/cli.js')
+  try {
+    execFileSync(process.execPath, [program, 'plan', ...flags], { cwd, encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    return (error as { stderr: string }).stderr
+  }
+  return ''
+}
