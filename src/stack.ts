@@ -14,13 +14,13 @@ import { connectDatabases } from './execute/databases.ts'
 import { execute } from './execute/execute.ts'
 import { observe, observeRuntime } from './execute/observe.ts'
 import { busyPorts } from './execute/ports.ts'
-import { readDesired, type DesiredRead } from './execute/read-desired.ts'
+import { readDesired, readNames, type DesiredRead } from './execute/read-desired.ts'
 import { withStackLock } from './execute/stack-lock.ts'
 import type { World } from './execute/world.ts'
 import { planDown } from './plan/down.ts'
-import { isBlocked } from './plan/format.ts'
 import { selectServices } from './plan/order.ts'
 import { reconcile } from './plan/reconcile.ts'
+import { consentNeeded, refuseBlocked } from './plan/refusal.ts'
 import { addressesOf, stackStatus, type StackStatus } from './plan/status.ts'
 import type { Plan } from './plan/step.ts'
 import type { Desired } from './plan/types.ts'
@@ -175,48 +175,21 @@ async function bringUp({ opened, runtime, services, waitTimeoutMs }: BringUp): P
 
 async function takeDown(opened: Opened, runtime: Runtime, { volumes, confirm }: DownOptions): Promise<Outcome> {
   const began = performance.now()
-  const { emit } = opened
-  const { desired, secrets } = await read(opened, false)
-  const world = worldOf(opened, runtime, secrets)
+  const desired = readNames(opened.parsed.config)
+  const world = worldOf(opened, runtime, unneededSecrets)
   const plan = planDown(desired, { ...(await observeRuntime(desired, world)), runtime: runtime.name }, { volumes })
   const destroys = plan.steps.some(({ risk }) => risk === 'data-loss')
   if (destroys && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
-  announce(plan, emit)
+  announce(plan, opened.emit)
   return outcomeOf({ plan, results: await execute(plan, world), began, after: undefined, services: [] })
 }
 
-function consentNeeded(plan: Plan): PoststackError {
-  const targets = plan.steps.filter(({ risk }) => risk === 'data-loss').map(({ subject }) => subject)
-  return new PoststackError(
-    'CONSENT_NEEDED',
-    `this would delete data for good: ${targets.join(', ')}; nothing was done`,
-    {
-      hint: 'run it again with --yes if that is what you want',
-      details: { targets },
-    },
-  )
-}
-
-/** A plan that a person must mend first is not begun: half a stack helps nobody. */
-function refuseBlocked(plan: Plan): void {
-  if (!isBlocked(plan)) return
-  const blocked = plan.steps.flatMap(({ action, cause, subject }) =>
-    action.kind === 'blocked' ? [{ action, cause, subject }] : [],
-  )
-  const [first] = blocked
-  if (first === undefined) return
-  const reasons = blocked.map(({ cause, subject }) => `${subject.replace(/^service:/, '')}: ${cause.text}`)
-  throw new PoststackError(first.action.code, `nothing was done. ${reasons.join('\n')}`, {
-    hint: [...new Set(blocked.flatMap(({ action }) => action.ways))].join('\n'),
-    details: {
-      blocked: blocked.map(({ action, cause, subject }) => ({
-        subject,
-        code: action.code,
-        cause: cause.text,
-        ways: action.ways,
-      })),
-    },
-  })
+/** Taking a stack down shows nobody a secret, so it works without the file that keeps them. */
+const unneededSecrets: Secrets = {
+  digests: {},
+  reveal: ({ name }) => {
+    throw new Error(`secret ${name} is needed to take a stack down`)
+  },
 }
 
 function announce(plan: Plan, emit: Emit): void {

@@ -67,7 +67,12 @@ async function quiet(work: Promise<void>): Promise<undefined> {
 }
 
 async function build({ image }: Act<'build'>, { runtime, signal, progress }: StepWorld): Promise<undefined> {
-  const request = { ref: image.ref, build: image.build, labels: { [label.fingerprint]: image.fingerprint } }
+  const request = {
+    ref: image.ref,
+    aliases: image.aliases,
+    build: image.build,
+    labels: { [label.fingerprint]: image.fingerprint },
+  }
   await runtime.buildImage(request, { signal, onLine: progress })
   return undefined
 }

@@ -42,7 +42,7 @@ async function read(target: ConnectTarget, signal: AbortSignal): Promise<Observe
   try {
     connection = await connect(target, signal)
     const rows = await readLedger(connection)
-    return { state: 'read', applied: rows.map(({ version, name, checksum }) => ({ version, name, checksum })) }
+    return { state: 'read', applied: rows }
   } catch (error) {
     signal.throwIfAborted()
     if (!isPoststackError(error)) throw error

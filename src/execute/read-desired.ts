@@ -40,6 +40,19 @@ export async function readDesired({ config, literals, signal, create }: ReadDesi
   return { desired: desiredState({ config, folders, builds, digests: secrets.digests, shippedImages }), secrets }
 }
 
+/** The declared names alone. No file is read, so a stack can be taken down whatever is wrong with its files. */
+export function readNames(config: Config): Desired {
+  const unread: BuildFacts = { fingerprint: 'unread', baseImages: [] }
+  const builds = Object.fromEntries([...config.services, ...config.images].map(({ name }) => [name, unread]))
+  return desiredState({
+    config,
+    folders: {},
+    builds,
+    digests: {},
+    shippedImages: '',
+  })
+}
+
 async function readFolders(config: Config): Promise<Readonly<Record<string, MigrationFolder>>> {
   const entries = config.services.map(async (service) => {
     if (service.kind === 'container' || service.migrations === undefined) return []

@@ -35,9 +35,12 @@ export function qualifyImage(reference: string): string {
  * an image of that name?", two checkouts never fight over one tag, and the image of a container that is being replaced stays.
  * It is called after the Dockerfile's folder under `containers/`, so services that share a Dockerfile share the image.
  */
-export function builtRef({ name, build }: ImageConfig, input: ImageInput): string {
-  const folder = /\/containers\/([a-z0-9][a-z0-9_.-]*)\/[^/]+$/.exec(build.dockerfile)?.[1] ?? name
-  return `${input.config.name}/${folder}:${factsOf(name, input).fingerprint.slice(0, fingerprintLength)}`
+export function builtRef(image: ImageConfig, input: ImageInput): string {
+  return `${repositoryOf(image, input)}:${factsOf(image.name, input).fingerprint.slice(0, fingerprintLength)}`
+}
+
+function repositoryOf({ name, build }: ImageConfig, { config }: ImageInput): string {
+  return `${config.name}/${/\/containers\/([a-z0-9][a-z0-9_.-]*)\/[^/]+$/.exec(build.dockerfile)?.[1] ?? name}`
 }
 
 function factsOf(name: string, input: ImageInput): BuildFacts {
@@ -85,6 +88,7 @@ function projectImage(image: ImageConfig, input: ImageInput): BuildImage {
     ref: builtRef(image, input),
     build: image.build,
     fingerprint: facts.fingerprint,
+    aliases: [`${repositoryOf(image, input)}:latest`],
     shipped: false,
     needs,
   }
@@ -96,6 +100,7 @@ function shippedBase(folder: string): BuildImage {
     ref: baseDebian,
     build: shippedBuild(folder, 'base-debian', {}),
     fingerprint: 'shipped',
+    aliases: [],
     shipped: true,
     needs: [],
   }
@@ -108,6 +113,7 @@ function shippedPostgres(version: number, folder: string): BuildImage {
     ref: `poststack/postgres:${String(version)}`,
     build,
     fingerprint: 'shipped',
+    aliases: [],
     shipped: true,
     needs: [baseDebian],
   }

@@ -91,6 +91,8 @@ export type DesiredImage =
   | {
       readonly kind: 'build'
       readonly ref: string
+      /** Other names that it gets: `shop/web:latest` beside the name with the fingerprint. */
+      readonly aliases: readonly string[]
       readonly build: BuildConfig
       /** Stands in the image's label; another one there means the image is out of date. */
       readonly fingerprint: string

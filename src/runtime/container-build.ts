@@ -53,15 +53,14 @@ export async function buildImage(
 
 /** The arguments after the program's name. */
 export function buildArguments(
-  { ref, build, labels }: BuildRequest,
-  { name, flavour }: Pick<Engine, 'name' | 'flavour'>,
+  { ref, aliases, build, labels }: BuildRequest,
+  engine: Pick<Engine, 'name' | 'flavour'>,
 ): string[] {
   return [
     'build',
     // The OCI format has no health checks; Docker's builder leaves the container of a failed step behind.
-    ...(name === 'podman' ? ['--format', 'docker'] : ['--force-rm']),
-    '-t',
-    engineImageName(ref, flavour),
+    ...(engine.name === 'podman' ? ['--format', 'docker'] : ['--force-rm']),
+    ...[ref, ...aliases].flatMap((name) => ['-t', engineImageName(name, engine.flavour)]),
     '-f',
     build.dockerfile,
     ...pairs('--label', labels),

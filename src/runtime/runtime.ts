@@ -32,6 +32,8 @@ export type Revealed = Readonly<Record<string, string>>
 
 export interface BuildRequest {
   readonly ref: string
+  /** Other names that the image gets. */
+  readonly aliases: readonly string[]
   readonly build: BuildConfig
   readonly labels: Readonly<Record<string, string>>
 }

@@ -59,6 +59,7 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
     await writeFile(join(context, 'greeting'), 'hello\n')
     return {
       ref,
+      aliases: [],
       build: { context, dockerfile: join(context, 'Dockerfile'), args: {}, target: undefined, ...build },
       labels: { [label.fingerprint]: `fingerprint of ${ref}` },
     }
@@ -179,7 +180,7 @@ test.skipIf(missing.get('docker') !== undefined)('without the program everything
   await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\n')
   const build = { context: folder, dockerfile: join(folder, 'Dockerfile'), args: {}, target: undefined }
   await expect(
-    runtime.buildImage({ ref: `${prefix}/none`, build, labels: {} }, { signal, onLine: () => {} }),
+    runtime.buildImage({ ref: `${prefix}/none`, aliases: [], build, labels: {} }, { signal, onLine: () => {} }),
   ).rejects.toMatchObject({ code: 'RUNTIME_MISSING', message: expect.stringContaining('"docker"') })
   await runtime.close()
   await rm(folder, { recursive: true })

@@ -127,6 +127,7 @@ test('an engine address is a socket or a port, and ssh is told how to forward', 
 test('the arguments of a build are sorted, and each engine gets its own', () => {
   const request = {
     ref: 'shop/web',
+    aliases: [],
     build: { context: '/src', dockerfile: '/src/a/Dockerfile', args: { B: '2', A: '1' }, target: 'final' },
     labels: { l: 'v' },
   }
