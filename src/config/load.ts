@@ -96,7 +96,9 @@ async function checkReadable(config: FoundConfig): Promise<void> {
 async function evaluate(config: FoundConfig, folder: string, options: LoadOptions): Promise<LoadedConfig> {
   const own = ownPackage()
   const outfile = join(folder, 'config.mjs')
-  const [bundle, program] = await Promise.all([bundleConfig(config, own, outfile), childProgram(own, folder)])
+  // One after the other: the folder is removed when one fails, and nothing may write into it then.
+  const program = await childProgram(own, folder)
+  const bundle = await bundleConfig(config, own, outfile)
   const isTrusted = options.trusted === true
   const ownCommonJs = join(folder, 'poststack.cjs')
   await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))

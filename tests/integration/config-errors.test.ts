@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { configProject, load, loadError } from '../support/config-project.ts'
@@ -240,6 +241,15 @@ describe('files that are no config', () => {
     expect(error.message).toBe('there is no config file postack.config.ts')
     expect(error.hint).toBe('Did you mean `poststack.config.ts`?')
   })
+})
+
+it('leaves no folder behind, whatever happened', async () => {
+  const folders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('poststack-config-'))
+  const root = await configProject({ ...esm, 'poststack.config.ts': "import './gone.ts'" })
+  const before = new Set(await folders())
+  for (let run = 0; run < 5; run++) await loadError(root)
+  // Other programs may load configs at this moment: theirs are gone soon.
+  await expect.poll(async () => (await folders()).filter((name) => !before.has(name)), { timeout: 10_000 }).toEqual([])
 })
 
 describe('without a config file', () => {
