@@ -14,7 +14,7 @@ import { createMemoryWorld, holderOf, hostPorts, isAlive, lookUp } from './memor
 import type { MemoryContainer, MemoryWorld } from './memory-world.ts'
 
 export { createMemoryWorld } from './memory-world.ts'
-export type { MemoryContainer, MemoryWorld } from './memory-world.ts'
+export type { MemoryWorld } from './memory-world.ts'
 
 export interface MemoryCall {
   readonly method: keyof Runtime
