@@ -244,7 +244,6 @@ describe('files that are no config', () => {
 })
 
 it('leaves no folder behind, whatever happened', async () => {
-  const folders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('poststack-config-'))
   const root = await configProject({ ...esm, 'poststack.config.ts': "import './gone.ts'" })
   const before = new Set(await folders())
   for (let run = 0; run < 5; run++) await loadError(root)
@@ -299,6 +298,10 @@ describe('without a config file', () => {
     expect((await loadError(root)).message).toContain('cannot be read')
   })
 })
+
+async function folders(): Promise<readonly string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.startsWith('poststack-config-'))
+}
 
 /** Command lines of running processes that hold this text. */
 function processesNaming(text: string): readonly string[] {
