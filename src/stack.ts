@@ -1,6 +1,7 @@
 /**
  * `openStack()`: the one place that puts the parts together. Everything else is handed what it needs.
  */
+import { setMaxListeners } from 'node:events'
 import { relative } from 'node:path'
 
 import type { RuntimeChoice } from './config/define.ts'
@@ -82,7 +83,9 @@ export interface Stack {
 
 /** Reads the config and whatever it names. Nothing of the world is touched before a method is called. */
 export async function openStack(options: OpenOptions): Promise<Stack> {
-  const signal = options.signal ?? new AbortController().signal
+  // A signal of our own, because every wait of a large stack listens to it, and Node warns from eleven on.
+  const signal = options.signal === undefined ? new AbortController().signal : AbortSignal.any([options.signal])
+  setMaxListeners(0, signal)
   const emit = options.emit ?? (() => undefined)
   const { cwd, env } = options
   const loaded = await loadConfig({
@@ -248,9 +251,9 @@ function checkServices(config: Config, services: readonly string[]): void {
   })
 }
 
-async function chooseRuntime({ env, parsed, runtime }: Opened, services: readonly string[]): Promise<Runtime> {
+async function chooseRuntime({ env, parsed, runtime, signal }: Opened, services: readonly string[]): Promise<Runtime> {
   const { root, services: declared } = parsed.config
-  return selectRuntime({ choice: runtime, env, root, services: selectServices(declared, services) })
+  return selectRuntime({ choice: runtime, env, root, services: selectServices(declared, services), signal })
 }
 
 function read({ parsed, signal }: Opened, create: boolean): Promise<DesiredRead> {

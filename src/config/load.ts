@@ -2,8 +2,7 @@
  * Loads a config: finds the file, evaluates it in a process of its own and returns plain data with every file it depends
  * on. Guarded by default: bundled, and evaluated under Node's permission model. Trusted: executed by tsx.
  */
-import { mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readConventions } from './conventions.ts'
@@ -15,6 +14,7 @@ import { failure } from './load-errors.ts'
 import { defaultGrants, guardFlags } from './load-guarded.ts'
 import { trustedFlags } from './load-trusted.ts'
 import { ownPackage } from './own-package.ts'
+import { temporaryFolder } from './temporary.ts'
 import type { FoundConfig } from './find.ts'
 import type { ConfigIssue } from './issues.ts'
 import type { Bundle } from './load-bundle.ts'
@@ -61,7 +61,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   if (found === undefined) return await conventions(await realpath(options.cwd))
   await checkReadable(found)
   // The bundle stands in a file, because source maps do not work in a data: URL.
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-config-')))
+  const folder = await temporaryFolder('config')
   try {
     return await evaluate(found, folder, options)
   } finally {

@@ -18,6 +18,10 @@ export interface Carrier extends World {
 }
 
 export interface StepWorld extends Carrier {
+  /** Ends the engine's short calls, a moment after `signal`. */
+  readonly shortSignal: AbortSignal
+  /** Ends stops, which may take as long as a service needs: cut off, one would go on and end what the way back has started. */
+  readonly stopSignal: AbortSignal
   readonly facts: StepFacts
   /** Says what a long step is doing. */
   readonly progress: (text: string) => void
@@ -25,37 +29,44 @@ export interface StepWorld extends Carrier {
 
 type Act<Kind extends Action['kind']> = Extract<Action, { readonly kind: Kind }>
 
-/** Does one step. Returns a short note on what came of it, where there is more to say than "done". */
+/**
+ * Does one step. Returns a short note on what came of it, where there is more to say than "done".
+ *
+ * Builds, pulls, waits and migrations end at once when they are interrupted; the engine's short calls come to their end.
+ */
 export async function carryOut(step: PlanStep, world: StepWorld): Promise<string | undefined> {
   const { action } = step
-  const { limit, runtime, signal } = world
+  const { limit, runtime } = world
+  const short = { signal: world.shortSignal }
   switch (action.kind) {
     case 'build':
       return build(action, world)
     case 'pull':
-      return quiet(runtime.pullImage(action.ref, { signal, onLine: world.progress }))
+      return quiet(runtime.pullImage(action.ref, { signal: world.signal, onLine: world.progress }))
     case 'create-network':
-      return quiet(limit(() => runtime.createNetwork(action.name, action.labels, { signal })))
+      return quiet(limit(() => runtime.createNetwork(action.name, action.labels, short)))
     case 'create-volume':
-      return quiet(limit(() => runtime.createVolume(action.name, action.labels, { signal })))
+      return quiet(limit(() => runtime.createVolume(action.name, action.labels, short)))
     case 'create':
-      return create(action, world)
+      return create(action, { ...world, ...short })
     case 'start':
-      return start(action, world)
+      return start(action, { ...world, ...short })
     case 'wait':
       return wait(action, world)
     case 'migrate':
       return migrate(action, world)
-    case 'stop':
-      return quiet(limit(() => runtime.stopContainer(action.target, action.graceSeconds, { signal })))
+    case 'stop': {
+      const { graceSeconds, target } = action
+      return quiet(limit(() => runtime.stopContainer(target, graceSeconds, { signal: world.stopSignal })))
+    }
     case 'rename':
-      return quiet(limit(() => runtime.renameContainer(action.target, action.to, { signal })))
+      return quiet(limit(() => runtime.renameContainer(action.target, action.to, short)))
     case 'remove':
-      return quiet(limit(() => runtime.removeContainer(action.target, { signal })))
+      return quiet(limit(() => runtime.removeContainer(action.target, short)))
     case 'remove-network':
-      return quiet(limit(() => runtime.removeNetwork(action.target, { signal })))
+      return quiet(limit(() => runtime.removeNetwork(action.target, short)))
     case 'remove-volume':
-      return quiet(limit(() => runtime.removeVolume(action.target, { signal })))
+      return quiet(limit(() => runtime.removeVolume(action.target, short)))
     case 'blocked':
       throw new PoststackError(action.code, step.cause.text, { hint: action.ways.join('; ') })
   }

@@ -5,12 +5,16 @@
 import { isPoststackError, PoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { StepFacts, StepResult } from '../events.ts'
 import type { Plan, PlanStep } from '../plan/step.ts'
-import { carryOut, type Carrier } from './carry-out.ts'
+import { carryOut, type Carrier, type StepWorld } from './carry-out.ts'
 import { createLimit } from './limits.ts'
+import { linger } from './linger.ts'
 import type { World } from './world.ts'
 
 /** Engine calls at once. More does not make an engine faster. */
 const parallelCalls = 4
+/** How long the engine's short calls, and its stops, may go on after an interruption. */
+const shortLingerMs = 10_000
+const stopLingerMs = 60_000
 /** The way back gets this long, also when the run was interrupted. */
 const undoDeadlineMs = 120_000
 
@@ -22,6 +26,11 @@ export async function execute(plan: Plan, world: World): Promise<readonly StepRe
   const bugs: unknown[] = []
   const walk: Walk = {
     carrier: { ...world, limit: createLimit(parallelCalls), startLimit: createLimit(1) },
+    forward: {
+      signal: world.signal,
+      shortSignal: linger(world.signal, shortLingerMs),
+      stopSignal: linger(world.signal, stopLingerMs),
+    },
     plan,
     results: new Map(),
     bugs,
@@ -34,8 +43,11 @@ export async function execute(plan: Plan, world: World): Promise<readonly StepRe
   return results
 }
 
+type Signals = Pick<StepWorld, 'signal' | 'shortSignal' | 'stopSignal'>
+
 interface Walk {
   readonly carrier: Carrier
+  readonly forward: Signals
   readonly plan: Plan
   readonly results: Map<number, Promise<StepResult>>
   readonly bugs: unknown[]
@@ -49,7 +61,7 @@ async function forward(step: PlanStep, walk: Walk): Promise<StepResult> {
     walk.carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
     return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
   }
-  return attempt(step, walk, walk.carrier.signal)
+  return attempt(step, walk, walk.forward)
 }
 
 /** A step of the way back runs when its step had an effect and the whole did not succeed. */
@@ -61,10 +73,11 @@ async function back(step: PlanStep, undo: NonNullable<PlanStep['undo']>, walk: W
   // A rename happens or does not; anything else that failed may have happened in part.
   const begun = origin?.status === 'done' || (origin?.status === 'failed' && origin.kind !== 'rename')
   if (!failed || !begun) return { ...factsOf(step), status: 'not-needed', durationMs: 0 }
-  return attempt(step, walk, AbortSignal.timeout(undoDeadlineMs))
+  const signal = AbortSignal.timeout(undoDeadlineMs)
+  return attempt(step, walk, { signal, shortSignal: signal, stopSignal: signal })
 }
 
-async function attempt(step: PlanStep, walk: Walk, signal: AbortSignal): Promise<StepResult> {
+async function attempt(step: PlanStep, walk: Walk, signals: Signals): Promise<StepResult> {
   const { emit } = walk.carrier
   const facts = factsOf(step)
   const started = performance.now()
@@ -73,13 +86,13 @@ async function attempt(step: PlanStep, walk: Walk, signal: AbortSignal): Promise
     const progress = (text: string): void => {
       emit({ type: 'step-progress', ...facts, text })
     }
-    const note = await carryOut(step, { ...walk.carrier, facts, signal, progress })
+    const note = await carryOut(step, { ...walk.carrier, ...signals, facts, progress })
     const durationMs = since(started)
     emit({ type: 'step-done', ...facts, durationMs, cause: step.cause, ...(note === undefined ? {} : { note }) })
     return { ...facts, status: 'done', durationMs }
   } catch (error) {
     const durationMs = since(started)
-    const record = describe(error, signal, walk)
+    const record = describe(error, signals.signal, walk)
     emit({ type: 'step-failed', ...facts, durationMs, error: record })
     return { ...facts, status: 'failed', durationMs, error: record }
   }

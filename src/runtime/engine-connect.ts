@@ -2,9 +2,9 @@
  * Finds an engine that answers, and starts podman's service for the length of a run where podman has none.
  */
 import { rmSync } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { temporaryFolder } from '../config/temporary.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import { pause } from './abort.ts'
 import { engineCandidates } from './engine-address.ts'
@@ -141,7 +141,7 @@ interface PodmanService {
 }
 
 async function startPodman(options: ConnectOptions): Promise<Engine> {
-  const folder = await mkdtemp(join(tmpdir(), 'poststack-podman-'))
+  const folder = await temporaryFolder('podman')
   const removeFolder = () => {
     rmSync(folder, { recursive: true, force: true })
   }

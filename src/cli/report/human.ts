@@ -16,6 +16,7 @@ import {
   duration,
   errorLines,
   finishedWord,
+  isInterruption,
   noteOf,
   outcomeText,
   statusText,
@@ -132,14 +133,15 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
       case 'step-failed':
         running.delete(event.step)
         say(stepLine(event, width))
-        printError(event.error, say)
+        // An interruption is no error of the step, and the last line says it once for all.
+        if (!isInterruption(event.error.code)) printError(event.error, say)
         return
       case 'step-skipped':
         if (verbose) say(`  ${kleur.dim('skipped')}  ${subjectText(event.subject)} ${doingWord(event.kind)}`)
         return
       case 'migration-applied':
         say(
-          `  ${kleur.green('ok')}      ${event.service.padEnd(width)}  ${'applied'.padEnd(wordWidth)}  ${event.version}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
+          `  ${kleur.green('ok')}       ${event.service.padEnd(width)}  ${'applied'.padEnd(wordWidth)}  ${event.version}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
         )
         return
       case 'lock-waiting':
@@ -159,7 +161,11 @@ const wordWidth = 9
 
 function stepLine(event: Extract<StackEvent, { type: 'step-done' | 'step-failed' }>, width: number): string {
   const isDone = event.type === 'step-done'
-  const mark = isDone ? `${kleur.green('ok')}    ` : kleur.red('failed')
+  const mark = isDone
+    ? `${kleur.green('ok')}     `
+    : isInterruption(event.error.code)
+      ? kleur.yellow('stopped')
+      : `${kleur.red('failed')} `
   const word = isDone ? finishedWord(event) : doingWord(event.kind)
   const note = isDone ? noteOf(event) : ''
   const time = kleur.dim(duration(event.durationMs))

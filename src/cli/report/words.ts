@@ -2,7 +2,7 @@
  * Words for people. Pure; no colour.
  */
 import type { ErrorRecord } from '../../errors.ts'
-import type { Outcome, StackEvent } from '../../events.ts'
+import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
 import type { Plan, StepKind } from '../../plan/step.ts'
 
@@ -87,7 +87,17 @@ export function outcomeText({ ok, plan, durationMs, results }: Outcome): string 
   if (ok) return `${plan.stack} is down ${on}${keepsData(plan) ? '; its volumes are kept' : '; its data is deleted'}`
   const number = (status: string): string => String(results.filter((result) => result.status === status).length)
   const counts = `${number('done')} done, ${number('failed')} failed, ${number('skipped')} not begun`
-  return `${plan.stack} is not ${plan.goal === 'up' ? 'as declared' : 'down'} on ${plan.runtime}: ${counts} (${time})`
+  const cut = results.some(isCutOff) ? 'interrupted: ' : ''
+  return `${cut}${plan.stack} is not ${plan.goal === 'up' ? 'as declared' : 'down'} on ${plan.runtime}: ${counts} (${time})`
+}
+
+function isCutOff({ status, because, error }: StepResult): boolean {
+  return error === undefined ? status === 'skipped' && because === undefined : isInterruption(error.code)
+}
+
+/** The step did not fail by itself: somebody asked for the end. */
+export function isInterruption(code: ErrorRecord['code']): boolean {
+  return code === 'INTERRUPTED' || code === 'TERMINATED'
 }
 
 function keepsData(plan: Plan): boolean {
