@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { errorCodes } from '../src/errors.ts'
 
 // The repository checks itself: what no type and no lint rule can see.
 
@@ -94,11 +93,6 @@ describe('repository', () => {
   test('no file names a place on one machine', () => {
     const places = /(?<![\w.~-])\/(?:work|farm|root|home\/[a-z]+|Users\/[A-Za-z]+)\//
     expect(texts.filter((file) => file !== own && file !== 'package-lock.json' && places.test(read(file)))).toEqual([])
-  })
-
-  test('README explains every error code', () => {
-    const readme = read('README.md')
-    expect(Object.keys(errorCodes).filter((code) => !readme.includes(`\`${code}\``))).toEqual([])
   })
 
   test('the top level stays the product', () => {

@@ -102,6 +102,7 @@ export interface ExternalPostgresOptions {
   readonly url: string
   /** Folder of the migrations, relative to the config file. Without it nothing is migrated. */
   readonly migrations?: string | undefined
+  /** Services that must be up before the migrations are applied, as for every other service. */
   readonly dependsOn?: CommonOptions['dependsOn']
   /** Seconds that the database may take to answer, 1 to 3600. @default 60 */
   readonly readyTimeoutSeconds?: number | undefined
@@ -116,7 +117,7 @@ export interface PortOptions {
   readonly host?: number | undefined
   /** Address on the host. @default '127.0.0.1' */
   readonly hostAddress?: string | undefined
-  /** @default 'tcp' */
+  /** What is spoken on the port. @default 'tcp' */
   readonly protocol?: 'tcp' | 'udp' | undefined
 }
 
@@ -141,7 +142,7 @@ export type VolumeOptions =
       readonly volume: string
       /** Absolute path inside the container. */
       readonly target: string
-      /** @default false */
+      /** Whether the container may only read it. A change recreates the container. @default false */
       readonly readOnly?: boolean | undefined
     }
   | {
@@ -149,7 +150,7 @@ export type VolumeOptions =
       readonly bind: string
       /** Absolute path inside the container. */
       readonly target: string
-      /** @default false */
+      /** Whether the container may only read it. A change recreates the container. @default false */
       readonly readOnly?: boolean | undefined
     }
 
@@ -158,7 +159,7 @@ export type ReadyOptions<Port extends string = string> =
   | {
       /** A published port that must answer HTTP. */
       readonly http: Port
-      /** @default '/' */
+      /** Path that is asked for, with a query if it needs one. @default '/' */
       readonly path?: string | undefined
       /** Status that counts as ready. @default any from 200 to 399 */
       readonly status?: number | undefined

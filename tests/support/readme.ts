@@ -1,0 +1,182 @@
+/**
+ * README.md as data. Its conventions:
+ *
+ * - A `ts` or `sql` block whose first line is a comment with a path is a file of the project the reader works in.
+ * - A `sh` block is what the reader types there. `# exits with 3` at its end says that it does; all others exit with 0.
+ * - A `text` block right after it is what the reader sees.
+ * - `<!-- project: podman -->` starts a fresh project, with what it needs beside Node; `<!-- not run: why -->` before a block
+ *   keeps it from being executed.
+ * - Between `<!-- generated: name -->` and `<!-- end -->` stands what a test can write.
+ */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { documentedFields, shortTypes, type DocumentedField } from './tsdoc.ts'
+
+const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+export const readmeFile = fileOf('README.md')
+
+export interface Block {
+  readonly language: string
+  readonly text: string
+  /** Of the opening fence, counted from 1. */
+  readonly line: number
+  /** Why it is not executed. */
+  readonly notRun: string | undefined
+  /** What its project runs on. */
+  readonly project: string
+  /** Counts the projects, so that two on the same runtime are told apart. */
+  readonly projectNumber: number
+}
+
+export function readBlocks(readme: string): readonly Block[] {
+  const blocks: Block[] = []
+  const lines = readme.split('\n')
+  let project = 'native'
+  let projectNumber = 0
+  let notRun: string | undefined
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] ?? ''
+    const started = /^<!-- project: (\w+) -->$/.exec(line)?.[1]
+    if (started !== undefined) {
+      project = started
+      projectNumber++
+    }
+    notRun = /^<!-- not run: (.+) -->$/.exec(line)?.[1] ?? notRun
+    const language = /^```(\w+)$/.exec(line)?.[1]
+    if (language === undefined) continue
+    const end = lines.indexOf('```', index + 1)
+    const text = lines.slice(index + 1, end).join('\n')
+    blocks.push({ language, text, line: index + 1, notRun, project, projectNumber })
+    notRun = undefined
+    index = end
+  }
+  return blocks
+}
+
+/** The path that a block's first line names, for blocks that are files. */
+export function pathOf({ language, text }: Block): string | undefined {
+  const comment = { ts: '//', sql: '--' }[language]
+  const [mark, path, ...more] = (text.split('\n')[0] ?? '').split(' ')
+  return comment !== undefined && mark === comment && more.length === 0 && /\.\w+$/.test(path ?? '') ? path : undefined
+}
+
+/** What stands between the marks of a generated part. */
+export function generatedPart(readme: string, name: string): string {
+  return (marked(name).exec(readme)?.[2] ?? '').trim()
+}
+
+export function withGeneratedPart(readme: string, name: string, text: string): string {
+  return readme.replace(marked(name), (_, start: string, __, end: string) => `${start}\n${text}\n${end}`)
+}
+
+function marked(name: string): RegExp {
+  return new RegExp(`(<!-- generated: ${name} -->)([\\s\\S]*?)(<!-- end -->)`)
+}
+
+interface Section {
+  readonly title: string
+  readonly about: string
+  /** Declarations whose fields it shows. */
+  readonly from: readonly string[]
+  /** Fields of which exactly one is given. */
+  readonly alternatives?: readonly string[]
+  /** For what is handed to a config rather than written in it. */
+  readonly given?: boolean
+}
+
+const sections: readonly Section[] = [
+  { title: '`defineConfig({ … })`', about: 'The whole stack.', from: ['StackConfig'] },
+  {
+    title: '`defineConfig((context) => ({ … }))`',
+    about: 'The function may be asynchronous. Its argument has these fields.',
+    from: ['DefineContext'],
+    given: true,
+  },
+  { title: '`postgres({ … })`', about: 'A PostgreSQL server that Poststack runs.', from: ['ManagedPostgresOptions'] },
+  {
+    title: '`postgres({ url })`',
+    about:
+      'A database that somebody else runs: Poststack manages its migrations only, and never creates or deletes it.',
+    from: ['ExternalPostgresOptions'],
+  },
+  {
+    title: '`container({ … })`',
+    about: 'Any other container.',
+    from: ['ImageSource', 'ContainerFields'],
+    alternatives: ['image', 'build'],
+  },
+  {
+    title: 'Every service that Poststack runs',
+    about:
+      'Fields of both kinds. A dependency is met when its container runs (`started`), its probe answers (`ready`), it is ready ' +
+      'and every migration is applied (`migrated`), or its job has ended with exit code 0 (`completed`).',
+    from: ['CommonOptions'],
+  },
+  { title: '`build`', about: 'How an image is built.', from: ['BuildOptions'] },
+  { title: '`ports`', about: 'One entry a port.', from: ['PortOptions'] },
+  {
+    title: '`volumes`',
+    about: 'Each is a named volume or a path of the host.',
+    from: ['VolumeOptions'],
+    alternatives: ['volume', 'bind'],
+  },
+  {
+    title: '`ready`',
+    about: 'Probes run from the host, every 100 ms with back-off, until `readyTimeoutSeconds`.',
+    from: ['ReadyOptions'],
+    alternatives: ['http', 'tcp', 'exec', 'log'],
+  },
+]
+
+/** Declarations with fields that are no part of what a user writes. */
+const notWritten = ['ServiceMark', 'ReferenceMark', 'PostgresService', 'ContainerService']
+
+const sources = ['src/config/define.ts', 'src/config/options.ts'].map((path) => readFileSync(fileOf(path), 'utf8'))
+const allFields = new Map(sources.flatMap((source) => [...documentedFields(source)]))
+const aliases = new Map(sources.flatMap((source) => [...shortTypes(source)]))
+
+/** Declarations that the reference leaves out and fields without a meaning; there are to be none. */
+export function undocumented(): readonly string[] {
+  const shown = sections.flatMap(({ from }) => from)
+  const types = [...allFields].filter(
+    ([name, fields]) => fields.length > 0 && ![...notWritten, ...shown].includes(name),
+  )
+  const fields = shown.flatMap((name) => (allFields.get(name) ?? []).map((field) => ({ ...field, of: name })))
+  const empty = fields.filter(({ meaning }) => meaning === '')
+  return [...types.map(([name]) => name), ...empty.map(({ of, name }) => `${of}.${name}`)]
+}
+
+/** The config reference, made of the documentation of the types. */
+export function configReference(): string {
+  const head = ['| field | type | default | meaning |', '|---|---|---|---|']
+  const parts = sections.map((section) => {
+    const fields = new Map<string, DocumentedField>()
+    for (const field of section.from.flatMap((name) => allFields.get(name) ?? [])) {
+      if (!fields.has(field.name)) fields.set(field.name, field)
+    }
+    const rows = [...fields.values()].map((field) => {
+      const { name, type, meaning } = field
+      return `| \`${name}\` | \`${cell(spelledOut(type))}\` | ${cell(defaultOf(field, section))} | ${cell(meaning)} |`
+    })
+    return [`### ${section.title}`, '', section.about, '', ...head, ...rows].join('\n')
+  })
+  return parts.join('\n\n')
+}
+
+function spelledOut(type: string): string {
+  const [, owner = '', field = ''] = /^(\w+)\['(\w+)'\]$/.exec(type) ?? []
+  const same = allFields.get(owner)?.find(({ name }) => name === field)?.type
+  return (same ?? type).replaceAll(/\b[A-Z]\w+\b/g, (name) => aliases.get(name) ?? name)
+}
+
+function defaultOf({ name, required, fallback }: DocumentedField, { alternatives = [], given }: Section): string {
+  if (alternatives.includes(name)) return `one of ${alternatives.map((other) => `\`${other}\``).join(', ')}`
+  if (given === true) return 'always there'
+  if (required) return 'required'
+  return (fallback ?? 'none').replace(/^(?:'[^']*'|\d+|true|false)/, '`$&`')
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
