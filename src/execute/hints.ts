@@ -21,11 +21,12 @@ export function hintFor({ exitCode, logs }: Symptoms): string | undefined {
 /** Where the password of a server that was set up before does not fit: waiting does not mend it. */
 export const passwordHint =
   'A data volume keeps the password of its first start; a new one in the config does not change it. ' +
-  'Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, remove the volume.'
+  'Put the old password back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database ' +
+  '(ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes.'
 
 export const databaseHint =
   'The image makes its database and role only at the first start of a data volume. ' +
-  'Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, remove the volume.'
+  'Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, delete it: poststack down --volumes.'
 
 const longestLine = 2000
 

@@ -38,7 +38,9 @@ export async function readinessError(
 ): Promise<PoststackError> {
   const container = failure.kind === 'gone' ? undefined : failure.container
   const answer = failure.kind === 'timeout' || failure.kind === 'lasting' ? failure.answer : undefined
-  const logs = failure.kind === 'gone' ? [] : await lastLines(context)
+  // Where the server itself refuses us, its log holds little but our own attempts.
+  const silent = failure.kind === 'gone' || failure.kind === 'lasting'
+  const logs = silent ? [] : await lastLines(context)
   const symptoms = { exitCode: container?.exitCode, logs }
   return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
     hint: hintOf(failure, symptoms) ?? waitingHint(probe, context.target),
@@ -64,9 +66,9 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
     case 'timeout':
       return probe.kind === 'completed'
         ? `Job ${service} did not end within ${time}.`
-        : `Service ${service} is not ready after ${time}. Waited for ${describeProbe(probe)}; at last: ${failure.answer.reason}.`
+        : `Service ${service} is not ready after ${time}. Waited for ${describeProbe(probe)}; at last: ${sentence(failure.answer.reason)}`
     case 'lasting':
-      return `Service ${service} runs, but does not let Poststack in: ${failure.answer.reason}.`
+      return `Service ${service} runs, but does not let Poststack in: ${sentence(failure.answer.reason)}`
     case 'gone':
       return `The container of service ${service} was removed by somebody else, ${time} into the wait for ${describeProbe(probe)}.`
     case 'crash':
@@ -79,6 +81,11 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
 }
 
 /** Nothing where the wait was too short, or for a reason that only what was asked can tell. */
+/** Some reasons are sentences, some are half of one. */
+function sentence(reason: string): string {
+  return reason.endsWith('.') ? reason : `${reason}.`
+}
+
 function hintOf(failure: Failure, symptoms: Symptoms): string | undefined {
   if (failure.kind === 'lasting') return failure.answer.code === 'PASSWORD_REJECTED' ? passwordHint : databaseHint
   if (failure.kind === 'gone') return 'Run the command again: it makes the container anew.'

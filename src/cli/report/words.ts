@@ -113,10 +113,9 @@ export function statusText(status: StackStatus): string {
     migrationsText(service),
     service.addresses.join(' '),
   ])
-  const details = status.services.flatMap((service) => [
-    ...(service.reason === undefined || service.state === 'ready' ? [] : [`${service.service}: ${service.reason}`]),
-    ...service.differences.map((difference) => `${service.service}: ${difference}`),
-  ])
+  const details = status.services.flatMap(({ service, differences }) =>
+    differences.map((difference) => `${service}: ${difference}`),
+  )
   const all = [...details, ...status.differences]
   return [
     head,

@@ -299,7 +299,7 @@ describe('what a person reads', () => {
     const before = performance.now()
     expect(told(await failureOf(postgres, changes))).toMatchInlineSnapshot(`
       "PASSWORD_REJECTED: Service web runs, but does not let Poststack in: password authentication failed for user "shop".
-      A data volume keeps the password of its first start; a new one in the config does not change it. Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, remove the volume."
+      A data volume keeps the password of its first start; a new one in the config does not change it. Put the old password back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes."
     `)
     expect(performance.now() - before).toBeLessThan(4000)
   })
@@ -308,7 +308,7 @@ describe('what a person reads', () => {
     const changes = { probeDatabase: rejecting('DATABASE_MISSING', 'database "shop" does not exist') }
     expect(told(await failureOf(postgres, changes))).toMatchInlineSnapshot(`
       "DATABASE_MISSING: Service web runs, but does not let Poststack in: database "shop" does not exist.
-      The image makes its database and role only at the first start of a data volume. Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, remove the volume."
+      The image makes its database and role only at the first start of a data volume. Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, delete it: poststack down --volumes."
     `)
   })
 })
