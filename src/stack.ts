@@ -131,8 +131,8 @@ function createStack(opened: Opened): Stack {
     },
     async up({ services = [], waitTimeoutMs } = {}) {
       checkServices(config, services)
-      const chosen = await select(services)
-      return locked(opened, 'up', () => bringUp({ opened, runtime: chosen, services, waitTimeoutMs }))
+      const request = { opened, runtime: await select(services), services, waitTimeoutMs }
+      return (await alreadyUp(request)) ?? locked(opened, 'up', () => bringUp(request))
     },
     async down(down) {
       const chosen = await select([])
@@ -156,6 +156,17 @@ interface BringUp {
   readonly runtime: Runtime
   readonly services: readonly string[]
   readonly waitTimeoutMs: number | undefined
+}
+
+/** The outcome when nothing is to be done. Such an `up` takes no lock, because a lock is written, and an unchanged stack is only read. */
+async function alreadyUp({ opened, runtime, services }: BringUp): Promise<Outcome | undefined> {
+  const began = performance.now()
+  const { desired, secrets } = await read(opened, false)
+  const plan = reconcile(desired, await observe(desired, worldOf(opened, runtime, secrets)), { services })
+  if (plan.steps.length > 0) return undefined
+  announce(plan, opened.emit)
+  const selected = selectServices(desired.services, services)
+  return outcomeOf({ plan, results: [], began, after: undefined, services: selected })
 }
 
 async function bringUp({ opened, runtime, services, waitTimeoutMs }: BringUp): Promise<Outcome> {

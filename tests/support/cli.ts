@@ -1,0 +1,97 @@
+/**
+ * The built program as a person starts it: argument arrays, an environment without the test runner's own variables, and
+ * both streams kept apart.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The program that `npm run build` makes. */
+export const cliFile = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+export interface Ended {
+  /** Undefined when a signal ended it. */
+  readonly code: number | undefined
+  readonly signal: NodeJS.Signals | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  readonly cwd: string
+  /** Over the environment of the tests; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Typed into a terminal that is made for it; without it there is none. */
+  readonly typed?: string
+}
+
+export interface RunningCli {
+  readonly process: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Resolves when the output (both streams) holds this text, or rejects when the program ends before. */
+  said(text: string): Promise<void>
+}
+
+/** Starts `poststack <words>`. */
+export function startCli(words: readonly string[], { cwd, env = {}, typed }: CliOptions): RunningCli {
+  const [program, ...args] =
+    typed === undefined ? [process.execPath, cliFile, ...words] : ['script', '-qec', quote(words), '/dev/null']
+  const child = spawn(program, args, {
+    cwd,
+    env: cleanEnvironment(env),
+    stdio: [typed === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  const heard: (() => void)[] = []
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      for (const listener of heard) listener()
+    })
+  }
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      resolve({ code: code ?? undefined, signal: signal ?? undefined, ...output })
+    })
+  })
+  const running: RunningCli = {
+    process: child,
+    ended,
+    said: (text) =>
+      new Promise((resolve, reject) => {
+        const listen = (): void => {
+          if (`${output.stdout}${output.stderr}`.includes(text)) resolve()
+        }
+        heard.push(listen)
+        listen()
+        child.once('close', () => {
+          reject(new Error(`it ended without saying "${text}":\n${output.stdout}${output.stderr}`))
+        })
+      }),
+  }
+  if (typed !== undefined) void answer(running, typed)
+  return running
+}
+
+/** Runs `poststack <words>` to its end. */
+export function runCli(words: readonly string[], options: CliOptions): Promise<Ended> {
+  return startCli(words, options).ended
+}
+
+/** Types once the program has asked: what is typed before would be gone when it opens the terminal. */
+async function answer(running: RunningCli, typed: string): Promise<void> {
+  await running.said('[y/N]').catch(() => undefined)
+  running.process.stdin?.end(typed)
+}
+
+/** What the test runner and its caller set would change how the program behaves. */
+function cleanEnvironment(env: CliOptions['env']): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|npm_|NODE_|NO_COLOR$|FORCE_COLOR$|CI$|TEST$|TERM$|POSTSTACK_)/.test(name),
+  )
+  return { ...Object.fromEntries(own), TERM: 'xterm', ...env }
+}
+
+function quote(words: readonly string[]): string {
+  return [process.execPath, cliFile, ...words].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ')
+}
