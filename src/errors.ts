@@ -27,6 +27,7 @@ export const errorCodes = {
   CONFIG_INVALID: ExitCode.wrongRequest,
   UNKNOWN_SERVICE: ExitCode.wrongRequest,
   CONSENT_NEEDED: ExitCode.wrongRequest,
+  VOLUME_VERSION: ExitCode.wrongRequest,
   BUILD_CONTEXT_INVALID: ExitCode.wrongRequest,
   MIGRATION_INVALID: ExitCode.wrongRequest,
   MIGRATION_CHANGED: ExitCode.wrongRequest,

@@ -215,7 +215,14 @@ function containerProbe(service: ContainerServiceConfig): Probe {
 function desiredVolumes(config: Config): readonly DesiredVolume[] {
   const data = config.services.flatMap((service): readonly DesiredVolume[] =>
     service.kind === 'postgres'
-      ? [{ key: dataVolume(service), name: `${config.name}-${dataVolume(service)}`, service: service.name }]
+      ? [
+          {
+            key: dataVolume(service),
+            name: `${config.name}-${dataVolume(service)}`,
+            service: service.name,
+            postgres: service.version,
+          },
+        ]
       : [],
   )
   const named = config.services
@@ -226,6 +233,6 @@ function desiredVolumes(config: Config): readonly DesiredVolume[] {
     ...data,
     ...[...new Set(named)]
       .filter((key) => !taken.has(key))
-      .map((key) => ({ key, name: `${config.name}-${key}`, service: undefined })),
+      .map((key) => ({ key, name: `${config.name}-${key}`, service: undefined, postgres: undefined })),
   ]
 }

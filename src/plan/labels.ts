@@ -13,6 +13,8 @@ export const label = {
   service: `${prefix}service`,
   /** Key of a volume. */
   volume: `${prefix}volume`,
+  /** Major version of the PostgreSQL whose data a volume holds. */
+  postgres: `${prefix}postgres`,
   /** Canonical JSON of the container's spec, secrets as keyed digests. */
   spec: `${prefix}spec`,
   /** Fingerprint of what an image was built from. */

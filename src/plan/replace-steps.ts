@@ -5,7 +5,7 @@
  * forgotten only when the new one is ready. Two PostgreSQL servers never run on one volume: the old one stops first.
  */
 import { label } from './labels.ts'
-import { isReplacedName, ownerLabels, replacedName } from './names.ts'
+import { isOurs, isReplacedName, ownerLabels, replacedName } from './names.ts'
 import type { Milestones, Planning } from './planning.ts'
 import { formatRecord, recordSpec } from './spec.ts'
 import type { Cause, PlanStep } from './step.ts'
@@ -32,7 +32,9 @@ export interface BringUp {
 /** Makes the container if it is not there, starts it, waits for it, and removes the old one only then. Nothing when it is blocked. */
 export function bringUp({ target, old, spare, cause }: BringUp, context: ServiceContext): Milestones | undefined {
   const { draft, service, subject } = context
-  if (blockedByPort(context)) return undefined
+  // Both are told at once; a person mends them together.
+  const blocked = [blockedByPort(context), blockedByVersion(context)]
+  if (blocked.includes(true)) return undefined
   const dependencies = service.dependsOn.map(
     (dependency) => context.milestones.get(dependency.service)?.[dependency.condition],
   )
@@ -134,6 +136,24 @@ function blockedByPort({ container, observed, draft, subject, service }: Service
     draft.add(subject, { kind: 'blocked', code: 'PORT_IN_USE', ways }, cause)
   }
   return busy.length > 0
+}
+
+/** A server of another major version would refuse the data, so it is not even made. */
+function blockedByVersion({ container, desired, draft, observed, service, subject }: ServiceContext): boolean {
+  const wanted = container.spec.postgres?.version
+  const keys = volumesOf(container.spec.mounts)
+  const other = observed.volumes.find(
+    ({ key, owner, postgres }) =>
+      postgres !== undefined && postgres !== wanted && keys.includes(key ?? '') && isOurs(owner, desired),
+  )
+  if (wanted === undefined || other === undefined) return false
+  const ways = [
+    `set \`version\` of ${service.name} back to ${String(other.postgres)}`,
+    `move the data: dump it with version ${String(other.postgres)}, run poststack down --volumes, then up with version ${String(wanted)}, and load it`,
+  ]
+  const cause = `volume ${other.name} holds the data of PostgreSQL ${String(other.postgres)}, which version ${String(wanted)} cannot read`
+  draft.add(subject, { kind: 'blocked', code: 'VOLUME_VERSION', ways }, cause)
+  return true
 }
 
 interface Create {

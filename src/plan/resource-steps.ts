@@ -100,10 +100,11 @@ function planVolume(key: string, name: string, { desired, observed, draft }: Con
   if (wanted === undefined) return undefined
   const subject = `volume:${name}`
   const choice = chooseName(wanted.name, observed.volumes, desired, false)
+  const version = wanted.postgres === undefined ? {} : { [label.postgres]: String(wanted.postgres) }
   if (choice.free)
     return draft.add(
       subject,
-      { kind: 'create-volume', name, labels: { ...ownerLabels(desired), [label.volume]: key } },
+      { kind: 'create-volume', name, labels: { ...ownerLabels(desired), [label.volume]: key, ...version } },
       'not found',
     )
   const ways = [

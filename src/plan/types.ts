@@ -110,6 +110,8 @@ export interface DesiredVolume {
   readonly name: string
   /** Service whose data it holds; volumes of a PostgreSQL service are never shared. */
   readonly service: string | undefined
+  /** Major version of the PostgreSQL that keeps its data in it. */
+  readonly postgres: number | undefined
 }
 
 /** How to find out that a service is as its dependants need it. */
@@ -209,6 +211,8 @@ export interface ObservedVolume {
   readonly name: string
   readonly owner: Owner | undefined
   readonly key: string | undefined
+  /** Major version of the PostgreSQL whose data it holds, as recorded when it was made. */
+  readonly postgres: number | undefined
 }
 
 export interface ObservedNetwork {

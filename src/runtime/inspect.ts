@@ -19,6 +19,12 @@ export function ownerOf(labels: Labels): Owner | undefined {
   return { stack, project, root: labels[label.root] ?? '' }
 }
 
+/** The fields of a volume that come from its labels. */
+export function labelledVolume(labels: Labels): Pick<ObservedVolume, 'owner' | 'key' | 'postgres'> {
+  const postgres = Number(labels[label.postgres])
+  return { owner: ownerOf(labels), key: labels[label.volume], postgres: postgres > 0 ? postgres : undefined }
+}
+
 /** The fields of a container that come from its labels. */
 export function labelledContainer(labels: Labels): Pick<ObservedContainer, 'owner' | 'service' | 'spec'> {
   const service = labels[label.service]
@@ -81,7 +87,7 @@ export function portsClash(one: Ports[number], other: Ports[number]): boolean {
 export function volumeFrom(value: unknown): ObservedVolume {
   const entry = asRecord(value)
   const labels = labelsOf(entry['Labels'])
-  return { name: asText(entry['Name']), owner: ownerOf(labels), key: labels[label.volume] }
+  return { name: asText(entry['Name']), ...labelledVolume(labels) }
 }
 
 export function networkFrom(value: unknown): ObservedNetwork {

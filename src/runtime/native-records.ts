@@ -7,8 +7,7 @@ import { readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PoststackError } from '../errors.ts'
 import type { ContainerPlan, ObservedContainer, ObservedVolume, PostgresSpec, Target } from '../plan/types.ts'
-import { label } from '../plan/labels.ts'
-import { carriesLabels, labelledContainer, ownerOf } from './inspect.ts'
+import { carriesLabels, labelledContainer, labelledVolume } from './inspect.ts'
 import type { Labels } from './inspect.ts'
 import {
   deleteFolder,
@@ -215,14 +214,12 @@ export async function createVolumeRecord(folders: NativeFolders, name: string, l
   })
 }
 
-export async function observeVolumes(
-  folders: NativeFolders,
-): Promise<readonly (ObservedVolume & { labels: Labels })[]> {
+export async function observeVolumes(folders: NativeFolders): Promise<readonly ObservedVolume[]> {
   const names = await namesIn(folders.volumes)
   return Promise.all(
     names.map(async (name) => {
       const labels = (await readVolumeLabels(folders, name)) ?? {}
-      return { name, owner: ownerOf(labels), key: labels[label.volume], labels }
+      return { name, ...labelledVolume(labels) }
     }),
   )
 }

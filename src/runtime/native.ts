@@ -110,12 +110,10 @@ async function observe({ folders }: NativeContext, scope: Scope, signal: AbortSi
   const volumes = await observeVolumes(folders)
   return {
     containers: [...known, ...unknown].toSorted((one: ObservedContainer, other) => (one.name < other.name ? -1 : 1)),
-    volumes: volumes
-      .filter(
-        ({ name, owner }) =>
-          scope.volumeNames.includes(name) || (owner?.stack === scope.stack && owner.project === scope.project),
-      )
-      .map(({ name, owner, key }) => ({ name, owner, key })),
+    volumes: volumes.filter(
+      ({ name, owner }) =>
+        scope.volumeNames.includes(name) || (owner?.stack === scope.stack && owner.project === scope.project),
+    ),
     networks: [],
     images: [],
   }

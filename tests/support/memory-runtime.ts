@@ -5,7 +5,7 @@
 import { PoststackError } from '../../src/errors.ts'
 import type { ObservedContainer, RuntimeSnapshot, Target } from '../../src/plan/types.ts'
 import { throwIfAborted } from '../../src/runtime/abort.ts'
-import { carriesLabels, labelledContainer, ownerOf } from '../../src/runtime/inspect.ts'
+import { carriesLabels, labelledContainer, labelledVolume, ownerOf } from '../../src/runtime/inspect.ts'
 import type { Labels } from '../../src/runtime/inspect.ts'
 import type { BuildRequest, CallOptions, Revealed, Runtime, Scope } from '../../src/runtime/runtime.ts'
 import { label } from '../../src/plan/labels.ts'
@@ -220,8 +220,7 @@ function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
     volumes: byName(
       named(world.volumes, scope.volumeNames).map(([name, { labels }]) => ({
         name,
-        owner: ownerOf(labels),
-        key: labels[label.volume],
+        ...labelledVolume(labels),
       })),
     ),
     networks: byName(

@@ -188,6 +188,19 @@ describe('a plan', () => {
     `)
   })
 
+  test('never puts a server on the data of another major version', async () => {
+    const { stack } = await running(stackConfig([postgresService({ version: 16 })]))
+    const text = formatPlan(await stack.plan(desiredOf(stackConfig([postgresService({ version: 17 })]))))
+    expect(text).toMatchInlineSnapshot(`
+      "shop on memory: 1 step, 1 blocked: nothing will be done until that is mended
+
+        #1 service:db  blocked  volume shop-db-data holds the data of PostgreSQL 16, which version 17 cannot read
+             - set \`version\` of db back to 16
+             - move the data: dump it with version 16, run poststack down --volumes, then up with version 17, and load it
+      "
+    `)
+  })
+
   test('starts again what was stopped from outside', async () => {
     const { runtime, stack } = await running()
     runtime.kill('shop-web', 137)
