@@ -1,7 +1,7 @@
 /**
  * Routes and their documentation. Commands load when they are run, so help and mistakes cost nothing.
  */
-import { buildApplication, buildCommand, buildRouteMap, run, text_en } from '@stricli/core'
+import { buildApplication, buildCommand, buildRouteMap, ExitCode as parserExit, run, text_en } from '@stricli/core'
 
 import { ExitCode } from '../errors.ts'
 import type { Context, Io } from './context.ts'
@@ -106,21 +106,38 @@ const application = buildApplication(root, {
 
 /** Runs one command line and returns the exit code. */
 export async function runApp(words: readonly string[], io: Io): Promise<number> {
-  const outcome: { exitCode?: number | string | null } = {}
-  const context: Context = { io, exitCode: ExitCode.ok, process: io }
-  const process = Object.assign(outcome, { stdout: io.stdout, stderr: io.stderr, env: io.env })
+  const parsing: { exitCode?: number | string | null } = {}
+  // Commands write to `io`. What comes here is what the parser has to say about the words.
+  let complaint = ''
+  const stderr = { write: (text: string) => void (complaint += text) }
+  const process = Object.assign(parsing, { stdout: io.stdout, stderr, env: io.env })
+  const context: Context = { io, exitCode: ExitCode.ok, process }
   const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words)
-  await run(application, inputs, { process, forCommand: () => Object.assign(context, { process }) })
-  return outcome.exitCode === 0 || outcome.exitCode === undefined
-    ? context.exitCode
-    : usageExit(Number(outcome.exitCode))
+  await run(application, inputs, { process, forCommand: () => context })
+  if (parsing.exitCode === 0 || parsing.exitCode === undefined) return context.exitCode
+  return refuse(Number(parsing.exitCode), complaint, { words, io })
 }
 
-/** Stricli's own codes: negative ones are mistakes on the command line, but for a command that cannot be loaded, which is ours. */
-function usageExit(code: number): number {
-  const commandLoadError = -3
-  const contextLoadError = -2
-  return code === commandLoadError || code === contextLoadError ? ExitCode.bug : ExitCode.wrongRequest
+/** The parser's own codes are negative. All stand for mistakes on the command line, but those for code that cannot be loaded. */
+async function refuse(
+  code: number,
+  complaint: string,
+  { words, io }: { readonly words: readonly string[]; readonly io: Io },
+): Promise<number> {
+  const { createReporter } = await import('./report/create.ts')
+  const report = createReporter(io, {
+    json: words.includes('--json'),
+    color: !words.includes('--no-color'),
+    verbose: false,
+  })
+  const message = complaint.trim()
+  const loadErrors: readonly number[] = [parserExit.CommandLoadError, parserExit.ContextLoadError]
+  if (loadErrors.includes(code)) {
+    report.bug(new Error(message))
+    return ExitCode.bug
+  }
+  report.error({ code: 'USAGE', message, hint: 'poststack --help' })
+  return ExitCode.wrongRequest
 }
 
 function seconds(text: string): number {

@@ -6,8 +6,7 @@ import type { Outcome } from '../events.ts'
 import { openStack, type Stack } from '../stack.ts'
 import type { Context } from './context.ts'
 import type { CommonFlags } from './flags.ts'
-import { createHumanReporter } from './report/human.ts'
-import { createJsonReporter } from './report/json.ts'
+import { createReporter } from './report/create.ts'
 import type { Reporter } from './report/reporter.ts'
 
 export interface Session {
@@ -22,7 +21,7 @@ export async function runSession(
   command: (session: Session) => Promise<ExitCode>,
 ): Promise<void> {
   const { io } = context
-  const report = flags.json ? createJsonReporter(io) : createHumanReporter(io, flags)
+  const report = createReporter(io, flags)
   let stack: Stack | undefined
   try {
     stack = await openStack({
@@ -54,10 +53,21 @@ function fail(error: unknown, signal: AbortSignal, report: Reporter): ExitCode {
 
 /** Reports an outcome and gives its exit code: that of the interruption, or of the first step that failed. */
 export function finish(outcome: Outcome, { report }: Session, signal: AbortSignal): ExitCode {
+  for (const left of outcome.remaining) report.error(notConverged(left))
   report.outcome(outcome)
   if (outcome.ok) return ExitCode.ok
   const reason: unknown = signal.reason
   if (signal.aborted) return exitCodeOf(reason)
   const failed: ErrorRecord | undefined = outcome.results.find(({ error }) => error !== undefined)?.error
   return failed === undefined ? ExitCode.stepFailed : errorCodes[failed.code]
+}
+
+/** Everything was done, and yet a second look finds a difference: something outside changed it, or Poststack has a bug. */
+function notConverged({ subject, kind, cause }: Outcome['remaining'][number]): ErrorRecord {
+  return {
+    code: 'NOT_CONVERGED',
+    message: `${subject} did not stay as declared; a second look would ${kind} again: ${cause.text}`,
+    hint: 'run it again; if it says the same, and nothing else touches the stack, it is a bug of Poststack',
+    details: { subject, kind, changes: cause.changes },
+  }
 }

@@ -54,11 +54,6 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     },
     outcome(outcome) {
       live.close()
-      for (const { subject, kind, cause } of outcome.remaining) {
-        log.error(
-          `${subjectText(subject)} did not stay as declared: ${doingWord(kind)} would be needed again (${cause.text})`,
-        )
-      }
       io.stdout.write(`${outcomeText(outcome)}\n${addresses(outcome)}`)
     },
     status: (status) => {

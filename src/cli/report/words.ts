@@ -4,7 +4,8 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
-import type { Plan, StepKind } from '../../plan/step.ts'
+import { changesOf } from '../../plan/format.ts'
+import type { Cause, Plan, StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
@@ -73,6 +74,9 @@ export function errorLines(error: ErrorRecord): readonly string[] {
   const lines = error.message.split('\n')
   if (Array.isArray(logs) && logs.length > 0)
     lines.push('', 'its last lines:', ...logs.map((line) => `  | ${String(line)}`))
+  const changes = error.details?.['changes']
+  if (Array.isArray(changes))
+    lines.push(...changesOf({ text: '', changes: changes as Cause['changes'] }).map((line) => `  ${line}`))
   if (error.hint !== undefined) lines.push('', ...error.hint.split('\n').map((line) => `try: ${line}`))
   return lines
 }

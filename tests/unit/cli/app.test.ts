@@ -39,6 +39,17 @@ describe('the command line', () => {
     expect(stdout).toBe('')
   })
 
+  test('tells a mistake as a document when --json is asked for', async () => {
+    const { exitCode, stdout, stderr } = await run('--json', 'up', '--runtime', 'dokcer')
+    expect(exitCode).toBe(2)
+    expect(JSON.parse(stdout)).toMatchObject({
+      version: 1,
+      type: 'error',
+      error: { code: 'USAGE', hint: 'poststack --help' },
+    })
+    expect(stderr).toBe('')
+  })
+
   test.each(['up', 'plan', 'down', 'status', 'version'])(
     '%s --help teaches with examples and exit codes',
     async (command) => {
