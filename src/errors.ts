@@ -99,6 +99,11 @@ export function isPoststackError(value: unknown): value is PoststackError {
   return typeof value === 'object' && value !== null && brand in value
 }
 
+/** True for an error with one of these codes: a system's (`ENOENT`), a driver's or one of ours. */
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}
+
 /** The exit code that an error leads to; whatever is not a `PoststackError` is a bug. */
 export function exitCodeOf(error: unknown): ExitCode {
   return isPoststackError(error) ? errorCodes[error.code] : ExitCode.bug
@@ -120,9 +125,4 @@ export function recordError(error: PoststackError): ErrorRecord {
     ...(hint === undefined ? {} : { hint }),
     ...(Object.keys(details).length === 0 ? {} : { details }),
   }
-}
-
-/** The error that a record was made from, for a caller that wants it thrown. */
-export function errorFromRecord({ code, message, hint, details }: ErrorRecord): PoststackError {
-  return new PoststackError(code, message, { hint, details })
 }

@@ -45,7 +45,7 @@ export async function observeRuntime(desired: Desired, { runtime, signal }: Obse
 }
 
 /** The container that a service runs in now. */
-export function runningContainer(
+function runningContainer(
   service: DesiredService,
   snapshot: RuntimeSnapshot,
   desired: Desired,
@@ -109,7 +109,7 @@ async function findBusyPorts(
 ): Promise<readonly BusyPort[]> {
   const held = new Set(
     snapshot.containers
-      .filter(({ owner, state }) => isOurs(owner, desired) && state === 'running')
+      .filter(({ owner }) => isOurs(owner, desired))
       .flatMap(({ ports }) => ports.map(({ host }) => host)),
   )
   const wanted = desired.services

@@ -57,7 +57,7 @@ export function desiredState(input: DesiredInput): Desired {
 }
 
 /** Identifies a checkout by its real path. */
-export function projectId(root: string): string {
+function projectId(root: string): string {
   return createHash('sha256').update(root).digest('hex').slice(0, 12)
 }
 
@@ -124,7 +124,7 @@ function externalTarget(service: ExternalServiceConfig): DatabaseTarget {
 }
 
 /** "All addresses" is an address to listen on, not one to connect to. */
-export function hostSide(address: string): string {
+function hostSide(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   return address === '::' ? '::1' : address
 }

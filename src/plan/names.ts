@@ -22,7 +22,7 @@ export function isReplacedName(name: string): boolean {
 }
 
 /** The name an object gets when another checkout of the same stack has the preferred one. */
-export function secondName(name: string, project: string): string {
+function secondName(name: string, project: string): string {
   return `${name}-${project.slice(0, 6)}`
 }
 

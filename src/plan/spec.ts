@@ -3,10 +3,10 @@
  */
 import { compareText } from './order.ts'
 import type { FieldChange } from './step.ts'
-import type { ContainerSpec, RecordedSpec, SpecText } from './types.ts'
+import type { ContainerSpec, RecordedSpec } from './types.ts'
 
 /** What people see instead of a secret. */
-export const mask = '(secret)'
+const mask = '(secret)'
 
 /** Version of the label's format. A reader that meets a higher one compares only what it knows. */
 const format = 1
@@ -80,13 +80,8 @@ function join(path: string, key: string): string {
 }
 
 /** A text with secrets as a person may see it. */
-export function maskText(parts: readonly unknown[]): string {
+function maskText(parts: readonly unknown[]): string {
   return parts.map((part) => (typeof part === 'string' ? part : mask)).join('')
-}
-
-/** The literal text of a spec's text, when it holds no secret. */
-export function plainText(text: SpecText): string | undefined {
-  return typeof text === 'string' ? text : undefined
 }
 
 function canonical(value: unknown, digests: Readonly<Record<string, string>>): unknown {

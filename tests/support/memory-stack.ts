@@ -96,7 +96,7 @@ export function desiredOf(config: Config, { migrations = [], digests = {} }: Des
 /** Ledgers by the id of the volume that holds the data, so that a lost volume is a lost ledger. */
 export type Ledgers = Map<string, AppliedMigration[]>
 
-export function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
+function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
   const volumeOf = (target: DatabaseTarget): string | undefined => {
     const server = [...runtime.world.containers.values()].find(
       ({ plan, state }) => state === 'running' && plan?.spec.ports?.some(({ host }) => host === target.port) === true,
@@ -132,7 +132,7 @@ export function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Datab
   }
 }
 
-export const noSecrets: Secrets = { reveal: ({ name }) => `revealed ${name}`, digests: {} }
+const noSecrets: Secrets = { reveal: ({ name }) => `revealed ${name}`, digests: {} }
 
 export interface MemoryStack {
   readonly world: World
