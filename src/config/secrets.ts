@@ -3,9 +3,18 @@
  * `.poststack/secrets.json`; losing that file means losing the passwords of existing volumes.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, link, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PoststackError } from '../errors.ts'
+import { isCode, PoststackError } from '../errors.ts'
+import {
+  makeStateFolder,
+  replaceFile,
+  stateFolder,
+  temporaryName,
+  unreadable,
+  writeSynced,
+  writing,
+} from './state-folder.ts'
 import type { Config, SecretPart } from './types.ts'
 
 export interface SecretsOptions {
@@ -35,8 +44,7 @@ export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
   const generated = config.services.flatMap((service) =>
     service.kind === 'postgres' && !Object.hasOwn(literals, service.password.name) ? [service.password.name] : [],
   )
-  const folder = join(options.root, '.poststack')
-  const store = await openStore(folder, generated, create)
+  const store = await openStore(options.root, generated, create)
   const digests: Record<string, string> = {}
   for (const [name, value] of Object.entries(literals)) digests[name] = literalDigest(store.key, name, value)
   for (const name of generated) digests[name] = generatedDigest(name)
@@ -67,19 +75,19 @@ function generatePassword(key: string, name: string): string {
   return createHmac('sha256', Buffer.from(key, 'hex')).update(`password\0${name}`).digest('base64url').slice(0, 32)
 }
 
-async function openStore(folder: string, names: readonly string[], create: boolean): Promise<Store> {
-  const file = join(folder, 'secrets.json')
+async function openStore(root: string, names: readonly string[], create: boolean): Promise<Store> {
+  const file = join(stateFolder(root), 'secrets.json')
   let store = await readStore(file)
   if (store === undefined) {
     const key = randomBytes(32).toString('hex')
     store = complete({ version: 1, key, passwords: {} }, names)
-    if (create) store = await orExplain(file, () => createStore(folder, file, store as Store))
+    if (create) store = await createStore(root, file, store)
   }
   const full = complete(store, names)
   if (!create) return full
-  await orExplain(file, async () => {
+  await writing(file, async () => {
     await tighten(file)
-    if (full !== store) await replaceFile(file, full)
+    if (full !== store) await replaceFile(file, format(full), 0o600)
   })
   return full
 }
@@ -97,11 +105,11 @@ async function readStore(file: string): Promise<Store | undefined> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw unusable(file, 'cannot be read', error)
+    if (isCode(error, 'ENOENT')) return undefined
+    throw unreadable(file, error)
   }
   const store = parseStore(text)
-  if (store === undefined) throw unusable(file, 'is damaged')
+  if (store === undefined) throw damaged(file)
   return store
 }
 
@@ -121,53 +129,25 @@ function parseStore(text: string): Store | undefined {
 }
 
 /** Of several processes that create the store at once, one wins, and all return the winner's. */
-async function createStore(folder: string, file: string, store: Store): Promise<Store> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await chmod(folder, 0o700)
-  await writeOnce(join(folder, '.gitignore'), '*\n')
-  const temporary = await writeTemporary(file, store)
-  try {
-    await link(temporary, file)
-    return store
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return (await readStore(file)) ?? store
-    // File systems without hard links: the short window in which the file is incomplete is the price.
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error
-    return (await writeOnce(file, format(store))) ? store : ((await readStore(file)) ?? store)
-  } finally {
-    await rm(temporary, { force: true })
-  }
-}
-
-async function writeOnce(file: string, text: string): Promise<boolean> {
-  try {
-    const handle = await open(file, 'wx', 0o600)
-    await handle.writeFile(text)
-    await handle.close()
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
-}
-
-async function replaceFile(file: string, store: Store): Promise<void> {
-  const temporary = await writeTemporary(file, store)
-  await rename(temporary, file)
-}
-
-/** On the disk before it gets its name: after a power cut the name leads to all of it or does not exist. */
-async function writeTemporary(file: string, store: Store): Promise<string> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
-  const handle = await open(temporary, 'wx', 0o600)
-  try {
-    await handle.writeFile(format(store))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  return temporary
+async function createStore(root: string, file: string, store: Store): Promise<Store> {
+  await makeStateFolder(root)
+  const temporary = temporaryName(file)
+  return writing(file, async () => {
+    try {
+      await writeSynced(temporary, format(store), 0o600)
+      await link(temporary, file).catch(async (error: unknown) => {
+        // File systems without hard links: the short window in which the file is incomplete is the price.
+        if (!isCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw error
+        await writeFile(file, format(store), { mode: 0o600, flag: 'wx' })
+      })
+      return store
+    } catch (error) {
+      if (isCode(error, 'EEXIST')) return (await readStore(file)) ?? store
+      throw error
+    } finally {
+      await rm(temporary, { force: true })
+    }
+  })
 }
 
 function format(store: Store): string {
@@ -180,27 +160,9 @@ async function tighten(file: string): Promise<void> {
   if ((mode & 0o077) !== 0) await chmod(file, 0o600)
 }
 
-async function orExplain<Value>(file: string, action: () => Promise<Value>): Promise<Value> {
-  try {
-    return await action()
-  } catch (error) {
-    if (error instanceof PoststackError) throw error
-    throw unusable(file, 'cannot be written', error)
-  }
-}
-
-function unusable(file: string, what: string, cause?: unknown): PoststackError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : ''
-  return new PoststackError(
-    'STATE_UNWRITABLE',
-    `the stack's secrets in ${file} ${what} (mode 0600, made by Poststack)${reason}`,
-    {
-      hint:
-        what === 'is damaged'
-          ? 'Restore the file. Without it new passwords are made, which do not fit volumes that exist: delete it only together with them.'
-          : "Check the owner and the permissions of the project's .poststack folder.",
-      details: { file },
-      cause,
-    },
-  )
+function damaged(file: string): PoststackError {
+  return new PoststackError('STATE_UNWRITABLE', `${file} is damaged, which holds the secrets of the stack.`, {
+    hint: 'Restore the file. Without it new passwords are made, which do not fit volumes that exist: delete it only together with them.',
+    details: { file },
+  })
 }

@@ -2,9 +2,10 @@
  * Remembers the content hash of files by what the file system says of them. It may be lost or damaged at any time: then files are
  * read again.
  */
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { replaceFile } from '../config/state-folder.ts'
 
 /** From `fs.lstat` with `bigint`. */
 export interface FileFacts {
@@ -72,15 +73,8 @@ async function read(file: string): Promise<ReadonlyMap<string, string>> {
 
 async function write(folder: string, file: string, entries: ReadonlyMap<string, string>): Promise<void> {
   const body = JSON.stringify(Object.fromEntries(entries))
-  const draft = `${file}.${randomUUID()}.draft`
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await writeFile(draft, `${digest(body)}\n${body}`, { mode: 0o600 })
-    await rename(draft, file)
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await replaceFile(file, `${digest(body)}\n${body}`, 0o600)
 }
 
 function digest(text: string): string {

@@ -3,7 +3,7 @@
  */
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { PoststackError } from '../errors.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import { throwIfAborted } from '../runtime/abort.ts'
 import type { Source } from './fingerprint-dockerfile.ts'
 
@@ -78,8 +78,8 @@ const walkers = 16
 
 async function readIgnore({ context, dockerfile }: ContextRequest): Promise<Ignores> {
   for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    const text = await readFile(file, 'utf8').catch((error: unknown) => {
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined
       throw unreadable(file, dockerfile, error)
     })
     if (text === undefined) continue
@@ -145,9 +145,9 @@ async function addFolder(walk: Walk, top: string): Promise<void> {
 }
 
 async function readFolder({ context, dockerfile }: Walk, folder: string): Promise<readonly Entry[]> {
-  const listed = await readdir(join(context, folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+  const listed = await readdir(join(context, folder), { withFileTypes: true }).catch((error: unknown) => {
     // Gone since it was listed: somebody works in the tree, and the next look sees how it ended.
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return []
     throw unreadable(join(context, folder), dockerfile, error)
   })
   const kept = listed.filter(({ name }) => !leftOut.has(name))
@@ -166,7 +166,7 @@ async function look({ context, dockerfile }: Walk, path: string): Promise<Entry 
     const kind = kindOf(facts)
     return kind === 'link' ? { path, kind, link: await readlink(join(context, path)) } : { path, kind }
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) return undefined
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw unreadable(join(context, path), dockerfile, error)
   }
 }

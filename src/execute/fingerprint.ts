@@ -7,6 +7,7 @@ import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { BuildConfig } from '../config/types.ts'
+import { isCode } from '../errors.ts'
 import { interruption, throwIfAborted } from '../runtime/abort.ts'
 import { openHashCache } from './fingerprint-cache.ts'
 import type { HashCache } from './fingerprint-cache.ts'
@@ -60,8 +61,7 @@ async function readText({ dockerfile }: BuildConfig): Promise<string> {
   try {
     return await readFile(dockerfile, 'utf8')
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(dockerfile, dockerfile, error)
+    if (!isCode(error, 'ENOENT', 'ENOTDIR')) throw unreadable(dockerfile, dockerfile, error)
     throw contextError(
       `There is no Dockerfile at ${dockerfile}.`,
       'Make one, or name another file with `dockerfile`, for example Containerfile.',
@@ -98,7 +98,7 @@ async function describeEntry(entry: Entry, build: BuildConfig, reading: Reading)
     return JSON.stringify([entry.path, executable ? 'program' : 'file', hash])
   } catch (error) {
     if (reading.signal.aborted) throw interruption(reading.signal)
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (isCode(error, 'ENOENT')) return undefined
     throw unreadable(file, build.dockerfile, error)
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { ownPackage } from '../config/own-package.ts'
 import { openSecrets, type Secrets } from '../config/secrets.ts'
+import { stateFolder } from '../config/state-folder.ts'
 import type { Config } from '../config/types.ts'
 import { readMigrations } from '../migrations/read.ts'
 import type { MigrationFolder } from '../migrations/types.ts'
@@ -30,7 +31,7 @@ export interface DesiredRead {
 
 /** The declared state, with every file that belongs to it read. */
 export async function readDesired({ config, literals, signal, create }: ReadDesiredOptions): Promise<DesiredRead> {
-  const cacheDir = create ? join(config.root, '.poststack', 'cache') : undefined
+  const cacheDir = create ? stateFolder(config.root, 'cache') : undefined
   const [secrets, folders, builds] = await Promise.all([
     openSecrets({ root: config.root, config, literals, create }),
     readFolders(config),

@@ -14,11 +14,11 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { PoststackError } from '../errors.ts'
+import { makeStateFolder, unwritable, writing } from '../config/state-folder.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import { pause, throwIfAborted } from '../runtime/abort.ts'
 import { isDead, ownIdentity } from './process-identity.ts'
 import type { ProcessIdentity } from './process-identity.ts'
-import { privateFolder, unwritable } from './state-folder.ts'
 
 export interface StackLockOptions {
   /** The project's folder. */
@@ -41,7 +41,7 @@ export interface StackLockOptions {
  */
 export async function withStackLock<T>(options: StackLockOptions, work: () => Promise<T>): Promise<T> {
   const lock: Lock = {
-    folder: await privateFolder(options.root, 'locks'),
+    folder: await makeStateFolder(options.root, 'locks'),
     stack: options.stack,
     owner: {
       ...(await ownIdentity()),
@@ -87,9 +87,7 @@ async function acquire(lock: Lock, options: StackLockOptions): Promise<string> {
   let sayAt = 0
   for (;;) {
     throwIfAborted(options.signal)
-    const attempt = await tryAcquire(lock).catch((error: unknown) => {
-      throw unwritable(lock.folder, error)
-    })
+    const attempt = await writing(lock.folder, () => tryAcquire(lock))
     if (typeof attempt === 'string') return attempt
     const waitedMs = performance.now() - started
     if (attempt.holder !== undefined) {
@@ -196,7 +194,7 @@ async function readGeneration(lock: Lock, generation: number): Promise<string | 
   try {
     return await readFile(generationFile(lock, generation), 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (isCode(error, 'ENOENT')) return undefined
     throw error
   }
 }

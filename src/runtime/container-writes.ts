@@ -2,7 +2,7 @@
  * The calls of the container driver that change something, each safe to repeat.
  */
 import { access } from 'node:fs/promises'
-import { PoststackError } from '../errors.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import type { ContainerPlan, Target } from '../plan/types.ts'
 import { pause } from './abort.ts'
 import { inspectContainer, inspectNamed, listRunning, needContainer } from './container-calls.ts'
@@ -160,7 +160,7 @@ async function requireBindSources({ flavour, local }: Engine, { name, spec }: Co
     if (mount.kind !== 'bind') continue
     const missing = await access(mount.source).then(
       () => false,
-      (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT',
+      (error: unknown) => isCode(error, 'ENOENT'),
     )
     if (missing)
       throw new PoststackError(

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../config/temporary.ts'
-import { isPoststackError, PoststackError } from '../errors.ts'
+import { isCode, isPoststackError, PoststackError } from '../errors.ts'
 import { pause } from './abort.ts'
 import { engineCandidates } from './engine-address.ts'
 import type { Candidate, EngineName, Environment } from './engine-address.ts'
@@ -217,7 +217,7 @@ async function exists(address: EngineAddress): Promise<boolean> {
   return stat(address.path).then(
     () => true,
     // No permission to look means that something may be there: the ping will say so.
-    (error: unknown) => !(error instanceof Error && 'code' in error && error.code === 'ENOENT'),
+    (error: unknown) => !isCode(error, 'ENOENT'),
   )
 }
 

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { PoststackError } from '../errors.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { interruption, throwIfAborted } from './abort.ts'
 import { createLineSplitter } from './lines.ts'
@@ -129,7 +129,7 @@ export function startProgram({
   process.once('exit', stop)
   const ended = new Promise<string>((resolve, reject) => {
     running.once('error', (error) => {
-      reject('code' in error && error.code === 'ENOENT' ? programMissing(program, error) : error)
+      reject(isCode(error, 'ENOENT') ? programMissing(program, error) : error)
     })
     running.once('exit', () => {
       process.removeListener('exit', stop)

@@ -3,9 +3,10 @@
  * moment leaves either done or not begun: everything is made under another name first and then renamed.
  */
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { PoststackError } from '../errors.ts'
+import { makeStateFolder, replaceFile, stateFolder, unreadable, writeSynced, writing } from '../config/state-folder.ts'
+import { isCode, PoststackError } from '../errors.ts'
 
 export interface NativeFolders {
   readonly root: string
@@ -21,7 +22,7 @@ export interface NativeFolders {
 }
 
 export function nativeFolders(root: string): NativeFolders {
-  const state = join(root, '.poststack')
+  const state = stateFolder(root)
   const base = join(state, 'native')
   return {
     root,
@@ -33,11 +34,8 @@ export function nativeFolders(root: string): NativeFolders {
   }
 }
 
-export async function makeFolders(folders: NativeFolders): Promise<void> {
-  await writing(folders.state, async () => {
-    for (const folder of [folders.servers, folders.volumes]) await mkdir(folder, { recursive: true, mode: 0o700 })
-    await unlessThere(writeFile(join(folders.state, '.gitignore'), '*\n', { flag: 'wx' }))
-  })
+export async function makeFolders({ root }: NativeFolders): Promise<void> {
+  for (const name of ['native/servers', 'native/volumes']) await makeStateFolder(root, name)
 }
 
 /** The folder of a container or a volume. A name that is not plainly one folder's name is refused, for it is also used to delete. */
@@ -69,7 +67,7 @@ export async function makeFolderWith(folder: string, file: string, content: unkn
   return writing(folder, async () => {
     await mkdir(temporary, { mode: 0o700 })
     try {
-      await writeSynced(join(temporary, file), content)
+      await writeSynced(join(temporary, file), json(content), 0o644)
       await rename(temporary, folder)
       await syncFolder(dirname(folder))
       return true
@@ -81,18 +79,9 @@ export async function makeFolderWith(folder: string, file: string, content: unkn
   })
 }
 
-/** Replaces a file as a whole. */
-export async function replaceFile(path: string, content: unknown): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  await writing(path, async () => {
-    try {
-      await writeSynced(temporary, content)
-      await rename(temporary, path)
-    } catch (error) {
-      await rm(temporary, { force: true })
-      throw error
-    }
-  })
+/** Replaces a file with JSON, readable for the project's owner too when root made it. */
+export async function replaceJson(path: string, content: unknown): Promise<void> {
+  await writing(path, () => replaceFile(path, json(content), 0o644))
 }
 
 /**
@@ -144,71 +133,6 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Runs writes and tells in the user's terms why the disk refused them. */
-export async function writing<Result>(path: string, act: () => Promise<Result>): Promise<Result> {
-  try {
-    return await act()
-  } catch (error) {
-    const reason = reasons[codeOf(error)]
-    if (reason === undefined) throw error
-    throw new PoststackError('STATE_UNWRITABLE', `${path} could not be written: ${reason}.`, {
-      hint: hints[codeOf(error)] ?? 'Make the folder .poststack of the project writable for this user.',
-      details: { path, code: codeOf(error) },
-      cause: error,
-    })
-  }
-}
-
-export function unreadable(path: string, cause: unknown): unknown {
-  const reason = reasons[codeOf(cause)]
-  if (reason === undefined) return cause
-  return new PoststackError('STATE_UNWRITABLE', `${path} could not be read: ${reason}.`, {
-    hint: hints[codeOf(cause)],
-    details: { path, code: codeOf(cause) },
-    cause,
-  })
-}
-
-export function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return codes.includes(codeOf(error))
-}
-
-/** Settles when the promise does; that the thing is there already is fine. */
-export async function unlessThere(making: Promise<unknown>): Promise<void> {
-  try {
-    await making
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
-}
-
-const otherUser =
-  'It may belong to another user, for example root after one run with sudo: give the project\'s .poststack folder to this user (sudo chown -R "$(id -u)" .poststack), or run as the other one.'
-
-const hints: Readonly<Record<string, string>> = {
-  EACCES: otherUser,
-  EPERM: otherUser,
-  ENOSPC: 'Free some space on the device, then run the command again.',
-}
-
-async function writeSynced(path: string, content: unknown): Promise<void> {
-  const handle = await open(path, 'wx', 0o644)
-  try {
-    await handle.writeFile(`${JSON.stringify(content, undefined, 2)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException | undefined)?.code)
+function json(content: unknown): string {
+  return `${JSON.stringify(content, undefined, 2)}\n`
 }

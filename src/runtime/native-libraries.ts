@@ -5,7 +5,8 @@
 import { lstat, mkdir, readFile, readlink, rename, symlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { basename, delimiter, dirname, join } from 'node:path'
-import { isCode, unlessThere, writing } from './native-folders.ts'
+import { unlessThere, writing } from '../config/state-folder.ts'
+import { isCode } from '../errors.ts'
 
 interface LibraryLink {
   readonly source: string

@@ -2,8 +2,8 @@
  * What a server has said: its log's end for people, and why it did not start.
  */
 import { open } from 'node:fs/promises'
-import { PoststackError } from '../errors.ts'
-import { isCode, unreadable } from './native-folders.ts'
+import { unreadable } from '../config/state-folder.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import { processHoldingPort } from './port-holder.ts'
 
 const chunkBytes = 64 * 1024

@@ -3,8 +3,8 @@
  * by its start time, by the mark on its command line, and by the data directory that it works in.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { isCode } from '../errors.ts'
 import { runProgram } from './exec.ts'
-import { isCode } from './native-folders.ts'
 
 /** A process that lives. */
 export interface LiveProcess {

@@ -5,21 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { PoststackError } from '../errors.ts'
+import { unreadable, writing } from '../config/state-folder.ts'
+import { isCode, PoststackError } from '../errors.ts'
 import type { ContainerPlan, ObservedContainer, ObservedVolume, PostgresSpec, Target } from '../plan/types.ts'
 import { carriesLabels, labelledContainer, labelledVolume } from './inspect.ts'
 import type { Labels } from './inspect.ts'
-import {
-  deleteFolder,
-  folderOf,
-  isCode,
-  makeFolderWith,
-  namesIn,
-  replaceFile,
-  syncFolder,
-  unreadable,
-  writing,
-} from './native-folders.ts'
+import { deleteFolder, folderOf, makeFolderWith, namesIn, replaceJson, syncFolder } from './native-folders.ts'
 import type { NativeFolders } from './native-folders.ts'
 import { lastLines } from './native-log.ts'
 import { isServer, readProcess } from './native-process.ts'
@@ -109,7 +100,7 @@ async function readLastRun(container: Container): Promise<LastRun | undefined> {
 }
 
 export async function writeLastRun(container: Container, run: LastRun): Promise<void> {
-  await replaceFile(join(container.folder, 'server.json'), run)
+  await replaceJson(join(container.folder, 'server.json'), run)
 }
 
 /** The data directory of a volume by its real path, as processes show it. */

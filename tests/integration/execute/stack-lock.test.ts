@@ -67,6 +67,10 @@ describe('between processes', () => {
   })
 
   test('holders killed at any moment must neither let two in nor leave the lock taken', async () => {
+    // On a busy machine a worker takes long to begin, and one that is killed before proves nothing.
+    const began = Date.now()
+    await once(startWorker(1, 1), 'exit')
+    const paceMs = Math.max(250, Date.now() - began)
     const running = new Set<ChildProcess>()
     const deadline = Date.now() + 12_000
     let killed = 0
@@ -76,7 +80,7 @@ describe('between processes', () => {
         running.add(child)
         child.once('exit', () => running.delete(child))
       }
-      await sleep(Math.random() * 250)
+      await sleep(Math.random() * paceMs)
       // The one inside most of the time, any one otherwise.
       const inside = Number(await text('inside'))
       const victim = [...running].find(({ pid }) => pid === inside && Math.random() < 0.7) ?? [...running].at(0)
@@ -229,7 +233,7 @@ describe('the folder', () => {
     await expect(asOrdinaryUser(() => withStackLock(options(), lockFiles))).rejects.toMatchObject({
       code: 'STATE_UNWRITABLE',
       message: `Cannot write ${join(root, '.poststack/locks')}: permission denied.`,
-      hint: 'Poststack keeps its locks and caches there: make the folder writable for this user.',
+      hint: expect.stringContaining("give the project's .poststack folder to this user"),
     })
   })
 })
