@@ -130,7 +130,7 @@ async function refuse(
     color: !words.includes('--no-color'),
     verbose: false,
   })
-  const message = complaint.trim()
+  const message = inKebabCase(complaint.trim())
   const loadErrors: readonly number[] = [parserExit.CommandLoadError, parserExit.ContextLoadError]
   if (loadErrors.includes(code)) {
     report.bug(new Error(message))
@@ -138,6 +138,13 @@ async function refuse(
   }
   report.error({ code: 'USAGE', message, hint: 'poststack --help' })
   return ExitCode.wrongRequest
+}
+
+/** The parser proposes flags as the code has them, `--waitTimeout`, where people write `--wait-timeout`. */
+function inKebabCase(message: string): string {
+  return message.replaceAll(/(did you mean.*)--([a-z]+[A-Z]\w*)/g, (_, before: string, flag: string) => {
+    return `${before}--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  })
 }
 
 function seconds(text: string): number {

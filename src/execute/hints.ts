@@ -28,6 +28,12 @@ export const databaseHint =
   'The image makes its database and role only at the first start of a data volume. ' +
   'Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, delete it: poststack down --volumes.'
 
+/** The same for a database that somebody else runs: there is no volume of ours to speak of. */
+export const externalPasswordHint = 'Check user and password in the `url` of the service against those of the server.'
+
+export const externalDatabaseHint =
+  'Poststack makes nothing on a server that it does not run: create the database and the role there (CREATE DATABASE, CREATE ROLE), or mend the `url` of the service.'
+
 const longestLine = 2000
 
 // Each pattern is one phrase or two with a bounded gap: none can take long on a hostile line.

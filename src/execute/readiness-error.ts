@@ -5,7 +5,7 @@ import { PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { databaseHint, hintFor, passwordHint } from './hints.ts'
+import { databaseHint, externalDatabaseHint, externalPasswordHint, hintFor, passwordHint } from './hints.ts'
 import type { Symptoms } from './hints.ts'
 import { describeProbe } from './probe-attempts.ts'
 
@@ -43,7 +43,7 @@ export async function readinessError(
   const logs = silent ? [] : await lastLines(context)
   const symptoms = { exitCode: container?.exitCode, logs }
   return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
-    hint: hintOf(failure, symptoms) ?? waitingHint(probe, context.target),
+    hint: hintOf(failure, symptoms, context) ?? waitingHint(probe, context.target),
     details: {
       service: context.service,
       waitedMs: Math.round(elapsedMs),
@@ -80,14 +80,18 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
   }
 }
 
-/** Nothing where the wait was too short, or for a reason that only what was asked can tell. */
 /** Some reasons are sentences, some are half of one. */
 function sentence(reason: string): string {
   return reason.endsWith('.') ? reason : `${reason}.`
 }
 
-function hintOf(failure: Failure, symptoms: Symptoms): string | undefined {
-  if (failure.kind === 'lasting') return failure.answer.code === 'PASSWORD_REJECTED' ? passwordHint : databaseHint
+/** Nothing where the wait was too short, or for a reason that only what was asked can tell. */
+function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext): string | undefined {
+  if (failure.kind === 'lasting') {
+    const [password, database] =
+      target === undefined ? [externalPasswordHint, externalDatabaseHint] : [passwordHint, databaseHint]
+    return failure.answer.code === 'PASSWORD_REJECTED' ? password : database
+  }
   if (failure.kind === 'gone') return 'Run the command again: it makes the container anew.'
   const known = hintFor(symptoms)
   if (known !== undefined || failure.kind === 'timeout') return known

@@ -49,12 +49,24 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
     list('networks', scope.networkNames),
     Promise.all([...new Set(scope.imageRefs)].toSorted().map((ref) => observeImage(engine, ref, signal))),
   ])
+  const listed = wantedOnly(containers.map(containerFromList), scope, scope.containerNames)
   return {
-    containers: wantedOnly(containers.map(containerFromList), scope, scope.containerNames),
+    containers: await Promise.all(listed.map((container) => lookCloser(engine, container, signal))),
     volumes: wantedOnly(volumes.map(volumeFrom), scope, scope.volumeNames),
     networks: wantedOnly(networks.map(networkFrom), scope, scope.networkNames),
     images: images.flatMap((image) => (image === undefined ? [] : [image])),
   }
+}
+
+/** Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports. */
+async function lookCloser(
+  engine: Engine,
+  container: ObservedContainer,
+  signal: AbortSignal,
+): Promise<ObservedContainer> {
+  if (engine.flavour !== 'podman' || container.state !== 'created') return container
+  const { id, name } = container
+  return (await inspectContainer(engine, { id, name }, signal)) ?? container
 }
 
 interface Owned {

@@ -68,7 +68,10 @@ export function containerFromInspect(value: unknown): ObservedContainer {
     state,
     exitCode: hasEnded(state) && typeof exitCode === 'number' ? exitCode : undefined,
     imageId: imageIdOf(entry['Image']),
-    ports: holdsPorts(state) ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports'])) : [],
+    ports:
+      holdsPorts(state) || isPrepared(runState)
+        ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
+        : [],
   }
 }
 
@@ -159,6 +162,14 @@ function hasEnded(state: State): boolean {
 /** Podman lists the wanted ports of a container that never ran; they are held only while it runs. */
 function holdsPorts(state: State): boolean {
   return state === 'running' || state === 'paused'
+}
+
+/**
+ * Podman's start binds the ports before the program runs, and a start that is cut off in between leaves a container that is
+ * called created and holds its ports. Only the process that waits in it tells.
+ */
+function isPrepared(runState: Readonly<Record<string, unknown>>): boolean {
+  return stateOf(runState['Status']) === 'created' && Number(runState['Pid']) > 0
 }
 
 /** `Exited (137) 3 seconds ago`: the list has the exit code nowhere else. */

@@ -35,6 +35,11 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   }
 }
 
+/** Loads the driver that a choice leads to first; may be called ahead of time. */
+export function loadDriver(choice: RuntimeChoice): Promise<unknown> {
+  return choice === 'native' ? import('./native.ts') : import('./container.ts')
+}
+
 async function selectAutomatically(options: SelectOptions): Promise<Runtime> {
   const failures: PoststackError[] = []
   for (const name of ['podman', 'docker'] as const) {
@@ -65,7 +70,7 @@ function refuseContainers(options: SelectOptions): void {
   throw new PoststackError(
     'RUNTIME_MISSING',
     `The native runtime runs PostgreSQL only, and ${listNames(containers)} ${containers.length === 1 ? 'is a container' : 'are containers'}.`,
-    { hint: [startable(options), 'Or use --runtime podman or docker.'].join(' '), details: { containers } },
+    { hint: `${startable(options)}\n--runtime podman, or --runtime docker`, details: { containers } },
   )
 }
 
@@ -78,7 +83,7 @@ function noEngine(options: SelectOptions, failures: readonly PoststackError[]): 
     nearest?.code ?? 'RUNTIME_MISSING',
     `No container engine answers, and ${listNames(containers)} ${containers.length === 1 ? 'needs' : 'need'} one. ${reasons.join(' ')}`,
     {
-      hint: [nearest?.hint ?? '', startable(options)].join(' ').trim(),
+      hint: [nearest?.hint ?? '', startable(options)].join('\n').trim(),
       details: { containers, tried: failures.map(({ code, message, details }) => ({ code, message, ...details })) },
     },
   )
@@ -88,8 +93,8 @@ function noEngine(options: SelectOptions, failures: readonly PoststackError[]): 
 function startable({ services }: SelectOptions): string {
   const names = services.filter(({ kind }) => kind !== 'container').map(({ name }) => name)
   return names.length === 0
-    ? 'No service of this stack can run without one.'
-    : `Without one these can still be started: poststack up ${names.join(' ')}`
+    ? 'Install podman or docker: no service of this stack can run without one.'
+    : `poststack up ${names.join(' ')}, which needs no container engine`
 }
 
 function containersOf({ services }: SelectOptions): readonly string[] {

@@ -30,9 +30,13 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
   describe('a stack that is up', () => {
     let project: Project
 
+    afterAll(async () => {
+      if (missing === undefined) await project.destroy()
+    })
+
     beforeAll(async () => {
       if (missing !== undefined) return
-      project = await tempProject({ runtime, cleanUp: afterAll })
+      project = await tempProject({ runtime, shared: true })
       await project.write(itemsMigration)
       await project.declare({ db: database(project) })
     })
@@ -93,7 +97,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       expect(await project.world.volumes()).toEqual(volumes)
       expect(down.code).toBe(0)
       expect(down.stdout).toContain('its volumes are kept')
-      expect((await project.run('down')).code).toBe(0)
+      await project.succeed('down')
 
       const up = await project.run('up')
       expect(await project.sql('SELECT body FROM items')).toEqual([['first']])
@@ -127,14 +131,14 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     })
 
     obligation('down --volumes --yes must delete the data, and the next up must start anew', async () => {
-      expect((await project.run('up')).code).toBe(0)
+      await project.succeed('up')
       await project.sql("INSERT INTO items (body) VALUES ('second')")
       const ended = await project.run('down', '--volumes', '--yes')
       expect(await project.world.volumes()).toEqual([])
       expect(ended.code).toBe(0)
       expect(ended.stdout).toContain('its data is deleted')
 
-      expect((await project.run('up')).code).toBe(0)
+      await project.succeed('up')
       expect(await project.sql('SELECT body FROM items')).toEqual([['first']])
     })
   })
@@ -156,9 +160,13 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
         ? (await project.sql("SELECT current_setting('app.word')", { port, service: 'app' }))[0]?.[0]
         : fetchText(port)
 
+    afterAll(async () => {
+      if (missing === undefined) await project.destroy()
+    })
+
     beforeAll(async () => {
       if (missing !== undefined) return
-      project = await tempProject({ runtime, cleanUp: afterAll })
+      project = await tempProject({ runtime, shared: true })
       port = await freePort()
       await project.write(itemsMigration)
       await project.declare({ db: database(project), app: second('hello') })
@@ -169,7 +177,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       expect((await project.world.containers()).map(({ service }) => service)).toEqual(['db'])
       expect(await project.sql('SELECT body FROM items')).toEqual([['first']])
       expect(ended.code).toBe(0)
-      expect((await project.run('up')).code).toBe(0)
+      await project.succeed('up')
       expect(await answer()).toBe('hello')
     })
 
@@ -204,7 +212,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       )
 
       await project.declare({ db: database(project), app: second('bonjour') })
-      expect((await project.run('plan', '--check')).code).toBe(0)
+      await project.succeed('plan', '--check')
     })
 
     obligation('a service that the config no longer has must go, and its data must stay', async () => {
@@ -226,14 +234,14 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     const runs = async (): Promise<unknown> => readFile(`${project.root}/out/runs`, 'utf8')
     await project.write({ 'out/runs': '' })
     await project.declare({ job: job('one') })
-    expect(await project.run('up')).toMatchObject({ code: 0 })
+    await project.succeed('up')
     expect(await runs()).toBe('one\n')
-    expect((await project.run('plan', '--check')).code).toBe(0)
+    await project.succeed('plan', '--check')
     expect((await project.run('up')).stdout).toContain('nothing to do')
     expect(await runs()).toBe('one\n')
 
     await project.declare({ job: job('two') })
-    expect((await project.run('up')).code).toBe(0)
+    await project.succeed('up')
     expect(await runs()).toBe('one\ntwo\n')
   })
 })

@@ -16,8 +16,8 @@ export interface ProjectOptions {
   readonly runtime: RealRuntime
   /** @default a name that nobody else has */
   readonly stack?: string
-  /** @default `onTestFinished`; a suite whose tests share a project hands `afterAll`. */
-  readonly cleanUp?: (destroy: () => Promise<void>) => void
+  /** Tests share the project, and the suite destroys it. Without it the project ends with the test that made it. */
+  readonly shared?: boolean
 }
 
 export interface Project {
@@ -34,13 +34,18 @@ export interface Project {
   declare(services: Readonly<Record<string, string>>): Promise<void>
   /** Runs the program in the folder, on the project's runtime. */
   run(...words: readonly string[]): Promise<Ended>
-  /** The same with an environment, a terminal, or without the `--runtime` flag. */
+  /** The same, and fails with all that was said unless it exits with 0. */
+  succeed(...words: readonly string[]): Promise<Ended>
+  /** `run` with an environment, a terminal, or without the `--runtime` flag. */
   runWith(words: readonly string[], options: Partial<CliOptions> & { readonly bare?: boolean }): Promise<Ended>
   start(words: readonly string[], options?: Partial<CliOptions>): RunningCli
   /** A query as the declared role; rows as arrays. */
   sql(query: string, login?: Login): Promise<readonly (readonly unknown[])[]>
   /** Path, size and time of change of every file and folder, servers' own data apart. */
   files(): Promise<Readonly<Record<string, string>>>
+  /** A text of the program without what differs from run to run: names, paths, ports, processes, times. */
+  mask(text: string): string
+  destroy(): Promise<void>
 }
 
 export interface Login {
@@ -66,7 +71,7 @@ export async function tempProject(options: ProjectOptions): Promise<Project> {
     await world.destroy()
     await rm(parent, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }
-  ;(options.cleanUp ?? onTestFinished)(destroy)
+  if (options.shared !== true) onTestFinished(destroy)
 
   const cliOptions = ({ env, ...rest }: Partial<CliOptions>): CliOptions => ({
     cwd: root,
@@ -87,11 +92,21 @@ export async function tempProject(options: ProjectOptions): Promise<Project> {
     },
     declare: (services) => project.write({ 'poststack.config.ts': configText(stack, services) }),
     run: (...words) => project.runWith(words, {}),
+    async succeed(...words) {
+      const ended = await project.run(...words)
+      if (ended.code !== 0)
+        throw new Error(
+          `poststack ${words.join(' ')} exited with ${String(ended.code)}:\n${ended.stderr}${ended.stdout}`,
+        )
+      return ended
+    },
     runWith: (words, { bare = false, ...more }) =>
       runCli(bare ? words : [...words, '--runtime', runtime], cliOptions(more)),
     start: (words, more = {}) => startCli([...words, '--runtime', runtime], cliOptions(more)),
     sql: (query, login = {}) => ask({ root, port }, query, login),
     files: () => filesOf(root),
+    mask: (text) => maskText(text, { root, stack, port, runtime }),
+    destroy,
   }
   return project
 }
@@ -104,6 +119,23 @@ export function configText(stack: string, services: Readonly<Record<string, stri
     ...lines,
     `export default defineConfig({ name: '${stack}', services: { ${Object.keys(services).join(', ')} } })\n`,
   ].join('\n')
+}
+
+function maskText(
+  text: string,
+  { root, stack, port, runtime }: Pick<Project, 'root' | 'stack' | 'port' | 'runtime'>,
+): string {
+  return (
+    text
+      .replaceAll(root, 'ROOT')
+      .replaceAll(stack, 'STACK')
+      .replaceAll(String(port), 'PORT')
+      .replaceAll(new RegExp(`\\b${runtime}\\b`, 'g'), 'RUNTIME')
+      .replaceAll(/pid \d+/g, 'pid N')
+      .replaceAll(/\b\d+(\.\d+)? (ms|s)\b/g, 'TIME')
+      // Columns are as wide as the names and times above.
+      .replaceAll(/^ {2}(ok|failed|stopped) .*$/gm, (line) => `  ${line.trim().replaceAll(/ {2,}/g, '  ')}`)
+  )
 }
 
 /** The generated passwords and the key, as the project keeps them. */

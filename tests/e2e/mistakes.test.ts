@@ -1,0 +1,166 @@
+/**
+ * What is asked wrongly, and what a machine lacks: told before anything is made, as text that says what to do.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { appliedMigrations, secretsOf, tempProject, type Project } from '../support/project.ts'
+import { database, debianImage, itemsMigration } from '../support/services.ts'
+
+const app = `container({ image: '${debianImage}' })`
+
+/** A project that is only asked for things it cannot do. */
+async function asked(): Promise<Project> {
+  const project = await tempProject({ runtime: 'native' })
+  await project.write(itemsMigration)
+  await project.declare({ db: database(project) })
+  return project
+}
+
+test('all mistakes of a config must be told at once, with the nearest right word', async () => {
+  const project = await asked()
+  await project.write({
+    'poststack.config.ts': [
+      "import { container, defineConfig, postgres } from 'poststack'",
+      '',
+      'export default defineConfig({',
+      "  name: 'Shop!',",
+      '  services: {',
+      "    db: postgres({ prot: 5432, version: 12, migrations: './migrations' }),",
+      "    web: container({ image: 'debian', ports: { http: { container: 80, host: 99999 } }, dependsOn: ['bd'] }),",
+      '  },',
+      '})',
+      '',
+    ].join('\n'),
+  })
+  const ended = await project.run('up')
+  expect(ended).toMatchObject({ code: 2, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  poststack.config.ts has 4 mistakes:  [CONFIG_INVALID]
+             name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:4)
+             services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:6)
+             services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:6)
+             services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:7)
+    "
+  `)
+})
+
+test('a config that throws must be shown at the place where it does', async () => {
+  const project = await asked()
+  await project.write({ 'poststack.config.ts': 'const missing = undefined\nexport default { name: missing.name }\n' })
+  const ended = await project.run('up')
+  expect(ended).toMatchObject({ code: 2, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  poststack.config.ts:2:32: the config threw TypeError: Cannot read properties of undefined (reading 'name')  [CONFIG_FAILED]
+
+             1 | const missing = undefined
+           > 2 | export default { name: missing.name }
+               |  ^
+             3 |
+    "
+  `)
+})
+
+test('a config file that is not there must be named', async () => {
+  const project = await asked()
+  const ended = await project.run('up', '--config', 'other.config.ts')
+  expect(ended).toMatchObject({ code: 2, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  there is no config file other.config.ts  [CONFIG_NOT_FOUND]
+
+           try: Check the path given with --config.
+    "
+  `)
+})
+
+test.each([
+  ['a mistyped command', ['upp']],
+  ['a mistyped flag', ['up', '--wait-timeot', '5']],
+  ['a value that is none', ['up', '--wait-timeout', 'long']],
+  ['a runtime that is none', ['up', '--runtime', 'kubernetes']],
+  ['a service that is none', ['up', 'bd', '--runtime', 'native']],
+])('%s must be refused with the nearest right word', async (_, words) => {
+  const project = await asked()
+  const ended = await project.runWith(words, { bare: true })
+  expect(await project.world.containers()).toEqual([])
+  expect(ended).toMatchObject({ code: 2, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchSnapshot()
+})
+
+test('an engine that does not run must be told with the address that was tried', async () => {
+  const project = await asked()
+  const env = { DOCKER_HOST: `unix://${project.root}/dead.sock` }
+  const ended = await project.runWith(['up', '--runtime', 'docker'], { bare: true, env })
+  expect(ended).toMatchObject({ code: 4, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  The engine at unix://ROOT/dead.sock does not answer: there is no such socket. (The address comes from DOCKER_HOST.)  [RUNTIME_UNREACHABLE]
+
+           try: Start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST to the address it listens on.
+    "
+  `)
+})
+
+test('an engine that is not installed must be told with what to install, or do instead', async () => {
+  const project = await asked()
+  await mkdir(join(project.root, 'bin'))
+  const env = { PATH: join(project.root, 'bin'), DOCKER_HOST: undefined, CONTAINER_HOST: undefined }
+  const ended = await project.runWith(['up', '--runtime', 'podman'], { bare: true, env })
+  expect(ended).toMatchObject({ code: 4, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  Podman is not installed: no program "podman" on PATH, and nothing at unix:///run/podman/podman.sock.  [RUNTIME_MISSING]
+
+           try: Install it from your distribution (apt install podman, dnf install podman) or https://podman.io, or use --runtime RUNTIME.
+    "
+  `)
+})
+
+test('containers on the native runtime must be refused, with what can still be started', async () => {
+  const project = await asked()
+  await project.declare({ db: database(project), app })
+  const ended = await project.run('up')
+  expect(await project.world.containers()).toEqual([])
+  expect(ended).toMatchObject({ code: 4, stdout: '' })
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  The RUNTIME runtime runs PostgreSQL only, and app is a container.  [RUNTIME_MISSING]
+
+           try: Without one these can still be started: poststack up db Or use --runtime podman or docker.
+    "
+  `)
+
+  await project.succeed('up', 'db')
+  expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
+})
+
+test('a database of somebody else must be migrated, and never made, stopped or deleted', async () => {
+  const server = await tempProject({ runtime: 'native' })
+  await server.declare({ db: database(server, { fields: '' }) })
+  await server.succeed('up')
+  const before = await server.world.only('db')
+  const password = (await secretsOf(server.root)).passwords['db.password'] ?? ''
+  const project = await tempProject({ runtime: 'native' })
+  await project.write(itemsMigration)
+  const url = `postgres://poststack:${password}@127.0.0.1:${String(server.port)}/poststack`
+  await project.declare({ db: `postgres({ url: '${url}', migrations: './migrations' })` })
+
+  await project.succeed('up')
+  expect(await server.sql(appliedMigrations)).toEqual([['001_items applied']])
+  await project.succeed('plan', '--check')
+  await project.succeed('down', '--volumes', '--yes')
+  expect(await server.world.only('db')).toEqual(before)
+  expect(await server.sql('SELECT body FROM items')).toEqual([['first']])
+
+  await project.declare({
+    db: `postgres({ url: '${url.replace(/poststack$/, 'nowhere')}', migrations: './migrations' })`,
+  })
+  const ended = await project.run('up')
+  expect(await server.sql("SELECT datname FROM pg_database WHERE datname = 'nowhere'")).toEqual([])
+  expect(ended.code).toBe(1)
+  expect(`${ended.stdout}${ended.stderr}`).not.toContain(password)
+  expect(server.mask(project.mask(ended.stderr))).toMatchInlineSnapshot(`
+    "  failed  db  waiting  TIME
+    error  Service db runs, but does not let Poststack in: The server at 127.0.0.1:PORT has no database "nowhere".  [DATABASE_MISSING]
+
+           try: The image makes its database and role only at the first start of a data volume. Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, delete it: poststack down --volumes.
+    "
+  `)
+})
