@@ -59,16 +59,18 @@ test('ports of podman that only wait for a start are not held', () => {
   expect(listed({ State: 'running', Ports }).ports).toEqual([{ host: 5433, hostAddress: '127.0.0.1' }])
 })
 
+function inspected(Status: string, Pid: number) {
+  return containerFromInspect({
+    Id: 'one',
+    Name: '/shop-db',
+    Image: 'a'.repeat(64),
+    Config: { Labels: ours },
+    State: { Status, Pid, ExitCode: 0 },
+    NetworkSettings: { Ports: { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5433' }] } },
+  })
+}
+
 test('ports are held by a container of podman whose start was cut off before its program ran', () => {
-  const inspected = (Status: string, Pid: number) =>
-    containerFromInspect({
-      Id: 'one',
-      Name: '/shop-db',
-      Image: 'a'.repeat(64),
-      Config: { Labels: ours },
-      State: { Status, Pid, ExitCode: 0 },
-      NetworkSettings: { Ports: { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5433' }] } },
-    })
   expect(inspected('created', 4711)).toMatchObject({
     state: 'created',
     ports: [{ host: 5433, hostAddress: '127.0.0.1' }],
