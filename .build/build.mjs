@@ -83,7 +83,8 @@ async function bundle({ root, out, manifest, entries }) {
     // Names and lines stay: a stack trace from a user's machine must be readable.
     minify: false,
     legalComments: 'none',
-    define: { POSTSTACK_VERSION: JSON.stringify(manifest.version) },
+    // `pg` asks for `Response` to tell where it runs, and Node 20 loads its whole fetch for the answer.
+    define: { POSTSTACK_VERSION: JSON.stringify(manifest.version), Response: 'undefined' },
     external,
     plugins: [commonjsNames],
     metafile: true,

@@ -13,6 +13,7 @@ import { PoststackError } from './errors.ts'
 import type { Emit, Outcome, StepResult } from './events.ts'
 import { connectDatabases } from './execute/databases.ts'
 import { execute } from './execute/execute.ts'
+import { loadAhead } from './execute/load-ahead.ts'
 import { observe, observeRuntime } from './execute/observe.ts'
 import { busyPorts } from './execute/ports.ts'
 import { readDesired, readNames, type DesiredRead } from './execute/read-desired.ts'
@@ -95,6 +96,9 @@ export async function openStack(options: OpenOptions): Promise<Stack> {
     env,
     trusted: options.allowAll,
     signal,
+    onWaiting: () => {
+      loadAhead(options.runtime)
+    },
   })
   for (const line of [...loaded.output.stdout, ...loaded.output.stderr]) emit({ type: 'notice', message: line })
   const { root, issues, sources, images, dependencies } = loaded

@@ -3,11 +3,12 @@
  * process runs; the list of its inputs, and the errors that esbuild finds, serve both ways of loading.
  */
 import { readFile } from 'node:fs/promises'
-import { builtinModules } from 'node:module'
+import { builtinModules, createRequire } from 'node:module'
 import { dirname, extname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildFailure } from './load-errors.ts'
 import { packageType } from './load-dependencies.ts'
+import type * as Esbuild from 'esbuild'
 import type {
   build as Build,
   BuildOptions,
@@ -34,7 +35,7 @@ export interface Bundle {
 
 /** `outfile` is where the caller will write the code: source maps name the sources relative to it. */
 export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
-  const { build } = await import('esbuild')
+  const { build } = loadEsbuild()
   const externals: ExternalImport[] = []
   const options: BuildOptions = {
     entryPoints: [config.file],
@@ -181,7 +182,7 @@ async function placeDefinitions(path: string): Promise<Record<string, string>> {
 
 /** Builds one of our own programs for the config's process: its evaluator, when run from sources, and our entry for CommonJS. */
 export async function bundleOwn(entry: string, outfile: string): Promise<void> {
-  const { build } = await import('esbuild')
+  const { build } = loadEsbuild()
   const isCommonJs = outfile.endsWith('.cjs')
   await build({
     entryPoints: [entry],
@@ -195,4 +196,9 @@ export async function bundleOwn(entry: string, outfile: string): Promise<void> {
     outfile,
     plugins: [lazyParts],
   })
+}
+
+/** With `require`, because for `import` Node first searches all of a CommonJS file for the names that it exports. */
+function loadEsbuild(): typeof Esbuild {
+  return createRequire(import.meta.url)('esbuild') as typeof Esbuild
 }

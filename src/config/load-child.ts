@@ -22,6 +22,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /** Called once the process is under way. */
+  readonly onStarted?: (() => void) | undefined
 }
 
 const memoryMegabytes = 512
@@ -100,6 +102,7 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     collect(child.stderr),
     collect(child.stdio[3] as Readable, Infinity),
   ]
+  options.onStarted?.()
   let isTimeout = false
   const timer = setTimeout(() => {
     isTimeout = true

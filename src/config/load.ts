@@ -36,6 +36,8 @@ export interface LoadOptions {
   /** @default 30000 */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called when there is nothing to do but to wait for the config's process: time to load what comes after it. */
+  readonly onWaiting?: (() => void) | undefined
 }
 
 export interface LoadedConfig {
@@ -115,9 +117,9 @@ async function evaluate(config: FoundConfig, folder: string, options: LoadOption
     own: pathToFileURL(own.entry).href,
     ownCommonJs,
   }
-  const { env, signal, timeoutMs = 30_000 } = options
+  const { env, signal, timeoutMs = 30_000, onWaiting } = options
   const context = { config, externals: bundle.externals, inputs: bundle.inputs }
-  const result = await runChild({ program, flags, job, env, timeoutMs, signal }, context)
+  const result = await runChild({ program, flags, job, env, timeoutMs, signal, onStarted: onWaiting }, context)
   return {
     ...result,
     file: config.file,

@@ -22,14 +22,14 @@ export interface ParseOptions {
   readonly images?: readonly ImageConfig[] | undefined
 }
 
+/** Loads what parsing needs. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */
+export function loadParser() {
+  return Promise.all([import('./schema.ts'), import('./checks.ts'), import('./parse-services.ts')])
+}
+
 /** Throws `CONFIG_INVALID` with every mistake of the config. */
 export async function parseConfig(plain: unknown, options: ParseOptions): Promise<ParsedConfig> {
-  // zod costs 60 ms to import, and a cached config never gets here.
-  const [{ validate }, { checkTogether }, { buildConfig }] = await Promise.all([
-    import('./schema.ts'),
-    import('./checks.ts'),
-    import('./parse-services.ts'),
-  ])
+  const [{ validate }, { checkTogether }, { buildConfig }] = await loadParser()
   const early = options.issues ?? []
   if (early.some((issue) => issue.path.length === 0)) throw invalid(early, options)
   const { stack, issues } = validate(plain)

@@ -1,6 +1,6 @@
 /** The leaves of the config's schema: each says in one sentence what it expects. */
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { suggest } from './issues.ts'
 import { namePattern } from './names.ts'
 

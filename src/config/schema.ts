@@ -2,7 +2,7 @@
  * The schema of the plain form of a config, and `validate`, which finds every mistake in one pass. What a user's
  * editor shows is written by hand in define.ts; a type test keeps the two in agreement.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { suggest } from './issues.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import * as field from './schema-fields.ts'

@@ -32,13 +32,18 @@ const cancelGraceMs = 10_000
 // How long to wait for the server to close a connection that we closed.
 const closeGraceMs = 1_000
 
+/** Loads the PostgreSQL client; may be called ahead of time. */
+export function loadClient() {
+  return import('pg')
+}
+
 /**
  * Opens a session. Fails with `PASSWORD_REJECTED`, `DATABASE_MISSING` or `DATABASE_UNREACHABLE`, which say what to do, or
  * with the signal's reason.
  */
 export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Connection> {
   signal.throwIfAborted()
-  const pg = await import('pg')
+  const pg = await loadClient()
   const socket = new Socket()
   const abandon = (): void => {
     socket.destroy()
