@@ -17,8 +17,8 @@ import { basename, join } from 'node:path'
 import { makeStateFolder, unwritable, writing } from '../config/state-folder.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import { pause, throwIfAborted } from '../runtime/abort.ts'
-import { isDead, ownIdentity } from './process-identity.ts'
-import type { ProcessIdentity } from './process-identity.ts'
+import { isDead, ownIdentity } from '../runtime/process-identity.ts'
+import type { ProcessIdentity } from '../runtime/process-identity.ts'
 
 export interface StackLockOptions {
   /** The project's folder. */

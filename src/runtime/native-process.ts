@@ -1,10 +1,11 @@
 /**
- * Which process is which. The system hands process ids out again, so an id alone never proves anything: a server is known
+ * Which process is a server of ours. An id alone never proves anything (see `process-identity`): a server is known
  * by its start time, by the mark on its command line, and by the data directory that it works in.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { isCode } from '../errors.ts'
 import { runProgram } from './exec.ts'
+import { bootId, parseStat } from './process-identity.ts'
 
 /** A process that lives. */
 export interface LiveProcess {
@@ -73,13 +74,6 @@ export async function signalProcess(
   }
 }
 
-/** State and start time out of `/proc/<pid>/stat`. The program's name stands in brackets and may hold spaces and brackets. */
-export function parseStat(text: string): { readonly ended: boolean; readonly ticks: string } {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  // The list begins with field 3, the state; the start time is field 22. A zombie has ended, only nobody has asked yet.
-  return { ended: fields[0] === 'Z' || fields[0] === 'X', ticks: fields[19] ?? '' }
-}
-
 /** A line of `ps -o pid=,state=,lstart=,command=`; undefined for zombies and whatever else is not a living process. */
 export function parsePsLine(line: string): LiveProcess | undefined {
   const found = /^\s*(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]{8}\s+\d{4})\s+(.*)$/.exec(line)
@@ -97,20 +91,15 @@ async function readFromProc(pid: number): Promise<LiveProcess | undefined> {
       // Another user's process does not tell.
       readlink(`${folder}/cwd`).catch(() => undefined),
     ])
-    const { ended, ticks } = parseStat(stat)
-    if (ended) return undefined
+    const state = parseStat(stat)
+    if (!state.alive) return undefined
     const commandLine = command.replaceAll('\0', ' ').trimEnd()
-    return { pid, started: `${await bootId()}:${ticks}`, commandLine, workFolder }
+    return { pid, started: `${(await bootId()) ?? ''}:${state.started ?? ''}`, commandLine, workFolder }
   } catch (error) {
     // ESRCH: it ended while it was being read.
     if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined
     throw error
   }
-}
-
-/** Start times are counted from the start of the machine, which this tells apart. */
-async function bootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
 }
 
 async function listByPs(selection: readonly string[], signal: AbortSignal): Promise<readonly LiveProcess[]> {

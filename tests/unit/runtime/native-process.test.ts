@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isServer, parsePsLine, parseStat, worksOn } from '../../../src/runtime/native-process.ts'
+import { isServer, parsePsLine, worksOn } from '../../../src/runtime/native-process.ts'
 import type { LiveProcess } from '../../../src/runtime/native-process.ts'
 
 const data = '/home/me/my shop/.poststack/native/volumes/shop-db-data/data'
@@ -9,19 +9,6 @@ const server: LiveProcess = {
   commandLine: `/usr/lib/postgresql/17/bin/postgres -D ${data} -c port=5433 -c poststack.container=abc`,
   workFolder: data,
 }
-
-describe('a line of /proc/<pid>/stat', () => {
-  const rest = 'S 1 123 123 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200'
-
-  test('gives state and start time, whatever the program is called', () => {
-    expect(parseStat(`123 (postgres) ${rest}`)).toEqual({ ended: false, ticks: '987654' })
-    expect(parseStat(`123 (a) Z 1 (b) ${rest}`)).toEqual({ ended: false, ticks: '987654' })
-  })
-
-  test('a zombie has ended', () => {
-    expect(parseStat(`123 (postgres) ${rest.replace('S', 'Z')}`).ended).toBe(true)
-  })
-})
 
 describe('a line of ps', () => {
   test('gives id, start time and command line', () => {

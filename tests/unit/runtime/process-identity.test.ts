@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { isDead, ownIdentity, parseStat } from '../../../src/execute/process-identity.ts'
+import { isDead, ownIdentity, parseStat } from '../../../src/runtime/process-identity.ts'
 
 const rest = 'S 1 2 3 0 -1 4 5 6 7 8 9 10 11 12 20 0 11 0 4711 99 100'
 
 test('a program name with spaces and brackets must not move the fields', () => {
-  expect(parseStat(`17 (a) S (b c) ${rest}`)).toEqual({ alive: true, started: '4711' })
+  expect(parseStat(`17 (node) ${rest}`)).toEqual({ alive: true, started: '4711' })
+  expect(parseStat(`17 (a) Z (b c) ${rest}`)).toEqual({ alive: true, started: '4711' })
 })
 
 test('a zombie must count as ended: it only waits to be collected', () => {

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process'
 import { readFile, readlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
+import { isCode } from '../errors.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -55,6 +56,12 @@ export function parseStat(text: string): ProcessState {
   return ended ? { alive: false } : { alive: true, started: fields[19] }
 }
 
+/** Linux counts start times from the start of the machine, which this tells apart. */
+export async function bootId(): Promise<string | undefined> {
+  const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined)
+  return text?.trim()
+}
+
 type ProcessState = { readonly alive: false } | { readonly alive: true; readonly started: string | undefined }
 
 async function processState(pid: number): Promise<ProcessState> {
@@ -63,7 +70,7 @@ async function processState(pid: number): Promise<ProcessState> {
       return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'))
     } catch (error) {
       // ESRCH: it ended while the file was being read.
-      if (['ENOENT', 'ESRCH'].includes(codeOf(error))) return { alive: false }
+      if (isCode(error, 'ENOENT', 'ESRCH')) return { alive: false }
     }
   }
   if (!answersSignal(pid)) return { alive: false }
@@ -76,7 +83,7 @@ function answersSignal(pid: number): boolean {
     return true
   } catch (error) {
     // EPERM: it lives, and is another user's.
-    return codeOf(error) !== 'ESRCH'
+    return !isCode(error, 'ESRCH')
   }
 }
 
@@ -93,13 +100,6 @@ async function startedByPs(pid: number): Promise<string | undefined> {
 
 async function surroundings(): Promise<Pick<ProcessIdentity, 'boot' | 'space'>> {
   if (process.platform !== 'linux') return { boot: undefined, space: undefined }
-  const [boot, space] = await Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined),
-    readlink('/proc/self/ns/pid').catch(() => undefined),
-  ])
-  return { boot: boot?.trim(), space }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code)
+  const [boot, space] = await Promise.all([bootId(), readlink('/proc/self/ns/pid').catch(() => undefined)])
+  return { boot, space }
 }
