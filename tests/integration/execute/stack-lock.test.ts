@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ownIdentity } from '../../../src/execute/process-identity.ts'
+import { ownIdentity } from '../../../src/runtime/process-identity.ts'
 import { withStackLock } from '../../../src/execute/stack-lock.ts'
 import type { StackLockOptions } from '../../../src/execute/stack-lock.ts'
 
