@@ -40,11 +40,6 @@ export function loadDriver(choice: RuntimeChoice): Promise<unknown> {
   return choice === 'native' ? import('./native.ts') : import('./container.ts')
 }
 
-/** Loads the driver that a choice leads to first; may be called ahead of time. */
-export function loadDriver(choice: RuntimeChoice): Promise<unknown> {
-  return choice === 'native' ? import('./native.ts') : import('./container.ts')
-}
-
 async function selectAutomatically(options: SelectOptions): Promise<Runtime> {
   const failures: PoststackError[] = []
   for (const name of ['podman', 'docker'] as const) {
