@@ -55,7 +55,7 @@ test('a config that throws must be shown at the place where it does', async () =
 
              1 | const missing = undefined
            > 2 | export default { name: missing.name }
-               |  ^
+               |                                ^
              3 |
     "
   `)
@@ -123,7 +123,8 @@ test('containers on the native runtime must be refused, with what can still be s
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  The RUNTIME runtime runs PostgreSQL only, and app is a container.  [RUNTIME_MISSING]
 
-           try: Without one these can still be started: poststack up db Or use --runtime podman or docker.
+           try: poststack up db, which needs no container engine
+           try: --runtime podman, or --runtime docker
     "
   `)
 
@@ -160,7 +161,7 @@ test('a database of somebody else must be migrated, and never made, stopped or d
     "  failed  db  waiting  TIME
     error  Service db runs, but does not let Poststack in: The server at 127.0.0.1:PORT has no database "nowhere".  [DATABASE_MISSING]
 
-           try: The image makes its database and role only at the first start of a data volume. Create the missing one in the server (CREATE DATABASE, CREATE ROLE), put the old name back in the config, or, if the data may go, delete it: poststack down --volumes.
+           try: Poststack makes nothing on a server that it does not run: create the database and the role there (CREATE DATABASE, CREATE ROLE), or mend the \`url\` of the service.
     "
   `)
 })

