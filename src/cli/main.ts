@@ -1,7 +1,7 @@
 /**
  * The program: streams, environment, signals and exit code meet the rest of the code here and nowhere else.
  */
-import { ExitCode, PoststackError } from '../errors.ts'
+import type { PoststackError } from '../errors.ts'
 
 const words = process.argv.slice(2)
 
@@ -17,9 +17,18 @@ async function main(): Promise<number> {
   const { enableCompileCache } = (await import('node:module')) as { enableCompileCache?: () => unknown }
   enableCompileCache?.()
 
+  const { ExitCode, PoststackError: Interruption } = await import('../errors.ts')
   const interruption = new AbortController()
-  onSignal('SIGINT', interruption, new PoststackError('INTERRUPTED', 'interrupted'))
-  onSignal('SIGTERM', interruption, new PoststackError('TERMINATED', 'terminated'))
+  onSignal('SIGINT', {
+    interruption,
+    reason: new Interruption('INTERRUPTED', 'interrupted'),
+    exitCode: ExitCode.interrupted,
+  })
+  onSignal('SIGTERM', {
+    interruption,
+    reason: new Interruption('TERMINATED', 'terminated'),
+    exitCode: ExitCode.terminated,
+  })
   // A reader that has seen enough (`| head`) is not an error.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
 
@@ -34,17 +43,23 @@ async function main(): Promise<number> {
   })
 }
 
+interface SignalAnswer {
+  readonly interruption: AbortController
+  readonly reason: PoststackError
+  readonly exitCode: number
+}
+
 /** The first signal asks for a clean end; the second one ends the process at once. */
-function onSignal(name: 'SIGINT' | 'SIGTERM', interruption: AbortController, reason: PoststackError): void {
+function onSignal(name: 'SIGINT' | 'SIGTERM', { interruption, reason, exitCode }: SignalAnswer): void {
   let asked = false
   process.on(name, () => {
-    if (asked) process.exit(name === 'SIGINT' ? ExitCode.interrupted : ExitCode.terminated)
+    if (asked) process.exit(exitCode)
     asked = true
     interruption.abort(reason)
   })
 }
 
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? ExitCode.ok)
+  if (error.code === 'EPIPE') process.exit()
   throw error
 }
