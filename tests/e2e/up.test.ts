@@ -205,7 +205,8 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       const after = await project.world.only('app')
       expect(after).toMatchObject({ name: before.name, running: true })
       if (runtime !== 'native') expect(after.id).toBe(before.id)
-      expect(await answer()).toBe('bonjour')
+      // It was started again, and needs its moment.
+      await expect.poll(answer, { timeout: 10_000 }).toBe('bonjour')
       expect(ended.code).toBe(1)
       expect(ended.stderr).toMatch(
         runtime === 'native' ? /invalid value for parameter "shared_buffers"/ : /told to crash/,
