@@ -1,6 +1,7 @@
 /**
  * The real databases behind observing and executing: connects with revealed passwords, reads ledgers, applies migrations.
  */
+import { throwIfAborted } from '../abort.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { isPoststackError } from '../errors.ts'
 import { migrate } from '../migrations/apply.ts'
@@ -44,7 +45,7 @@ async function read(target: ConnectTarget, signal: AbortSignal): Promise<Observe
     const rows = await readLedger(connection)
     return { state: 'read', applied: rows }
   } catch (error) {
-    signal.throwIfAborted()
+    throwIfAborted(signal)
     if (!isPoststackError(error)) throw error
     return { state: 'unreachable', code: error.code, reason: error.message }
   } finally {

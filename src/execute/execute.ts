@@ -2,7 +2,8 @@
  * Walks the plan: every step starts as soon as what it needs is done, and gets exactly one result. It decides nothing: whether
  * a step is there, and what takes back what, was decided by the plan.
  */
-import { isPoststackError, PoststackError, recordError, type ErrorRecord } from '../errors.ts'
+import { interruption } from '../abort.ts'
+import { isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { StepFacts, StepResult } from '../events.ts'
 import type { Plan, PlanStep } from '../plan/step.ts'
 import { carryOut, type Carrier, type StepWorld } from './carry-out.ts'
@@ -100,10 +101,7 @@ async function attempt(step: PlanStep, walk: Walk, signals: Signals): Promise<St
 
 function describe(error: unknown, signal: AbortSignal, walk: Walk): ErrorRecord {
   if (isPoststackError(error)) return recordError(error)
-  if (signal.aborted) {
-    const reason: unknown = signal.reason
-    return recordError(isPoststackError(reason) ? reason : new PoststackError('INTERRUPTED', 'interrupted'))
-  }
+  if (signal.aborted) return recordError(interruption(signal))
   walk.bugs.push(error)
   return { code: 'STEP_FAILED', message: error instanceof Error ? error.message : String(error) }
 }

@@ -3,8 +3,8 @@
  */
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
-import { throwIfAborted } from '../runtime/abort.ts'
 import type { Source } from './fingerprint-dockerfile.ts'
 
 export interface Entry {

@@ -6,9 +6,10 @@ import { createReadStream } from 'node:fs'
 import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { compareText } from '../config/text-order.ts'
+import { interruption, throwIfAborted } from '../abort.ts'
 import type { BuildConfig } from '../config/types.ts'
 import { isCode } from '../errors.ts'
-import { interruption, throwIfAborted } from '../runtime/abort.ts'
 import { openHashCache } from './fingerprint-cache.ts'
 import type { HashCache } from './fingerprint-cache.ts'
 import { readDockerfile } from './fingerprint-dockerfile.ts'
@@ -41,7 +42,7 @@ export async function fingerprintBuild(build: BuildConfig, { signal, cacheDir }:
     if (line !== undefined) lines.push(line)
   })
   await cache.save()
-  const args = Object.entries(build.args).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const args = Object.entries(build.args).toSorted(([a], [b]) => compareText(a, b))
   const head = JSON.stringify([format, text, args, build.target ?? null])
   return sha256([head, ...lines.toSorted()].join('\n'))
 }

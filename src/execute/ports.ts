@@ -2,8 +2,8 @@
  * Host ports that something else holds, found out before anything is started.
  */
 import { createServer } from 'node:net'
+import { interruption, pause, throwIfAborted } from '../abort.ts'
 import type { BusyPort } from '../plan/types.ts'
-import { interruption, pause, throwIfAborted } from '../runtime/abort.ts'
 
 export interface WantedPort {
   readonly host: number

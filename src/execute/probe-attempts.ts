@@ -4,10 +4,10 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { createContext, Script } from 'node:vm'
+import { interruption } from '../abort.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
-import { interruption } from '../runtime/abort.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 export type ProbeAnswer =

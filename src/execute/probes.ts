@@ -1,9 +1,9 @@
 /**
  * Waiting until a service is as its dependants need it, and saying why when it does not get there.
  */
+import { pause, throwIfAborted } from '../abort.ts'
 import type { PoststackError } from '../errors.ts'
 import type { ObservedContainer, Probe } from '../plan/types.ts'
-import { pause, throwIfAborted } from '../runtime/abort.ts'
 import { attempt } from './probe-attempts.ts'
 import type { ProbeAnswer, ProbeContext } from './probe-attempts.ts'
 import { readinessError } from './readiness-error.ts'

@@ -14,9 +14,9 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { pause, throwIfAborted } from '../abort.ts'
 import { makeStateFolder, unwritable, writing } from '../config/state-folder.ts'
 import { isCode, PoststackError } from '../errors.ts'
-import { pause, throwIfAborted } from '../runtime/abort.ts'
 import { isDead, ownIdentity } from '../runtime/process-identity.ts'
 import type { ProcessIdentity } from '../runtime/process-identity.ts'
 

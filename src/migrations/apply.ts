@@ -3,6 +3,7 @@
  * whole safety of it; each says what would break without it.
  */
 import { hostname, userInfo } from 'node:os'
+import { throwIfAborted } from '../abort.ts'
 import { type Connect, isServerError } from './connection.ts'
 import type { MigrationEvent } from './events.ts'
 import { bookkeepingFailed, connectionLost, lockLost, problemsError, transactionStatementsError } from './failure.ts'
@@ -17,7 +18,7 @@ import { canonicalVersion } from './version.ts'
 export interface MigrateOptions {
   readonly connect: Connect
   readonly folder: MigrationFolder
-  /** Stops the run: the statement is cancelled and rolled back, and `migrate` fails with the signal's reason. */
+  /** Stops the run: the statement is cancelled and rolled back, and `migrate` fails with an interruption. */
   readonly signal: AbortSignal
   readonly toolVersion: string
   readonly onEvent?: (event: MigrationEvent) => void
@@ -142,7 +143,7 @@ async function guarded<T>(run: Run, migration: Migration | undefined, work: () =
 }
 
 function throwIfStopped(run: Run, migration: Migration | undefined): void {
-  run.signal.throwIfAborted()
+  throwIfAborted(run.signal)
   if (run.lock.lost.aborted) throw lockLost(migration, run.progress)
 }
 

@@ -4,7 +4,7 @@
  * for in the server: a session that waits inside a statement would deadlock with `CREATE INDEX CONCURRENTLY`. For the same
  * reason its transaction is READ COMMITTED and idle: it holds no snapshot that others have to wait for.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause, throwIfAborted } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
 import type { Connect, Connection } from './connection.ts'
 import type { Queryable } from './types.ts'
@@ -97,7 +97,7 @@ async function poll(connection: Connection, options: LockOptions): Promise<void>
   const started = performance.now()
   let reportAt = 0
   for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
-    options.signal.throwIfAborted()
+    throwIfAborted(options.signal)
     // oxlint-disable-next-line no-await-in-loop -- one try after the other
     if (await tryOnce(connection)) return
     const waitedMs = Math.round(performance.now() - started)
@@ -152,14 +152,6 @@ function timedOut(holder: LockHolder | undefined, waitedMs: number): PoststackEr
       ? 'Run again.'
       : `Wait for it and run again. If it hangs, end it with: select pg_terminate_backend(${holder.pid}); its open transaction is rolled back then.`
   return new PoststackError('LOCK_TIMEOUT', message, { hint, details: { holder, waitedMs } })
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, { signal })
-  } catch {
-    signal.throwIfAborted()
-  }
 }
 
 function formatAge(milliseconds: number): string {

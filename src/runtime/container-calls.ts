@@ -1,10 +1,10 @@
 /**
  * What every call of the container driver is made of: lists by exact name, one container by exact name, and refusals as errors.
  */
+import { pause } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
 import { label } from '../plan/labels.ts'
 import type { ObservedContainer, Target } from '../plan/types.ts'
-import { pause } from './abort.ts'
 import { refusal } from './container-refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'

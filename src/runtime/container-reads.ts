@@ -1,8 +1,8 @@
 /**
  * The calls of the container driver that change nothing, and `exec`.
  */
+import { pause } from '../abort.ts'
 import type { ObservedContainer, ObservedImage, RuntimeSnapshot } from '../plan/types.ts'
-import { pause } from './abort.ts'
 import { inspectContainer, listRunning, listWanted, needContainer } from './container-calls.ts'
 import type { Kind } from './container-calls.ts'
 import { refusal } from './container-refusals.ts'

@@ -2,9 +2,9 @@
  * The calls of the container driver that change something, each safe to repeat.
  */
 import { access } from 'node:fs/promises'
+import { pause } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { ContainerPlan, Target } from '../plan/types.ts'
-import { pause } from './abort.ts'
 import { inspectContainer, inspectNamed, listRunning, needContainer } from './container-calls.ts'
 import type { Inspected } from './container-calls.ts'
 import { archiveOf } from './container-files.ts'

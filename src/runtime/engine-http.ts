@@ -4,8 +4,8 @@
  */
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
+import { interruption, onAbort, throwIfAborted } from '../abort.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import { interruption, onAbort, throwIfAborted } from './abort.ts'
 
 /** Where an engine listens. */
 export type EngineAddress =

@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
+import { interruption, throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import { interruption, throwIfAborted } from './abort.ts'
 import { createLineSplitter } from './lines.ts'
 
 export interface ProgramRequest {

@@ -3,8 +3,8 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
-import { throwIfAborted } from './abort.ts'
 import { runProgram } from './exec.ts'
 import { findBinaries } from './native-binaries.ts'
 import type { Binaries, Place } from './native-binaries.ts'

@@ -3,10 +3,11 @@
  * record, a "volume" a folder with its data directory. There are no images and no networks, so the plan never asks for any.
  */
 import { resolve } from 'node:path'
+import { compareText } from '../config/text-order.ts'
+import { throwIfAborted } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
 import { label } from '../plan/labels.ts'
-import type { ObservedContainer, RuntimeSnapshot, Target } from '../plan/types.ts'
-import { throwIfAborted } from './abort.ts'
+import type { RuntimeSnapshot, Target } from '../plan/types.ts'
 import { usualPlaces } from './native-binaries.ts'
 import type { Place } from './native-binaries.ts'
 import { deleteFolder, folderOf, makeFolders, nativeFolders, sweep } from './native-folders.ts'
@@ -109,7 +110,7 @@ async function observe({ folders }: NativeContext, scope: Scope, signal: AbortSi
   const unknown = strangers.filter((name) => scope.containerNames.includes(name)).map(observeStranger)
   const volumes = await observeVolumes(folders)
   return {
-    containers: [...known, ...unknown].toSorted((one: ObservedContainer, other) => (one.name < other.name ? -1 : 1)),
+    containers: [...known, ...unknown].toSorted((one, other) => compareText(one.name, other.name)),
     volumes: volumes.filter(
       ({ name, owner }) =>
         scope.volumeNames.includes(name) || (owner?.stack === scope.stack && owner.project === scope.project),

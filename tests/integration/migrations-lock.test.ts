@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PoststackError } from '../../src/errors.ts'
 import type { MigrationEvent } from '../../src/migrations/events.ts'
 import { acquireLock, describeHolder, findHolder } from '../../src/migrations/lock.ts'
 import { apply, failApply, failureOf, ledgerOf, shown, tablesOf, type SqlFiles } from '../support/migrations.ts'
@@ -127,7 +128,7 @@ describe('processes at once', () => {
       onWaiting: () => {},
     })
     const stop = new AbortController()
-    const reason = new Error('stop')
+    const reason = new PoststackError('INTERRUPTED', 'stop')
     const waiting = apply(database, {}, { signal: stop.signal, onEvent: () => stop.abort(reason) })
     await expect(waiting).rejects.toBe(reason)
     await lock.release()
@@ -222,7 +223,7 @@ describe('runs that are cut off', () => {
 
   test('an abort in the middle of a statement: cancelled, rolled back, and the reason comes out', async () => {
     const stop = new AbortController()
-    const reason = new Error('Ctrl-C')
+    const reason = new PoststackError('INTERRUPTED', 'Ctrl-C')
     const running = apply(
       database,
       { '1_a.sql': 'CREATE TABLE a ()', '2_b.sql': 'CREATE TABLE b (); SELECT pg_sleep(60)' },
@@ -239,7 +240,7 @@ describe('runs that are cut off', () => {
   })
 
   test('an abort before and between files', async () => {
-    const reason = new Error('stop')
+    const reason = new PoststackError('INTERRUPTED', 'stop')
     await expect(apply(database, { '1_a.sql': '' }, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const stop = new AbortController()
     const onEvent = (event: MigrationEvent): void => {
@@ -261,7 +262,7 @@ describe('runs that are cut off', () => {
     await until(
       `SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     )
-    stop.abort(new Error('stop'))
+    stop.abort(new PoststackError('INTERRUPTED', 'stop'))
     await expect(running).rejects.toThrow('stop')
     await session.query('ROLLBACK')
   })

@@ -4,7 +4,7 @@
  */
 import { PoststackError } from '../../src/errors.ts'
 import type { ObservedContainer, RuntimeSnapshot, Target } from '../../src/plan/types.ts'
-import { throwIfAborted } from '../../src/runtime/abort.ts'
+import { throwIfAborted } from '../../src/abort.ts'
 import { carriesLabels, labelledContainer, labelledVolume, ownerOf } from '../../src/runtime/inspect.ts'
 import type { Labels } from '../../src/runtime/inspect.ts'
 import type { BuildRequest, CallOptions, Revealed, Runtime, Scope } from '../../src/runtime/runtime.ts'

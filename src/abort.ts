@@ -1,7 +1,7 @@
 /**
- * What a call of a runtime fails with when it is told to stop.
+ * Stopping: what a call fails with when it is told to, and waits that end with it.
  */
-import { isPoststackError, PoststackError } from '../errors.ts'
+import { isPoststackError, PoststackError } from './errors.ts'
 
 /** The caller's own error when it gave one as the reason of the abort, so that SIGTERM does not end up as SIGINT. */
 export function interruption(signal: AbortSignal): PoststackError {

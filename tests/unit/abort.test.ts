@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { PoststackError } from '../../../src/errors.ts'
-import { interruption, onAbort, pause } from '../../../src/runtime/abort.ts'
+import { PoststackError } from '../../src/errors.ts'
+import { interruption, onAbort, pause } from '../../src/abort.ts'
 
 const warnings: string[] = []
 const keep = (warning: Error) => warnings.push(warning.message)
