@@ -1,11 +1,12 @@
 /** Checks of what the parts of a config must agree on. They run over the parts that are right by themselves. */
-import { compare, findCycles, isList, possibleConditions, referencesIn } from './edges.ts'
+import { findCycles, isList, possibleConditions, referencesIn } from './edges.ts'
 import { showValue, suggest } from './issues.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { isExternal } from './schema.ts'
 import type { ConfigIssue, Path } from './issues.ts'
 import type { ParsedReference } from './edges.ts'
 import type { PlainContainer, PlainService, PlainStack } from './schema.ts'
+import { compareText } from './text-order.ts'
 
 export function checkTogether(stack: PlainStack, name: string): readonly ConfigIssue[] {
   const issues: ConfigIssue[] = []
@@ -178,7 +179,7 @@ const everyAddress = new Set(['0.0.0.0', '::'])
 
 function* checkHostPorts(stack: PlainStack): Iterable<ConfigIssue> {
   const taken: HostPort[] = []
-  for (const [name, service] of [...stack.services].toSorted(([a], [b]) => compare(a, b))) {
+  for (const [name, service] of [...stack.services].toSorted(([a], [b]) => compareText(a, b))) {
     for (const port of hostPorts(name, service)) {
       const first = taken.find((other) => overlap(other, port))
       taken.push(port)

@@ -2,8 +2,8 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PoststackError } from '../errors.ts'
-import { compare } from './edges.ts'
 import type { PlainValue } from './serialize.ts'
+import { compareText } from './text-order.ts'
 import type { ImageConfig } from './types.ts'
 
 export interface Conventions {
@@ -29,7 +29,7 @@ const imageNamePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/
 /** Each folder under `containers/` with a Dockerfile. The build sees the whole project, as the Dockerfiles expect. */
 async function projectContainers(root: string): Promise<readonly ImageConfig[]> {
   const folder = join(root, 'containers')
-  const names = (await readdir(folder).catch((): string[] => [])).toSorted(compare)
+  const names = (await readdir(folder).catch((): string[] => [])).toSorted(compareText)
   const images = await Promise.all(
     names.map(async (name): Promise<readonly ImageConfig[]> => {
       const dockerfile = await firstFile([join(folder, name, 'Dockerfile'), join(folder, name, 'Containerfile')])

@@ -1,6 +1,7 @@
 /** Who waits for whom, and for what: explicit `dependsOn` and the edges that references make. */
 import type { Condition } from './options.ts'
 import type { PlainEnvValue, PlainService } from './schema.ts'
+import { compareText } from './text-order.ts'
 import type { Dependency } from './types.ts'
 
 export interface ParsedReference {
@@ -65,7 +66,7 @@ export function dependencies(service: PlainService, services: Services): readonl
   }
   return [...edges]
     .map(([name, condition]) => ({ service: name, condition }))
-    .toSorted((a, b) => compare(a.service, b.service))
+    .toSorted((a, b) => compareText(a.service, b.service))
 }
 
 function serviceReferences(service: PlainService): readonly ParsedReference[] {
@@ -75,11 +76,6 @@ function serviceReferences(service: PlainService): readonly ParsedReference[] {
 
 /** Each later one includes the earlier ones. */
 const strength: Readonly<Record<Condition, number>> = { started: 0, ready: 1, migrated: 2, completed: 3 }
-
-/** Order by code unit, the same on every machine. */
-export function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
 
 /** The cycles in the edges, each once, beginning with its first name: `['a', 'b', 'a']`. */
 export function findCycles(services: Services): readonly (readonly string[])[] {
@@ -100,11 +96,11 @@ export function findCycles(services: Services): readonly (readonly string[])[] {
     trail.pop()
     done.add(name)
   }
-  for (const name of [...services.keys()].toSorted(compare)) visit(name)
+  for (const name of [...services.keys()].toSorted(compareText)) visit(name)
   return [...cycles.values()]
 }
 
 function fromFirst(names: readonly string[]): readonly string[] {
-  const first = names.indexOf(names.toSorted(compare)[0] ?? '')
+  const first = names.indexOf(names.toSorted(compareText)[0] ?? '')
   return [...names.slice(first), ...names.slice(0, first)]
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
-import { compare } from './edges.ts'
+import { compareText } from './text-order.ts'
 
 const lockFiles = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
@@ -20,7 +20,7 @@ export async function completeDependencies(inputs: readonly string[]): Promise<r
     const tsconfig = nearestFile(dirname(file), 'tsconfig.json')
     if (tsconfig !== undefined) await addTsconfig(tsconfig, found)
   }
-  return [...found].toSorted(compare)
+  return [...found].toSorted(compareText)
 }
 
 /** How Node takes a `.ts` or `.js` file: by the nearest package.json. */

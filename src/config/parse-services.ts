@@ -1,10 +1,11 @@
 /** Builds the trusted config from parts that passed every check: defaults, absolute paths, edges, secrets taken out. */
 import { resolve } from 'node:path'
-import { compare, dependencies, parseReference } from './edges.ts'
+import { dependencies, parseReference } from './edges.ts'
 import { looksSecret, urlPassword } from './issues.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { isExternal } from './schema.ts'
 import type { PlainContainer, PlainEnvValue, PlainExternal, PlainManaged, PlainService, PlainStack } from './schema.ts'
+import { compareText } from './text-order.ts'
 import type {
   BuildConfig,
   Config,
@@ -45,8 +46,8 @@ export function buildConfig(
       name: stack.name,
       runtime: stack.runtime ?? 'auto',
       root: options.root,
-      services: services.toSorted((a, b) => compare(a.name, b.name)),
-      images: options.images.toSorted((a, b) => compare(a.name, b.name)),
+      services: services.toSorted((a, b) => compareText(a.name, b.name)),
+      images: options.images.toSorted((a, b) => compareText(a.name, b.name)),
     },
     literals: Object.fromEntries(build.literals),
   }
@@ -189,5 +190,5 @@ function absolute(path: string | undefined, build: Build): string | undefined {
 }
 
 function sorted<Value>(record: Readonly<Record<string, Value>> | undefined): readonly (readonly [string, Value])[] {
-  return Object.entries(record ?? {}).toSorted(([a], [b]) => compare(a, b))
+  return Object.entries(record ?? {}).toSorted(([a], [b]) => compareText(a, b))
 }

@@ -11,9 +11,9 @@ import type {
   SecretPart,
   ServiceConfig,
 } from '../config/types.ts'
+import { compareText } from '../config/text-order.ts'
 import type { MigrationFolder } from '../migrations/types.ts'
 import { builtRef, desiredImages, qualifyImage, type ImageInput } from './images.ts'
-import { compareText } from './order.ts'
 import { postgresPort, resolveText } from './references.ts'
 import type {
   ContainerSpec,

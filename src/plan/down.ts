@@ -1,9 +1,10 @@
 /**
  * The plan of `down`: everything of this stack and checkout stops and goes, dependants first. Volumes stay unless asked for.
  */
+import { compareText } from '../config/text-order.ts'
 import { createDraft } from './draft.ts'
 import { isOurs } from './names.ts'
-import { compareText, dependencyOrder } from './order.ts'
+import { dependencyOrder } from './order.ts'
 import type { Plan } from './step.ts'
 import type { Desired, ObservedContainer, RuntimeName, RuntimeSnapshot } from './types.ts'
 

@@ -1,6 +1,7 @@
 /**
  * Dependency order. Cycles were refused when the config was parsed, so here one is a bug.
  */
+import { compareText } from '../config/text-order.ts'
 import type { DesiredService } from './types.ts'
 
 /** Services with everything they depend on before them; alphabetical among equals, so equal inputs give equal plans. */
@@ -38,9 +39,4 @@ export function selectServices<Service extends Pick<DesiredService, 'name' | 'de
   }
   for (const name of names) visit(name)
   return services.filter((service) => selected.has(service.name))
-}
-
-/** Order by code units: the same on every machine, unlike `localeCompare`. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

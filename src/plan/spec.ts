@@ -1,7 +1,7 @@
 /**
  * The canonical spec of a container as it stands in a label, and what two of them differ in.
  */
-import { compareText } from './order.ts'
+import { compareText } from '../config/text-order.ts'
 import type { FieldChange } from './step.ts'
 import type { ContainerSpec, RecordedSpec } from './types.ts'
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../../src/config/types.ts'
 import { PoststackError } from '../../src/errors.ts'
 import { formatPlan } from '../../src/plan/format.ts'
-import { compareText } from '../../src/plan/order.ts'
+import { compareText } from '../../src/config/text-order.ts'
 import type { Desired } from '../../src/plan/types.ts'
 import { createMemoryRuntime, createMemoryWorld, type MemoryRuntime } from '../support/memory-runtime.ts'
 import {
