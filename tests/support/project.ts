@@ -112,7 +112,7 @@ export async function tempProject(options: ProjectOptions): Promise<Project> {
 }
 
 /** A config file with these services. */
-export function configText(stack: string, services: Readonly<Record<string, string>>): string {
+function configText(stack: string, services: Readonly<Record<string, string>>): string {
   const lines = Object.entries(services).map(([name, expression]) => `const ${name} = ${expression}\n`)
   return [
     "import { container, defineConfig, postgres } from 'poststack'\n",
