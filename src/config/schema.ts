@@ -3,6 +3,7 @@
  * editor shows is written by hand in define.ts; a type test keeps the two in agreement.
  */
 import * as z from 'zod'
+import { isRecord } from './is-record.ts'
 import { suggest } from './issues.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import * as field from './schema-fields.ts'
@@ -178,8 +179,4 @@ function explainExternal(issue: ConfigIssue, input: Readonly<Record<string, unkn
     return issue
   if (!(key in managedPostgres.shape) || key in externalPostgres.shape) return issue
   return { ...issue, message: 'does not go together with `url`: that database is run by somebody else' }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { chmod, link, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isCode, PoststackError } from '../errors.ts'
+import { isRecord } from './is-record.ts'
 import {
   makeStateFolder,
   replaceFile,
@@ -120,10 +121,10 @@ function parseStore(text: string): Store | undefined {
   } catch {
     return undefined
   }
-  if (typeof value !== 'object' || value === null) return undefined
-  const { version, key, passwords } = value as Record<string, unknown>
+  if (!isRecord(value)) return undefined
+  const { version, key, passwords } = value
   if (version !== 1 || typeof key !== 'string' || !/^[0-9a-f]{64}$/.test(key)) return undefined
-  if (typeof passwords !== 'object' || passwords === null || Array.isArray(passwords)) return undefined
+  if (!isRecord(passwords)) return undefined
   const areTexts = Object.values(passwords).every((password) => typeof password === 'string' && password !== '')
   return areTexts ? { version, key, passwords: passwords as Record<string, string> } : undefined
 }

@@ -6,6 +6,7 @@ import { join, relative, sep } from 'node:path'
 import { throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { Source } from './fingerprint-dockerfile.ts'
+import { forEachLimited } from './limits.ts'
 
 export interface Entry {
   /** Relative to the context, with `/`. */
@@ -33,19 +34,6 @@ export async function listContext(request: ContextRequest): Promise<readonly Ent
 export function contextError(message: string, hint: string, facts: Readonly<Record<string, unknown>>): PoststackError {
   const { cause, ...details } = facts
   return new PoststackError('BUILD_CONTEXT_INVALID', message, { hint, details, cause })
-}
-
-/** Runs at most `limit` at a time: a big tree must not open all of its files at once. */
-export async function forEachLimited<Item>(
-  items: Iterable<Item>,
-  limit: number,
-  act: (item: Item) => Promise<void>,
-): Promise<void> {
-  const queue = items[Symbol.iterator]()
-  const work = async () => {
-    for (let next = queue.next(); next.done !== true; next = queue.next()) await act(next.value)
-  }
-  await Promise.all(Array.from({ length: limit }, work))
 }
 
 /** What a file that cannot be read means to the user. */

@@ -13,8 +13,9 @@ import { isCode } from '../errors.ts'
 import { openHashCache } from './fingerprint-cache.ts'
 import type { HashCache } from './fingerprint-cache.ts'
 import { readDockerfile } from './fingerprint-dockerfile.ts'
-import { contextError, forEachLimited, listContext, unreadable } from './fingerprint-files.ts'
+import { contextError, listContext, unreadable } from './fingerprint-files.ts'
 import type { Entry } from './fingerprint-files.ts'
+import { forEachLimited } from './limits.ts'
 
 export interface FingerprintOptions {
   readonly signal: AbortSignal

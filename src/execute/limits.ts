@@ -21,3 +21,16 @@ export function createLimit(most: number): Limit {
     }
   }
 }
+
+/** For lists of any length, such as the files of a big tree: takes an item only when there is room, so nothing piles up. */
+export async function forEachLimited<Item>(
+  items: Iterable<Item>,
+  limit: number,
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]()
+  const work = async () => {
+    for (let next = queue.next(); next.done !== true; next = queue.next()) await act(next.value)
+  }
+  await Promise.all(Array.from({ length: limit }, work))
+}

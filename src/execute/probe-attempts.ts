@@ -7,6 +7,7 @@ import { createContext, Script } from 'node:vm'
 import { interruption } from '../abort.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { hostInUrl } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
@@ -189,7 +190,7 @@ function reachable(hostAddress: string): string {
 }
 
 function address(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return `${hostInUrl(host)}:${port}`
 }
 
 function url({ hostAddress, path, port }: HttpProbe): string {

@@ -1,6 +1,7 @@
 /**
  * The canonical spec of a container as it stands in a label, and what two of them differ in.
  */
+import { isRecord } from '../config/is-record.ts'
 import { compareText } from '../config/text-order.ts'
 import type { FieldChange } from './step.ts'
 import type { ContainerSpec, RecordedSpec } from './types.ts'
@@ -106,10 +107,6 @@ function digestOf(name: string, digests: Readonly<Record<string, string>>): stri
 /** Empty records say nothing; leaving them out keeps "no env" and "env: {}" the same spec. Empty lists do say something: `command: []`. */
 function isEmpty(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isRecordedText(value: unknown): value is { readonly parts: readonly unknown[] } {
