@@ -101,7 +101,7 @@ test('auto without an engine names the containers, what was tried and what can s
     hint: expect.stringContaining('poststack up db'),
   })
   await expect(select('auto', [web], nowhere())).rejects.toMatchObject({
-    hint: expect.stringContaining('No service of this stack can run without one'),
+    hint: expect.stringContaining('no service of this stack can run without one'),
   })
 })
 

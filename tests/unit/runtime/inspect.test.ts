@@ -95,7 +95,7 @@ test('ports are each once and sorted, without those that are not published, and 
 })
 
 test('a list and an inspection of one container give the same record', () => {
-  const inspected = containerFromInspect({
+  const one = containerFromInspect({
     Id: 'one',
     Name: '/shop-db',
     Image: `sha256:${'a'.repeat(64)}`,
@@ -104,7 +104,7 @@ test('a list and an inspection of one container give the same record', () => {
     NetworkSettings: { Ports: { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5433' }], '80/tcp': null } },
   })
   const Ports = [{ IP: '127.0.0.1', PrivatePort: 5432, PublicPort: 5433, Type: 'tcp' }]
-  expect(inspected).toEqual(listed({ Ports }))
+  expect(one).toEqual(listed({ Ports }))
 })
 
 test('a container that only inherited labels from its image is nobody of ours', () => {
