@@ -262,7 +262,7 @@ function checkServices(config: Config, services: readonly string[]): void {
   const unknown = services.find((name) => !known.includes(name))
   if (unknown === undefined) return
   throw new PoststackError('UNKNOWN_SERVICE', `there is no service ${unknown}`, {
-    hint: `services: ${known.join(', ')}`,
+    hint: `one of the declared services: ${known.join(', ')}`,
   })
 }
 
