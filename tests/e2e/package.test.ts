@@ -45,7 +45,7 @@ describe('the package', () => {
     })
     packed = (JSON.parse(stdout) as readonly Packed[])[0] ?? { filename: '', files: [] }
     await writeFile(join(project.root, 'package.json'), '{ "private": true }\n')
-    await inProject('npm', 'install', '--no-audit', '--no-fund', join(folder, packed.filename))
+    await inProject('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, packed.filename))
   }, 300_000)
 
   afterAll(() => project.destroy())

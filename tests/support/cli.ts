@@ -87,7 +87,10 @@ async function answer(running: RunningCli, typed: string): Promise<void> {
 /** The environment without what the test runner, npm and their caller set, which would change how programs behave. */
 export function cleanEnvironment(env: CliOptions['env'] = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(VITEST|npm_|NODE_|NO_COLOR$|FORCE_COLOR$|CI$|TEST$|TERM$|POSTSTACK_)/.test(name),
+    ([name]) =>
+      !/^(VITEST|npm_(?!config_(registry|cache|userconfig|proxy|https_proxy|noproxy|cafile)$)|NODE_(?!EXTRA_CA)|NO_COLOR$|FORCE_COLOR$|CI$|TEST$|TERM$|POSTSTACK_)/.test(
+        name,
+      ),
   )
   return { ...Object.fromEntries(own), TERM: 'xterm', ...env }
 }
