@@ -96,7 +96,7 @@ export function describeHolder(holder: LockHolder | undefined): string {
 async function poll(connection: Connection, options: LockOptions): Promise<void> {
   const started = performance.now()
   let reportAt = 0
-  for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+  for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 2, 250)) {
     throwIfAborted(options.signal)
     // oxlint-disable-next-line no-await-in-loop -- one try after the other
     if (await tryOnce(connection)) return
