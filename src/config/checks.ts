@@ -10,9 +10,11 @@ import { compareText } from './text-order.ts'
 
 export function checkTogether(stack: PlainStack, name: string): readonly ConfigIssue[] {
   const issues: ConfigIssue[] = []
+  for (const [service, dependsOn] of stack.waits) {
+    if (dependsOn !== undefined) issues.push(...checkDependsOn({ service, dependsOn }, stack))
+  }
   for (const [service, options] of stack.services) {
     const path = ['services', service]
-    issues.push(...checkDependsOn({ service, options, path }, stack))
     if (options.kind === 'container') issues.push(...checkContainer(options, path, stack))
   }
   for (const cycle of findCycles(stack.services)) {
@@ -22,20 +24,17 @@ export function checkTogether(stack: PlainStack, name: string): readonly ConfigI
   return [...issues, ...checkHostPorts(stack), ...checkContainerNames(stack, name)]
 }
 
-interface At {
+interface Waiting {
   readonly service: string
-  readonly options: PlainService
-  readonly path: Path
+  readonly dependsOn: NonNullable<PlainService['dependsOn']>
 }
 
-function* checkDependsOn({ service, options, path }: At, stack: PlainStack): Iterable<ConfigIssue> {
-  const { dependsOn } = options
-  if (dependsOn === undefined) return
+function* checkDependsOn({ service, dependsOn }: Waiting, stack: PlainStack): Iterable<ConfigIssue> {
   const entries = isList(dependsOn)
     ? dependsOn.map((name, index) => [name, index, undefined] as const)
     : Object.entries(dependsOn).map(([name, condition]) => [name, name, condition] as const)
   for (const [name, key, condition] of entries) {
-    const at = [...path, 'dependsOn', key]
+    const at = ['services', service, 'dependsOn', key]
     const target = stack.services.get(name)
     if (name === service) yield { path: at, message: 'a service cannot wait for itself' }
     else if (!stack.names.has(name)) {

@@ -122,6 +122,8 @@ export interface PlainStack {
   readonly runtime: z.output<typeof stack>['runtime']
   /** The services without a mistake of their own. */
   readonly services: ReadonlyMap<string, PlainService>
+  /** What each service says it waits for, also where another of its fields has a mistake: so that all mistakes are told at once. */
+  readonly waits: ReadonlyMap<string, PlainService['dependsOn']>
   /** Every name in `services`, with a mistake or not. */
   readonly names: ReadonlySet<string>
 }
@@ -137,6 +139,7 @@ export function validate(plain: unknown): { readonly stack: PlainStack; readonly
   if (!top.success) issues.push(...toIssues(top.error.issues, { path: [], input: plain }))
   const raw = isRecord(plain) ? plain : {}
   const services = new Map<string, PlainService>()
+  const waits = new Map<string, PlainService['dependsOn']>()
   const rawServices = isRecord(raw['services']) ? raw['services'] : {}
   for (const [name, input] of Object.entries(rawServices)) {
     const path = ['services', name]
@@ -144,6 +147,8 @@ export function validate(plain: unknown): { readonly stack: PlainStack; readonly
     if (!named.success) issues.push({ path, message: named.error.issues[0]?.message ?? 'has a wrong name' })
     const service = parseService(input, path, issues)
     if (service !== undefined && named.success) services.set(name, service)
+    const waitsFor = dependsOn.safeParse(isRecord(input) ? input['dependsOn'] : undefined)
+    if (waitsFor.success) waits.set(name, waitsFor.data)
   }
   const name = field.name.safeParse(raw['name'])
   return {
@@ -151,6 +156,7 @@ export function validate(plain: unknown): { readonly stack: PlainStack; readonly
       name: name.success ? name.data : undefined,
       runtime: top.success ? top.data.runtime : undefined,
       services,
+      waits,
       names: new Set(Object.keys(rawServices)),
     },
     issues,

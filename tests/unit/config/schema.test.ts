@@ -319,7 +319,7 @@ describe('many mistakes', () => {
       services: {
         db: { kind: 'postgres', port: 0, versoin: 17 },
         web: { ...web, dependsOn: ['dbb', 'db'], env: { A: { $ref: 'db.url' } } },
-        app: { kind: 'container', image: 'a', dependsOn: ['web'], ports: { http: { container: 'x' } } },
+        app: { kind: 'container', image: 'a', dependsOn: ['webb'], ports: { http: { container: 'x' } } },
       },
     }
     expect(await mistakes(plain)).toEqual([
@@ -328,6 +328,7 @@ describe('many mistakes', () => {
       'services.db.versoin: unknown key: did you mean `version`?',
       `services.app.ports.http.container: ${range(65535)} | "x"`,
       'services.web.dependsOn[0]: there is no service `dbb`: did you mean `db`?',
+      'services.app.dependsOn[0]: there is no service `webb`: did you mean `web`?',
     ])
   })
 
