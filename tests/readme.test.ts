@@ -16,7 +16,7 @@ import {
   withGeneratedPart,
   type Block,
 } from './support/readme.ts'
-import { freePort } from './support/runtimes.ts'
+import { freePort } from './support/ports.ts'
 
 // README.md is held to what the program does: what it tells the reader to type is typed, and what it shows is compared.
 // `POSTSTACK_README=write npm test -- tests/readme.test.ts` writes the outputs and the generated parts instead.

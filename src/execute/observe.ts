@@ -1,6 +1,7 @@
 /**
  * One read-only look at the world: engine, databases, ports. Nothing here creates, locks or waits.
  */
+import { pause } from '../abort.ts'
 import { isOurs, isReplacedName, wantedNames } from '../plan/names.ts'
 import type {
   BusyPort,
@@ -17,8 +18,24 @@ import type { World } from './world.ts'
 
 export type Observer = Pick<World, 'runtime' | 'databases' | 'busyPorts' | 'signal'>
 
+/** How often, and how far apart, to look again while a port that is busy may turn out to be our own. */
+const mostLooks = 5
+const settleMs = 300
+
 /** What is there, as the plan needs to know it. */
 export async function observe(desired: Desired, observer: Observer): Promise<Observed> {
+  for (let looks = 1; ; looks += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- each look waits for what the one before has seen to settle
+    const observed = await look(desired, observer)
+    // An engine goes on starting a container whose `up` was killed: first the port is bound, then the container runs.
+    const settling = observed.containers.some(({ owner, state }) => isOurs(owner, desired) && state === 'created')
+    if (observed.busyPorts.length === 0 || !settling || looks === mostLooks) return observed
+    // oxlint-disable-next-line no-await-in-loop
+    await pause(settleMs, observer.signal)
+  }
+}
+
+async function look(desired: Desired, observer: Observer): Promise<Observed> {
   const { runtime } = observer
   const snapshot = await observeRuntime(desired, observer)
   const [answers, ports] = await Promise.all([

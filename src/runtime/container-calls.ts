@@ -97,7 +97,9 @@ export async function needContainer(engine: Engine, target: Target, signal: Abor
 async function findContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {
   const key = encodeURIComponent(target.id ?? target.name)
   const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
-  if (answer.status === 404) return undefined
+  // Podman answers 500 for a container that goes while it is being looked at.
+  const gone = answer.status === 500 && /no such container/i.test(messageOf(answer))
+  if (answer.status === 404 || gone) return undefined
   if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
   const raw = parseJson(answer)
   const container = containerFromInspect(raw)

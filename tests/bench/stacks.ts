@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 import { environment, runProgram, type Program } from './measure.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

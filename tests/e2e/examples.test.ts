@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 import { fetchText } from '../support/services.ts'
 import { realRuntimes, type RealRuntime } from '../support/world.ts'
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
 import { chooseSeed, randomNumbers } from '../support/random.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 import { database, debianImage, echo, fetchText, itemsMigration } from '../support/services.ts'
 import { realRuntimes, type RealRuntime } from '../support/world.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { secretsOf, tempProject, type Project } from '../support/project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 import { database, echo, itemsMigration } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
 

@@ -96,7 +96,14 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     expect(await project.world.volumes()).toEqual([])
     expect(plan.code).toBe(1)
     expect(plan.stdout).toContain('1 blocked: nothing will be done until that is mended')
-    expect(project.mask(plan.stdout)).toMatchInlineSnapshot()
+    expect(project.mask(plan.stdout)).toMatchInlineSnapshot(`
+      "STACK on RUNTIME: 1 step, 1 blocked: nothing will be done until that is mended
+
+        #1 service:db  blocked  the name STACK-db is taken by something that Poststack did not make
+             - remove or rename the container STACK-db if nothing needs it
+             - set \`containerName\` of db, or \`name\` of the stack, to something else
+      "
+    `)
     expect(up.code).toBe(1)
     expect(project.mask(up.stderr)).toMatchInlineSnapshot(`
       "error  nothing was done. db: the name STACK-db is taken by something that Poststack did not make  [NAME_TAKEN]

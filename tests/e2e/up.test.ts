@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { appliedMigrations, ledgerRows, tempProject, type Project } from '../support/project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 import { database, debianImage, echo, fetchText, itemsMigration } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
 

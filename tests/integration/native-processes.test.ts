@@ -22,7 +22,7 @@ import {
   stop,
   target,
 } from '../support/native-project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 
 const script = join(import.meta.dirname, '../support/start-native.ts')
 const linux = process.platform === 'linux'

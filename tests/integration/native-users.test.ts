@@ -31,7 +31,7 @@ import {
   target,
   volume,
 } from '../support/native-project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 
 const run = promisify(execFile)
 const options = { signal: new AbortController().signal }

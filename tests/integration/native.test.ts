@@ -25,7 +25,7 @@ import {
   target,
   volume,
 } from '../support/native-project.ts'
-import { freePort } from '../support/runtimes.ts'
+import { freePort } from '../support/ports.ts'
 
 const linux = process.platform === 'linux'
 

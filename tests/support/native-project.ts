@@ -11,7 +11,7 @@ import type { ContainerPlan } from '../../src/plan/types.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
 import type { NativeOptions } from '../../src/runtime/native.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
-import { freePort } from './runtimes.ts'
+import { freePort } from './ports.ts'
 
 const password = "it's a \\ pass"
 export const files = { '/run/poststack/password': password }

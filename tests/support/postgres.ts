@@ -7,13 +7,13 @@ import { once } from 'node:events'
 import { existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdtemp, mkdir, readFile, rm, statfs, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { connect, type ConnectTarget } from '../../src/execute/database.ts'
 import type { Connect, Connection } from '../../src/migrations/connection.ts'
+import { freePort } from './ports.ts'
 
 export interface TestServer {
   readonly port: number
@@ -181,16 +181,6 @@ async function linkLibraries(folder: string): Promise<void> {
       if (error.code !== 'EEXIST') throw error
     })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 async function untilReady(port: number, child: ChildProcess, log: string): Promise<void> {

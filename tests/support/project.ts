@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { onTestFinished } from 'vitest'
 import { runCli, startCli, type CliOptions, type Ended, type RunningCli } from './cli.ts'
-import { freePort } from './runtimes.ts'
+import { freePort } from './ports.ts'
 import { lookAt, type RealRuntime, type World } from './world.ts'
 
 export interface ProjectOptions {

@@ -7,7 +7,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,6 +18,7 @@ import { createNativeRuntime } from '../../src/runtime/native.ts'
 import type { Revealed, Runtime } from '../../src/runtime/runtime.ts'
 import { createMemoryRuntime } from './memory-runtime.ts'
 import { createMemoryWorld } from './memory-world.ts'
+import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
 
@@ -84,21 +84,6 @@ export async function runtimesUnderTest(): Promise<readonly RuntimeUnderTest[]> 
   for (const { name, missing } of all)
     if (missing !== undefined && required.includes(name)) throw new Error(`POSTSTACK_REQUIRE names ${name}: ${missing}`)
   return all.map((one) => ({ ...one, title: one.missing === undefined ? one.name : `${one.name}: ${one.missing}` }))
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (typeof address === 'object' && address !== null) resolve(address.port)
-        else reject(new Error('no port'))
-      })
-    })
-  })
 }
 
 const debian = 'docker.io/library/debian:trixie-slim'
