@@ -2,6 +2,7 @@
  * Who listens on a port of this machine: for the message that says why a service cannot have it.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { isPoststackError } from '../errors.ts'
 import { runProgram } from './exec.ts'
 
@@ -47,10 +48,17 @@ async function processWithSocket(inodes: ReadonlySet<string>): Promise<string | 
     const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')))
     const holds = links.some((link) => link.startsWith('socket:[') && inodes.has(link.slice(8, -1)))
     if (!holds) continue
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'unknown')
-    return describe(name.trim(), pid)
+    return describe(await programOf(pid), pid)
   }
   return undefined
+}
+
+/** The program's file. Programs name their threads as they like, and Node 24 calls itself `MainThread`. */
+async function programOf(pid: string): Promise<string> {
+  const file = await readlink(`/proc/${pid}/exe`).catch(() => '')
+  if (file !== '') return basename(file.replace(/ \(deleted\)$/, ''))
+  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'unknown')
+  return name.trim()
 }
 
 async function holderByLsof(port: number, signal: AbortSignal): Promise<string | undefined> {
