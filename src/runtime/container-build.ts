@@ -1,16 +1,19 @@
 /**
- * Building and pulling images. Building goes through the engine's program: it packs the context, reads `.dockerignore` and
- * speaks BuildKit, none of which the socket does for us.
+ * Building and pulling images. Building goes through the engine's program: it sends the context, knows the user's
+ * registries and speaks BuildKit, none of which the socket does for us.
  */
 import { stat } from 'node:fs/promises'
 import { PoststackError } from '../errors.ts'
 import type { BuildConfig } from '../config/types.ts'
+import { openContext } from './container-context.ts'
+import type { BuildContext, Builder } from './container-context.ts'
 import type { Engine } from './engine-connect.ts'
 import { findProgram, runProgram } from './exec.ts'
 import { engineImageName } from './image-names.ts'
 import type { BuildRequest, OutputOptions } from './runtime.ts'
 
 const buildTimeoutMs = 60 * 60 * 1000
+const helpTimeoutMs = 30_000
 
 /**
  * Builds an image under the name that was asked for.
@@ -34,39 +37,62 @@ export async function buildImage(
         details: { program: program.name, image: request.ref },
       },
     )
+  const context = await openContext(request.build, await builderOf(engine, signal))
   let step: string | undefined
-  const { exitCode, lastLines } = await runProgram({
+  try {
+    const { exitCode, lastLines } = await runProgram({
+      program: program.name,
+      args: [...program.args, ...buildArguments(request, engine, context)],
+      // BuildKit draws over its own lines unless it is told that nobody looks.
+      env: { ...program.env, BUILDKIT_PROGRESS: 'plain' },
+      signal,
+      timeoutMs: buildTimeoutMs,
+      ...(context.input === undefined ? {} : { input: context.input }),
+      onLine: (line) => {
+        step = stepIn(line) ?? step
+        onLine(line)
+      },
+    })
+    if (exitCode !== 0) throw buildFailed(request, { exitCode, step, lastLines })
+  } catch (error) {
+    throw context.failure() ?? error
+  } finally {
+    await context.close()
+  }
+}
+
+/**
+ * Which builder `docker build` is depends on its version, its plugins, its environment and the engine. Only its own help takes all of
+ * them into account: it shows the option for BuildKit's output where there is BuildKit.
+ */
+async function builderOf({ name, program }: Engine, signal: AbortSignal): Promise<Builder> {
+  if (name === 'podman') return 'podman'
+  const { stdout } = await runProgram({
     program: program.name,
-    args: [...program.args, ...buildArguments(request, engine)],
-    // BuildKit draws over its own lines unless it is told that nobody looks.
-    env: { ...program.env, BUILDKIT_PROGRESS: 'plain' },
+    args: [...program.args, 'build', '--help'],
+    env: program.env,
     signal,
-    timeoutMs: buildTimeoutMs,
-    onLine: (line) => {
-      step = stepIn(line) ?? step
-      onLine(line)
-    },
+    timeoutMs: helpTimeoutMs,
   })
-  if (exitCode === 0) return
-  throw buildFailed(request, { exitCode, step, lastLines })
+  return stdout.includes('--progress') ? 'buildkit' : 'docker'
 }
 
 /** The arguments after the program's name. */
 export function buildArguments(
   { ref, aliases, build, labels }: BuildRequest,
   engine: Pick<Engine, 'name' | 'flavour'>,
+  context: Pick<BuildContext, 'flags' | 'source'>,
 ): string[] {
   return [
     'build',
     // The OCI format has no health checks; Docker's builder leaves the container of a failed step behind.
     ...(engine.name === 'podman' ? ['--format', 'docker'] : ['--force-rm']),
     ...[ref, ...aliases].flatMap((name) => ['-t', engineImageName(name, engine.flavour)]),
-    '-f',
-    build.dockerfile,
+    ...context.flags,
     ...pairs('--label', labels),
     ...pairs('--build-arg', build.args),
     ...(build.target === undefined ? [] : ['--target', build.target]),
-    build.context,
+    context.source,
   ]
 }
 

@@ -2,8 +2,10 @@
  * Runs programs: the only door to execa. Never through a shell, and never with an environment that the caller did not give.
  */
 import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { interruption, throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
@@ -21,11 +23,16 @@ export interface ProgramRequest {
   readonly onLine?: (line: string) => void
   readonly cwd?: string
   /** Given to the program as its standard input, which is empty otherwise. */
-  readonly input?: string
+  readonly input?: string | Readable
   /** Texts that are secret: errors show `***` in their place. */
   readonly secrets?: readonly string[]
   readonly uid?: number
   readonly gid?: number
+  /**
+   * A process group of its own: Ctrl-C in the terminal reaches us and not the program, and only our abort ends it, with all that it
+   * started. For programs whose own words about an interruption nobody is to read.
+   */
+  readonly ownGroup?: boolean
 }
 
 export interface ProgramResult {
@@ -67,7 +74,9 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     timeout: request.timeoutMs,
     cancelSignal: request.signal,
     forceKillAfterDelay: killAfterMs,
+    ...(request.ownGroup === true ? { detached: true } : {}),
   })
+  if (request.ownGroup === true) endGroupWith(running, request.signal)
   const splitters = [running.stdout, running.stderr].map((stream) => {
     const splitter = createLineSplitter(keep)
     stream?.on('data', splitter.push)
@@ -93,6 +102,30 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     throw programError('ENGINE_REFUSED', maskSecrets(why, request), { request, result: ended })
   }
   return ended
+}
+
+/** What a program started ends with it, when it is ended from here. */
+function endGroupWith(leader: Pick<ChildProcess, 'pid' | 'killed' | 'once'>, signal: AbortSignal): void {
+  const { pid } = leader
+  if (pid === undefined) return
+  const kill = (name: NodeJS.Signals) => {
+    try {
+      process.kill(-pid, name)
+    } catch (error) {
+      // EPERM is what macOS says of a group of which only zombies are left.
+      if (!isCode(error, 'ESRCH', 'EPERM')) throw error
+    }
+  }
+  const ask = () => {
+    kill('SIGTERM')
+  }
+  signal.addEventListener('abort', ask, { once: true })
+  process.once('exit', ask)
+  leader.once('exit', () => {
+    signal.removeEventListener('abort', ask)
+    process.removeListener('exit', ask)
+    if (leader.killed) kill('SIGKILL')
+  })
 }
 
 /** The error for a program that ended with a code it should not have: the command line, secrets masked, and its last words. */

@@ -131,9 +131,10 @@ test('the arguments of a build are sorted, and each engine gets its own', () => 
     build: { context: '/src', dockerfile: '/src/a/Dockerfile', args: { B: '2', A: '1' }, target: 'final' },
     labels: { l: 'v' },
   }
+  const context = { flags: ['-f', 'a/Dockerfile'], source: '-' }
   const common = [
     '-f',
-    '/src/a/Dockerfile',
+    'a/Dockerfile',
     '--label',
     'l=v',
     '--build-arg',
@@ -142,9 +143,9 @@ test('the arguments of a build are sorted, and each engine gets its own', () => 
     'B=2',
     '--target',
     'final',
-    '/src',
+    '-',
   ]
-  expect(buildArguments(request, { name: 'podman', flavour: 'podman' })).toEqual([
+  expect(buildArguments(request, { name: 'podman', flavour: 'podman' }, context)).toEqual([
     'build',
     '--format',
     'docker',
@@ -152,7 +153,7 @@ test('the arguments of a build are sorted, and each engine gets its own', () => 
     'localhost/shop/web:latest',
     ...common,
   ])
-  expect(buildArguments(request, { name: 'docker', flavour: 'docker' })).toEqual([
+  expect(buildArguments(request, { name: 'docker', flavour: 'docker' }, context)).toEqual([
     'build',
     '--force-rm',
     '-t',
