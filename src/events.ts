@@ -38,7 +38,7 @@ export type StackEvent =
   | ({
       readonly type: 'migration-applied'
       readonly service: string
-      readonly version: string
+      readonly migration: string
       readonly name: string
       readonly durationMs: number
     } & StepFacts)

@@ -100,12 +100,17 @@ export async function openStack(options: OpenOptions): Promise<Stack> {
       loadAhead(options.runtime)
     },
   })
+  if (loaded.file === undefined) emit({ type: 'notice', message: conventionsNotice })
   for (const line of [...loaded.output.stdout, ...loaded.output.stderr]) emit({ type: 'notice', message: line })
   const { root, issues, sources, images, dependencies } = loaded
   const file = loaded.file === undefined ? undefined : relative(cwd, loaded.file)
   const parsed = await parseConfig(loaded.plain, { root, issues, sources, images, file })
   return createStack({ parsed, dependencies, env, runtime: options.runtime ?? parsed.config.runtime, emit, signal })
 }
+
+/** Said because any folder is a stack where there is no config file, also one that was entered by mistake. */
+const conventionsNotice =
+  'no poststack.config.ts from here upward: one PostgreSQL service on port 5432, with the migrations in ./migrations'
 
 interface Opened {
   readonly parsed: ParsedConfig
@@ -119,32 +124,36 @@ interface Opened {
 function createStack(opened: Opened): Stack {
   const { config } = opened.parsed
   let runtime: Promise<Runtime> | undefined
-  const select = (services: readonly string[]): Promise<Runtime> => {
+  const select = (services: Config['services']): Promise<Runtime> => {
     runtime ??= chooseRuntime(opened, services)
     return runtime
   }
+  // Where no engine answers, no container can be there: looking and taking down go without one.
+  const databases = config.services.filter(({ kind }) => kind !== 'container')
 
   return {
     config,
     dependencies: opened.dependencies,
     async plan({ services = [] } = {}) {
       checkServices(config, services)
-      const { desired, secrets } = await read(opened, false)
-      const observer = worldOf(opened, await select(services), secrets)
+      const { desired, secrets } = await read(opened, { services, create: false })
+      const chosen = await select(selectServices(config.services, services))
+      const observer = worldOf(opened, chosen, secrets)
       return reconcile(desired, await observe(desired, observer), { services })
     },
     async up({ services = [], waitTimeoutMs } = {}) {
       checkServices(config, services)
-      const request = { opened, runtime: await select(services), services, waitTimeoutMs }
+      const chosen = await select(selectServices(config.services, services))
+      const request = { opened, runtime: chosen, services, waitTimeoutMs }
       return (await alreadyUp(request)) ?? locked(opened, 'up', () => bringUp(request))
     },
     async down(down) {
-      const chosen = await select([])
+      const chosen = await select(databases)
       return locked(opened, 'down', () => takeDown(opened, chosen, down))
     },
     async status() {
-      const { desired, secrets } = await read(opened, false)
-      const observer = worldOf(opened, await select([]), secrets)
+      const { desired, secrets } = await read(opened, { services: [], create: false })
+      const observer = worldOf(opened, await select(databases), secrets)
       const observed = await observe(desired, observer)
       return stackStatus(desired, observed, reconcile(desired, observed))
     },
@@ -165,7 +174,7 @@ interface BringUp {
 /** The outcome when nothing is to be done. Such an `up` takes no lock, because a lock is written, and an unchanged stack is only read. */
 async function alreadyUp({ opened, runtime, services }: BringUp): Promise<Outcome | undefined> {
   const began = performance.now()
-  const { desired, secrets } = await read(opened, false)
+  const { desired, secrets } = await read(opened, { services, create: false })
   const plan = reconcile(desired, await observe(desired, worldOf(opened, runtime, secrets)), { services })
   if (plan.steps.length > 0) return undefined
   announce(plan, opened.emit)
@@ -176,7 +185,7 @@ async function alreadyUp({ opened, runtime, services }: BringUp): Promise<Outcom
 async function bringUp({ opened, runtime, services, waitTimeoutMs }: BringUp): Promise<Outcome> {
   const began = performance.now()
   const { emit } = opened
-  const fresh = await read(opened, true)
+  const fresh = await read(opened, { services, create: true })
   const desired = waitTimeoutMs === undefined ? fresh.desired : withTimeout(fresh.desired, waitTimeoutMs)
   const world = worldOf(opened, runtime, fresh.secrets)
   const plan = reconcile(desired, await observe(desired, world), { services })
@@ -266,13 +275,15 @@ function checkServices(config: Config, services: readonly string[]): void {
   })
 }
 
-async function chooseRuntime({ env, parsed, runtime, signal }: Opened, services: readonly string[]): Promise<Runtime> {
-  const { root, services: declared } = parsed.config
-  return selectRuntime({ choice: runtime, env, root, services: selectServices(declared, services), signal })
+function chooseRuntime({ env, parsed, runtime, signal }: Opened, services: Config['services']): Promise<Runtime> {
+  return selectRuntime({ choice: runtime, env, root: parsed.config.root, services, signal })
 }
 
-function read({ parsed, signal }: Opened, create: boolean): Promise<DesiredRead> {
-  return readDesired({ ...parsed, signal, create })
+function read(
+  { parsed, signal }: Opened,
+  options: { readonly services: readonly string[]; readonly create: boolean },
+): Promise<DesiredRead> {
+  return readDesired({ ...parsed, signal, ...options })
 }
 
 function worldOf({ emit, signal }: Opened, runtime: Runtime, secrets: Secrets): World {

@@ -82,8 +82,11 @@ const version = buildCommand({
   docs: { brief: 'show the version', fullDescription: helpOf('version') },
 })
 
+const routes = { up, plan, down, status, version }
+const commands = Object.keys(routes)
+
 const root = buildRouteMap({
-  routes: { up, plan, down, status, version },
+  routes,
   docs: {
     brief: 'PostgreSQL stacks, declared in one typed file',
     fullDescription: [
@@ -136,7 +139,12 @@ async function refuse(
     report.bug(new Error(message))
     return ExitCode.bug
   }
-  report.error({ code: 'USAGE', message, hint: 'poststack --help' })
+  const command = hoistGlobalFlags(words)[0] ?? ''
+  report.error({
+    code: 'USAGE',
+    message,
+    hint: commands.includes(command) ? `poststack ${command} --help` : 'poststack --help',
+  })
   return ExitCode.wrongRequest
 }
 

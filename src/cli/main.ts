@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     reason: new Interruption('TERMINATED', 'terminated'),
     exitCode: ExitCode.terminated,
   })
-  // A reader that has seen enough (`| head`) is not an error.
+  // A reader that has seen enough (`| head`) is no error, and no reason to leave a stack half-made: the work goes on unheard.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
 
   const { runApp } = await import('./app.ts')
@@ -60,6 +60,5 @@ function onSignal(name: 'SIGINT' | 'SIGTERM', { interruption, reason, exitCode }
 }
 
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit()
-  throw error
+  if (error.code !== 'EPIPE') throw error
 }

@@ -1,8 +1,9 @@
 /**
  * What a user writes: `defineConfig`, `postgres()`, `container()` and the types behind them.
  *
- * This module is loaded by every config, so it imports nothing but the types beside it.
+ * This module is loaded by every config, so it imports nothing but `options.ts` beside it.
  */
+import { referenceBrand } from './options.ts'
 import type { ContainerOptions, PostgresOptions, Reference, RuntimeChoice } from './options.ts'
 
 export type { Condition, RuntimeChoice } from './options.ts'
@@ -38,7 +39,6 @@ export type ServiceMap = Readonly<Record<string, PostgresService | ContainerServ
 
 // Registered symbols: a config may get `postgres` from one copy of this package and be read by another.
 export const serviceBrand = Symbol.for('poststack.service')
-export const referenceBrand = Symbol.for('poststack.reference')
 const counterKey = Symbol.for('poststack.counter')
 
 /** What a service object carries for the reader of the config. `id` tells two services apart before they have names. */
@@ -46,12 +46,6 @@ export interface ServiceMark {
   readonly id: number
   readonly kind: 'postgres' | 'container'
   readonly options: PostgresOptions | ContainerOptions
-}
-
-/** What a reference carries: the service it points at and which of its properties. */
-export interface ReferenceMark {
-  readonly service: number
-  readonly property: string
 }
 
 interface Marked {
@@ -63,16 +57,22 @@ export interface PostgresService extends Marked {
   readonly kind: 'postgres'
   /** `postgres://user:password@host:port/database`, as the service that reads it sees the server. */
   readonly url: Reference
+  /** Host name or address, as the service that reads it sees the server. */
   readonly host: Reference
+  /** Port, as the service that reads it sees the server. */
   readonly port: Reference
+  /** Name of the database. */
   readonly database: Reference
+  /** Role that owns the database. */
   readonly user: Reference
+  /** Password of that role. */
   readonly password: Reference
 }
 
 /** A container service and the references to it. */
 export interface ContainerService<Port extends string = string> extends Marked {
   readonly kind: 'container'
+  /** Host name, as the service that reads it sees the container. */
   readonly host: Reference
   /** The number of a declared port, as the service that reads it sees it. */
   port(name: Port): Reference
@@ -147,7 +147,7 @@ export function defineConfig(config: ConfigExport): ConfigExport {
 /** Matches one place holder as template strings carry it; the groups are the service's id and the property. */
 export const placeholderPattern = /\{\{poststack:(\d+):([a-z]+(?::[^{}]*)?)\}\}/g
 
-function reference(service: number, property: string): Reference & { readonly [referenceBrand]: ReferenceMark } {
+function reference(service: number, property: string): Reference {
   return { [referenceBrand]: { service, property }, toString: () => `{{poststack:${String(service)}:${property}}}` }
 }
 

@@ -9,11 +9,21 @@ export type RuntimeChoice = 'auto' | 'podman' | 'docker' | 'native'
  */
 export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
 
+// Registered, because a config may get `postgres` from one copy of this package and be read by another.
+export const referenceBrand = Symbol.for('poststack.reference')
+
+/** What a reference carries: the service it points at and which of its properties. */
+export interface ReferenceMark {
+  readonly service: number
+  readonly property: string
+}
+
 /**
  * A value that Poststack fills in when it knows it: an address, a port, a password. Use it as a value in another
  * service's `env`, alone or inside a template string; doing so makes that service wait for this one.
  */
 export interface Reference {
+  readonly [referenceBrand]: ReferenceMark
   /** The place holder that template strings carry; Poststack finds it again when the config is read. */
   toString(): string
 }

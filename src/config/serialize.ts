@@ -4,10 +4,12 @@
  *
  * Runs inside the config's process, so it imports nothing but our own light modules.
  */
-import { placeholderPattern, referenceBrand, serviceBrand } from './define.ts'
+import { placeholderPattern, serviceBrand } from './define.ts'
 import { formatPath } from './issues.ts'
-import type { DefineContext, ReferenceMark, ServiceMark } from './define.ts'
+import { referenceBrand } from './options.ts'
+import type { DefineContext, ServiceMark } from './define.ts'
 import type { ConfigIssue, Path } from './issues.ts'
+import type { ReferenceMark } from './options.ts'
 
 export interface PlainReference {
   readonly $ref: string

@@ -124,7 +124,8 @@ async function migrate(action: Act<'migrate'>, world: StepWorld): Promise<string
     target: action.database,
     folder: action.folder,
     signal: world.signal,
-    onApplied: (run) => {
+    onApplied: ({ version, name, durationMs }) => {
+      const run = { migration: version, name, durationMs }
       world.emit({ type: 'migration-applied', ...world.facts, service: action.service, ...run })
     },
     onWaiting: world.progress,

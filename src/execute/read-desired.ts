@@ -12,6 +12,7 @@ import { readMigrations } from '../migrations/read.ts'
 import type { MigrationFolder } from '../migrations/types.ts'
 import { desiredState } from '../plan/desired.ts'
 import type { BuildFacts } from '../plan/images.ts'
+import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
 import { baseImages, fingerprintBuild } from './fingerprint.ts'
 
@@ -20,6 +21,8 @@ export interface ReadDesiredOptions {
   /** Secrets that stand in the config itself, by name. */
   readonly literals: Readonly<Record<string, string>>
   readonly signal: AbortSignal
+  /** Only what belongs to these services and what they depend on is read; all when empty. */
+  readonly services: readonly string[]
   /** Write what has to be kept: generated passwords, caches. Plans and looks write nothing. */
   readonly create: boolean
 }
@@ -30,7 +33,9 @@ export interface DesiredRead {
 }
 
 /** The declared state, with every file that belongs to it read. */
-export async function readDesired({ config, literals, signal, create }: ReadDesiredOptions): Promise<DesiredRead> {
+export async function readDesired(options: ReadDesiredOptions): Promise<DesiredRead> {
+  const { literals, signal, create } = options
+  const config = narrow(options.config, options.services)
   const cacheDir = create ? stateFolder(config.root, 'cache') : undefined
   const [secrets, folders, builds] = await Promise.all([
     openSecrets({ root: config.root, config, literals, create }),
@@ -39,6 +44,12 @@ export async function readDesired({ config, literals, signal, create }: ReadDesi
   ])
   const shippedImages = join(ownPackage().root, 'containers')
   return { desired: desiredState({ config, folders, builds, digests: secrets.digests, shippedImages }), secrets }
+}
+
+/** A mistake in the files of a service that is not asked for stands in nobody's way. */
+function narrow(config: Config, services: readonly string[]): Config {
+  if (services.length === 0) return config
+  return { ...config, services: selectServices(config.services, services), images: [] }
 }
 
 /** The declared names alone. No file is read, so a stack can be taken down whatever is wrong with its files. */

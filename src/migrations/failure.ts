@@ -150,7 +150,8 @@ export function transactionStatementsError(pending: readonly Migration[]): Posts
   const [first] = found
   if (first === undefined) return undefined
   const frame = codeFrame(first.migration.sql, first.place)
-  const others = found.slice(1).map(({ migration, place }) => `- ${migration.file}, line ${place.line}`)
+  const lines = found.map(({ migration, place }) => `- ${migration.file}, line ${place.line}`)
+  const others = [...new Set(lines)].slice(1)
   const message = [
     `${first.migration.file}, line ${first.place.line}: a migration cannot begin or end a transaction, because every file runs in one of its own.`,
     '',

@@ -5,6 +5,7 @@ import { compareText } from '../config/text-order.ts'
 import { createDraft } from './draft.ts'
 import { isOurs } from './names.ts'
 import { dependencyOrder } from './order.ts'
+import { recordedGrace } from './spec.ts'
 import type { Plan } from './step.ts'
 import type { Desired, ObservedContainer, RuntimeName, RuntimeSnapshot } from './types.ts'
 
@@ -29,7 +30,7 @@ export function planDown(
     )
     const needs = dependants.flatMap(({ name }) => removed.get(name) ?? [])
     const stops = container.state === 'running' || container.state === 'restarting' || container.state === 'paused'
-    const graceSeconds = desired.services.find(({ name }) => name === service)?.container?.spec.stopGraceSeconds ?? 10
+    const graceSeconds = recordedGrace(container.spec)
     const stopped = stops
       ? draft.add(subject, { kind: 'stop', target, graceSeconds }, 'down', { needs, risk: 'downtime' })
       : undefined

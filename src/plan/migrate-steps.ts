@@ -1,6 +1,7 @@
 /**
  * The step that applies migrations. It previews what is pending; the step itself decides again, with the same rules, under the lock.
  */
+import { transactionStatementsError } from '../migrations/failure.ts'
 import { resolveMigrations } from '../migrations/resolve.ts'
 import type { Milestones, Planning } from './planning.ts'
 import type { DesiredService } from './types.ts'
@@ -28,7 +29,12 @@ export function planMigrations(service: DesiredService, started: Milestones, pla
   const { pending, problems } = resolveMigrations(migrations.folder.migrations, applied)
   for (const problem of problems)
     draft.add(subject, { kind: 'blocked', code: problem.code, ways: [problem.hint] }, problem.message)
-  if (problems.length > 0 || pending.length === 0) return undefined
+  const refused = problems.length > 0 ? undefined : transactionStatementsError(pending)
+  if (refused !== undefined) {
+    const [what = ''] = refused.message.split('\n')
+    draft.add(subject, { kind: 'blocked', code: refused.code, ways: [refused.hint ?? ''] }, what)
+  }
+  if (problems.length > 0 || refused !== undefined || pending.length === 0) return undefined
   const versions = pending.map(({ version }) => version)
   return draft.add(
     subject,

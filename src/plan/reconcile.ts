@@ -12,6 +12,7 @@ import { dependencyOrder, selectServices } from './order.ts'
 import type { Milestones, Planning } from './planning.ts'
 import { createResources } from './resource-steps.ts'
 import type { Plan } from './step.ts'
+import { recordedGrace } from './spec.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
 
 export interface ReconcileOptions {
@@ -78,7 +79,12 @@ function removeOrphans({ desired, observed, draft }: Planning): void {
     const target = { name: container.name, id: container.id }
     const stopped =
       container.state === 'running' || container.state === 'restarting'
-        ? draft.add(subject, { kind: 'stop', target, graceSeconds: 30 }, 'no longer declared', { risk: 'downtime' })
+        ? draft.add(
+            subject,
+            { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) },
+            'no longer declared',
+            { risk: 'downtime' },
+          )
         : undefined
     draft.add(subject, { kind: 'remove', target }, 'no longer declared', { needs: [stopped] })
   }

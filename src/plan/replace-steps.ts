@@ -7,7 +7,7 @@
 import { label } from './labels.ts'
 import { isOurs, isReplacedName, ownerLabels, replacedName } from './names.ts'
 import type { Milestones, Planning } from './planning.ts'
-import { formatRecord, recordSpec } from './spec.ts'
+import { defaultGraceSeconds, formatRecord, recordedGrace, recordSpec } from './spec.ts'
 import type { Cause, PlanStep } from './step.ts'
 import type { ContainerPlan, DesiredService, ObservedContainer, Target } from './types.ts'
 
@@ -89,7 +89,8 @@ interface Replacement {
 }
 
 /** If the new container does not get ready: away with it, and the old one back under its name, running as before. */
-function addWayBack(replacement: Replacement, { draft, subject }: ServiceContext): void {
+function addWayBack(replacement: Replacement, { container, draft, subject }: ServiceContext): void {
+  const graceSeconds = container.spec.stopGraceSeconds ?? defaultGraceSeconds
   const { target, old, oldTarget, renamed, created, stopped, started, ready } = replacement
   const group = [renamed, created, stopped, started, ready].filter((step) => step !== undefined)
   const undo = (of: number, before: Needs): { needs: Needs; undo: NonNullable<PlanStep['undo']> } => ({
@@ -98,7 +99,7 @@ function addWayBack(replacement: Replacement, { draft, subject }: ServiceContext
   })
   const halted = draft.add(
     subject,
-    { kind: 'stop', target, graceSeconds: 10 },
+    { kind: 'stop', target, graceSeconds },
     'the new container, which did not get ready',
     undo(started, []),
   )
@@ -204,16 +205,17 @@ export function addWait(target: Target, cause: string, needs: Needs, context: Se
 }
 
 function addStop(target: Target, cause: string, needs: Needs, { container, draft, subject }: ServiceContext): number {
-  const graceSeconds = container.spec.stopGraceSeconds ?? 10
+  const graceSeconds = container.spec.stopGraceSeconds ?? defaultGraceSeconds
   return draft.add(subject, { kind: 'stop', target, graceSeconds }, cause, { needs, risk: 'downtime' })
 }
 
 /** Away with a container that an interrupted run left behind. */
-export function discard(container: ObservedContainer, needs: Needs, context: ServiceContext): number {
+export function discard(container: ObservedContainer, needs: Needs, { draft, subject }: ServiceContext): number {
   const target = { name: container.name, id: container.id }
   const cause = 'left behind by an interrupted run'
-  const stopped = isRunning(container) ? addStop(target, cause, needs, context) : undefined
-  return context.draft.add(context.subject, { kind: 'remove', target }, cause, { needs: [stopped, ...needs] })
+  const stop = { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) } as const
+  const stopped = isRunning(container) ? draft.add(subject, stop, cause, { needs, risk: 'downtime' }) : undefined
+  return draft.add(subject, { kind: 'remove', target }, cause, { needs: [stopped, ...needs] })
 }
 
 export function volumesOf(mounts: ServiceContext['container']['spec']['mounts']): readonly string[] {

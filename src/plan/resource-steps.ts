@@ -100,6 +100,15 @@ function planVolume(key: string, name: string, { desired, observed, draft }: Con
   if (wanted === undefined) return undefined
   const subject = `volume:${name}`
   const choice = chooseName(wanted.name, observed.volumes, desired, false)
+  // Whoever moved the project would otherwise find an empty database, and not know where the old one is.
+  const other = observed.volumes.find((volume) => volume.name === wanted.name && volume.name !== name)
+  if (choice.free && other?.owner !== undefined) {
+    const made = `the volume ${wanted.name} was made by this stack in ${other.owner.root}`
+    draft.warn(
+      subject,
+      `${made}; here it gets a new and empty one, ${name}. To go on with the old data, work in that folder`,
+    )
+  }
   const version = wanted.postgres === undefined ? {} : { [label.postgres]: String(wanted.postgres) }
   if (choice.free)
     return draft.add(

@@ -35,6 +35,15 @@ export function parseRecord(text: string | undefined): RecordedSpec | undefined 
   }
 }
 
+/** Seconds that a container may take to stop, as it was made. */
+export function recordedGrace(record: RecordedSpec | undefined): number {
+  const seconds = record?.['stopGraceSeconds']
+  return typeof seconds === 'number' ? seconds : defaultGraceSeconds
+}
+
+/** What an engine grants when nothing is said. */
+export const defaultGraceSeconds = 10
+
 /** The fields that differ, sorted by path, with secrets masked. Empty when the container is as wanted. */
 export function diffSpecs(before: RecordedSpec, after: RecordedSpec): readonly FieldChange[] {
   const old = leaves(before)

@@ -46,7 +46,9 @@ export function stackStatus(desired: Desired, observed: Observed, plan: Plan): S
     runtime: observed.runtime,
     asDeclared: forward.length === 0,
     services: desired.services.map((service) => serviceStatus(service, desired, observed, forward)),
-    differences: forward.filter(({ subject }) => !subjects.has(subject)).map(describe),
+    differences: forward
+      .filter(({ subject }) => !subjects.has(subject))
+      .map((step) => `${step.subject}: ${describe(step)}`),
   }
 }
 
@@ -72,8 +74,9 @@ function serviceStatus(
   }
 }
 
-function describe(step: PlanStep): string {
-  return `${step.action.kind}: ${step.cause.text}`
+/** Causes that name another step by its number say nothing where the numbers are not shown. */
+function describe({ action, cause }: PlanStep): string {
+  return /^(created|started) by #/.test(cause.text) ? action.kind : `${action.kind}: ${cause.text}`
 }
 
 function containerOf(

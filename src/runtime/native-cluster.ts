@@ -3,7 +3,7 @@
  * is cut off leaves a complete data directory or none.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { chown, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, lchown, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writing } from '../config/state-folder.ts'
 import { isCode, PoststackError } from '../errors.ts'
@@ -40,7 +40,7 @@ export async function createCluster(request: ClusterRequest): Promise<void> {
     try {
       if (runAs.kind === 'user') await chown(folder, runAs.uid, runAs.gid)
       await initialise(request, folder)
-      await allowPasswordLogins(data)
+      await allowPasswordLogins(request, data)
       await createDatabase(request, data)
       // The steps before wrote without waiting for the disk; now everything is to be there at once.
       await run(request, request.binaries.initdb, ['--sync-only', '-D', data])
@@ -80,7 +80,7 @@ async function initialise(request: ClusterRequest, folder: string): Promise<void
   const { server, password, runAs } = request
   const passwordFile = join(folder, 'password')
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' })
-  if (runAs.kind === 'user') await chown(passwordFile, runAs.uid, runAs.gid)
+  if (runAs.kind === 'user') await lchown(passwordFile, runAs.uid, runAs.gid)
   const major = server.postgres.version
   // The same order of text on every machine, whatever its libraries.
   const locale = ['--locale=C', ...(major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : [])]
@@ -91,10 +91,12 @@ async function initialise(request: ClusterRequest, folder: string): Promise<void
 }
 
 /** By itself PostgreSQL lets in who comes from this machine only; which addresses it listens on is the setting that counts. */
-async function allowPasswordLogins(data: string): Promise<void> {
+async function allowPasswordLogins(request: ClusterRequest, data: string): Promise<void> {
   const kinds = ['local all', 'host  all', 'local replication', 'host  replication']
   const lines = kinds.map((kind) => `${kind} all ${kind.startsWith('host') ? 'all ' : ''}scram-sha-256`)
-  await writeFile(join(data, 'pg_hba.conf'), `# type database user [address] method\n${lines.join('\n')}\n`)
+  const input = `# type database user [address] method\n${lines.join('\n')}\n`
+  // As the user whose folder it is: root would follow a link that somebody put there.
+  await run(request, 'tee', [join(data, 'pg_hba.conf')], { input })
 }
 
 /** Without a server, so that nobody can connect before the database is there. */
@@ -125,6 +127,7 @@ async function run(
     cwd: request.volumeFolder,
     secrets: [request.password],
     signal: request.signal,
+    ownGroup: true,
     timeoutMs: 120_000,
   }
   const result = await runProgram(call)

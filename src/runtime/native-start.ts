@@ -56,15 +56,14 @@ export async function startContainer(
   const fresh = !(await hasCluster(volumeFolder))
   const binaries = await binariesFor(context, server.postgres.version, { thorough: fresh, signal })
   if (fresh) {
-    const runAs = await userForNew(binaries.postgres, surroundings)
-    await openWay(runAs, surroundings, volumeFolder)
+    const runAs = await userForNew(binaries, surroundings, volumeFolder)
     const password = passwordIn(files, container)
     await createCluster({ volumeFolder, binaries, server, password, runAs, env: context.env, signal })
   } else {
     await clearAbandoned(volumeFolder, signal)
   }
   await checkMajor(data, server.postgres.version)
-  const runAs = await userForExisting(data)
+  const runAs = await userForExisting(data, surroundings)
   await openWay(runAs, surroundings, volumeFolder)
   await launchServer({ container, binaries, data, volumeFolder, runAs }, surroundings)
 }
@@ -119,7 +118,8 @@ async function binariesFor(
     thorough,
     askVersion: async (program, more) => {
       try {
-        const request = { program, args: ['--version'], env: { ...env, ...more }, signal, timeoutMs: 10_000 }
+        const call = { program, args: ['--version'], env: { ...env, ...more }, ownGroup: true }
+        const request = { ...call, signal, timeoutMs: 10_000 }
         const { exitCode, stdout, lastLines: words } = await runProgram(request)
         return exitCode === 0 ? stdout.trim() : `cannot be run here: ${words.at(-1) ?? `exit code ${String(exitCode)}`}`
       } catch (error) {

@@ -1,9 +1,12 @@
 /**
  * What is asked wrongly, and what a machine lacks: told before anything is made, as text that says what to do.
  */
+import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { cleanEnvironment, cliFile } from '../support/cli.ts'
 import { appliedMigrations, secretsOf, tempProject, type Project } from '../support/project.ts'
 import { database, debianImage, itemsMigration } from '../support/services.ts'
 
@@ -36,11 +39,12 @@ test('all mistakes of a config must be told at once, with the nearest right word
   const ended = await project.run('up')
   expect(ended).toMatchObject({ code: 2, stdout: '' })
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
-    "error  poststack.config.ts has 4 mistakes:  [CONFIG_INVALID]
+    "error  poststack.config.ts has 5 mistakes:  [CONFIG_INVALID]
              name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:4)
              services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:6)
              services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:6)
              services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:7)
+             services.web.dependsOn[0]: there is no service \`bd\`: did you mean \`db\`?
     "
   `)
 })
@@ -130,6 +134,10 @@ test('containers on the native runtime must be refused, with what can still be s
 
   await project.succeed('up', 'db')
   expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
+  // What was started by that advice can be looked at, and stopped.
+  expect((await project.succeed('status')).stdout).toMatch(/^ {2}db +ready/m)
+  await project.succeed('down')
+  expect(await project.world.containers()).toEqual([])
 })
 
 test('a database of somebody else must be migrated, and never made, stopped or deleted', async () => {
@@ -164,4 +172,14 @@ test('a database of somebody else must be migrated, and never made, stopped or d
            try: Poststack makes nothing on a server that it does not run: create the database and the role there (CREATE DATABASE, CREATE ROLE), or mend the \`url\` of the service.
     "
   `)
+})
+
+test('a reader that goes away must not leave the stack half-made', async () => {
+  const project = await asked()
+  // The reader ends after the first line; the program goes on unheard.
+  const command = `'${process.execPath}' '${cliFile}' up --json --runtime native | head -n 1; exit "\${PIPESTATUS[0]}"`
+  const ended = await promisify(execFile)('bash', ['-c', command], { cwd: project.root, env: cleanEnvironment() })
+  expect(ended.stderr).toBe('')
+  expect(await project.world.only('db')).toMatchObject({ running: true })
+  expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
 })

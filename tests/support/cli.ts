@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The program that `npm run build` makes. */
-const cliFile = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+export const cliFile = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 export interface Ended {
   /** Undefined when a signal ended it. */

@@ -66,6 +66,10 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
   'a mistyped key of container': ["container({ image: 'x', environment: {} })", "'environment'"],
   'a mistyped key of build': ["container({ build: { dockerFile: 'D' } })", "'dockerFile'"],
   'an undefined variable': ["container({ image: 'x', env: { A: process.env.NOPE } })", 'undefined'],
+  'a date in env': ["container({ image: 'x', env: { A: new Date() } })", "'Date'"],
+  'a list in env': ["container({ image: 'x', env: { A: [1] } })", "'number[]'"],
+  'a service in env': ["container({ image: 'x', env: { A: postgres() } })", "'PostgresService'"],
+  'a reference that was not asked for its port': [`container({ image: 'x', env: { A: ${web}.url } })`, 'EnvValue'],
   'a port without a number': ["container({ image: 'x', ports: { http: { host: 80 } } })", "'container'"],
   'a probe of an undeclared port': [
     "container({ image: 'x', ports: { http: { container: 80, host: 1 } }, ready: { http: 'htp' } })",

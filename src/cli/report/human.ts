@@ -136,7 +136,7 @@ function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: Stac
         return
       case 'migration-applied':
         say(
-          `  ${kleur.green('ok')}       ${event.service.padEnd(width)}  ${'applied'.padEnd(wordWidth)}  ${event.version}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
+          `  ${kleur.green('ok')}       ${event.service.padEnd(width)}  ${'applied'.padEnd(wordWidth)}  ${event.migration}_${event.name}  ${kleur.dim(duration(event.durationMs))}`,
         )
         return
       case 'lock-waiting':

@@ -89,6 +89,7 @@ export function outcomeText({ ok, plan, durationMs, results }: Outcome): string 
   const count = forward === 0 ? 'nothing to do' : `${String(forward)} ${forward === 1 ? 'step' : 'steps'}`
   const on = `on ${plan.runtime} (${count}, ${time})`
   if (ok && plan.goal === 'up') return `${plan.stack} is as declared ${on}`
+  if (ok && forward === 0) return `${plan.stack} is down ${on}`
   if (ok) return `${plan.stack} is down ${on}${keepsData(plan) ? '; its volumes are kept' : '; its data is deleted'}`
   const number = (status: string): string => String(results.filter((result) => result.status === status).length)
   const counts = `${number('done')} done, ${number('failed')} failed, ${number('skipped')} not begun`

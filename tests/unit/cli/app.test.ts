@@ -45,7 +45,7 @@ describe('the command line', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       version: 1,
       type: 'error',
-      error: { code: 'USAGE', hint: 'poststack --help' },
+      error: { code: 'USAGE', hint: 'poststack up --help' },
     })
     expect(stderr).toBe('')
   })

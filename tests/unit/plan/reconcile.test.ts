@@ -201,6 +201,32 @@ describe('a plan', () => {
     `)
   })
 
+  test('is blocked by a migration that ends its own transaction', async () => {
+    const { stack } = await running()
+    const more = [...migrations, migration('003', 'CREATE TABLE c ();\nCOMMIT;\n')]
+    const plan = await stack.plan(desiredOf(shop, { migrations: more }))
+    expect(plan.steps.map(({ action }) => action.kind)).toEqual(['blocked'])
+    expect(plan.steps[0]?.cause.text).toContain('003_change.sql, line 2')
+  })
+
+  test('warns when the data of the same stack are in another folder', async () => {
+    const { stack } = await running(stackConfig([postgresService()]))
+    const moved = desiredOf(stackConfig([postgresService({ port: 5433 })], { root: '/projects/moved' }))
+    expect((await stack.plan(moved)).warnings.map(({ message }) => message)).toEqual([
+      `the volume shop-db-data was made by this stack in /projects/shop; here it gets a new and empty one, shop-db-data-${moved.project.slice(0, 6)}. To go on with the old data, work in that folder`,
+    ])
+  })
+
+  test('gives a container that goes the time to stop that it was made with', async () => {
+    const worker = containerService({ name: 'worker', stopGraceSeconds: 1 })
+    const { stack } = await running(stackConfig([worker]))
+    const plan = await stack.plan(desiredOf(stackConfig([])))
+    expect(plan.steps.map(({ action }) => action)).toMatchObject([
+      { kind: 'stop', graceSeconds: 1 },
+      { kind: 'remove' },
+    ])
+  })
+
   test('starts again what was stopped from outside', async () => {
     const { runtime, stack } = await running()
     runtime.kill('shop-web', 137)
