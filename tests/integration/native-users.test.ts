@@ -12,6 +12,7 @@ import {
   rm,
   stat,
   symlink,
+  writeFile,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -22,6 +23,7 @@ import { findBinaries, packageName } from '../../src/runtime/native-binaries.ts'
 import { linkLibraries } from '../../src/runtime/native-libraries.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
 import {
+  ask,
   askWhenReady,
   destroyProject,
   files,
@@ -52,13 +54,24 @@ async function temporaryFolder(): Promise<string> {
   return folder
 }
 
-/** A PATH without `unshare`: the machine then has no namespace to offer. */
-async function pathWithoutUnshare(): Promise<string> {
+/** A PATH with some programs only. Without `unshare` the machine has no namespace to offer. */
+async function pathWith(...programs: readonly string[]): Promise<string> {
   const folder = join(await temporaryFolder(), 'bin')
   await mkdir(folder)
-  const { stdout } = await run('which', ['id'])
-  await symlink(stdout.trim(), join(folder, 'id'))
+  for (const program of programs) {
+    const { stdout } = await run('which', [program])
+    await symlink(stdout.trim(), join(folder, program))
+  }
   return folder
+}
+
+const pathWithoutUnshare = () => pathWith('id', 'test', 'tee')
+
+/** A project of root's where nobody else may enter. */
+async function privateProject(): Promise<string> {
+  const root = join(await temporaryFolder(), 'private')
+  await mkdir(root, { mode: 0o700 })
+  return root
 }
 
 async function makeContainer(root: string, env: NodeJS.ProcessEnv) {
@@ -71,51 +84,123 @@ async function makeContainer(root: string, env: NodeJS.ProcessEnv) {
 
 const dataIn = (root: string) => join(root, '.poststack/native/volumes', volume, 'data')
 
-async function userOf(root: string): Promise<number> {
+async function statusOf(root: string): Promise<string> {
   const [pid] = (await readFile(join(dataIn(root), 'postmaster.pid'), 'utf8')).split('\n')
-  return (await stat(`/proc/${String(pid)}`)).uid
+  return readFile(`/proc/${String(pid)}/status`, 'utf8')
+}
+
+async function userOf(root: string): Promise<number> {
+  const [real, ...others] = numbers(await statusOf(root), 'Uid')
+  expect(new Set(others), 'one user in all respects').toEqual(new Set([real]))
+  return Number(real)
+}
+
+/** The numbers of a line of `/proc/<pid>/status`, as they are outside of all namespaces. */
+function numbers(status: string, line: string): readonly string[] {
+  const words = new RegExp(`^${line}:(.*)$`, 'm').exec(status)?.[1] ?? ''
+  return words.trim().split(/\s+/).filter(Boolean)
+}
+
+/** The user that root's servers are to run as on this machine. */
+async function expectedUser(): Promise<number> {
+  const { stdout } = await run('id', ['-u', 'postgres']).catch(() => run('id', ['-u', 'nobody']))
+  return Number(stdout)
 }
 
 describe.skipIf(!isRoot)('started by root', () => {
-  test("the files stay root's, also in a home that nobody else may enter", async () => {
-    const root = join(await temporaryFolder(), 'private')
-    await mkdir(root, { mode: 0o700 })
+  test('the server is another user, and its SQL cannot do to files what root can', async () => {
+    const root = await temporaryFolder()
+    const secret = await privateProject()
+    await writeFile(join(secret, 'secret'), 'treasure', { mode: 0o600 })
     const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    await askWhenReady({ port }, 'create table loot (line text)')
+
+    expect(await userOf(root)).toBe(await expectedUser())
+    const status = await statusOf(root)
+    expect([...numbers(status, 'Uid'), ...numbers(status, 'Gid'), ...numbers(status, 'Groups')]).not.toContain('0')
+    expect(numbers(status, 'CapEff')).toEqual(['0'.repeat(16)])
+    const touch = `copy loot from program 'touch ${join(secret, 'touched')}'`
+    await expect(ask({ port }, touch)).rejects.toMatchObject({ code: '38000' })
+    await expect(ask({ port }, `copy loot from '${join(secret, 'secret')}'`)).rejects.toMatchObject({ code: '42501' })
+    expect(await readdir(secret)).toEqual(['secret'])
+    // Nor to what lies beside its data. The passwords do: others may pass there, and not look.
+    await expect(ask({ port }, `copy loot from program 'ls ${join(root, '.poststack')}'`)).rejects.toThrow()
+    expect((await stat(join(root, '.poststack'))).mode & 0o777).toBe(0o711)
+    await runtime.stopContainer(target, 20, options)
+  })
+
+  test('in a home that nobody else may enter it runs in a namespace, as does an older data directory', async () => {
+    const root = await privateProject()
+    const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    expect(await userOf(root)).toBe(0)
+    expect((await stat(dataIn(root))).uid).toBe(0)
+    expect((await stat(join(root, '.poststack'))).mode & 0o777).toBe(0o700)
+    await runtime.stopContainer(target, 20, options)
+    // What it is now does not change under data that are there.
+    await chmod(root, 0o755)
     await runtime.startContainer(target, files, options)
     expect(await askWhenReady({ port }, 'select 1')).toBe(1)
     expect((await stat(dataIn(root))).uid).toBe(0)
     await runtime.stopContainer(target, 20, options)
   })
 
-  test('without namespaces it runs as nobody, and goes on doing so', async () => {
+  test('where programs cannot be run as another user it runs in a namespace', async () => {
+    const root = join(await temporaryFolder(), 'project')
+    const packageFolder = await packageWithoutLinks(root)
+    await chmod(packageFolder, 0o700)
+    const { port, runtime } = await makeContainer(root, process.env)
+    await runtime.startContainer(target, files, options)
+    expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+    expect(await userOf(root)).toBe(0)
+    await runtime.stopContainer(target, 20, options)
+  })
+
+  test('without namespaces it runs as another user too, and goes on doing so', async () => {
     const root = await temporaryFolder()
     const { port, runtime } = await makeContainer(root, { PATH: await pathWithoutUnshare() })
     await runtime.startContainer(target, files, options)
     await askWhenReady({ port }, 'create table kept as select 5 as answer')
-    expect(await userOf(root)).toBe(nobody)
-    // The passwords lie beside: nobody may pass, and not look.
-    expect((await stat(join(root, '.poststack'))).mode & 0o777).toBe(0o711)
+    const user = await userOf(root)
+    expect(user).toBe(await expectedUser())
     await runtime.stopContainer(target, 20, options)
     expect(await processesIn(root)).toEqual([])
 
     const later = createNativeRuntime({ root, env: process.env })
     await later.startContainer(target, files, options)
     expect(await askWhenReady({ port }, 'select answer from kept')).toBe(5)
-    expect(await userOf(root)).toBe(nobody)
+    expect(await userOf(root)).toBe(user)
     await later.stopContainer(target, 20, options)
   })
 
   test('data that were made with a namespace stay usable when the machine offers none any longer', async () => {
-    const root = await temporaryFolder()
+    const root = await privateProject()
     const { port, runtime } = await makeContainer(root, process.env)
     await runtime.startContainer(target, files, options)
     await askWhenReady({ port }, 'create table kept as select 6 as answer')
     await runtime.stopContainer(target, 20, options)
+    await chmod(root, 0o755)
     const without = createNativeRuntime({ root, env: { PATH: await pathWithoutUnshare() } })
     await without.startContainer(target, files, options)
     expect(await askWhenReady({ port }, 'select answer from kept')).toBe(6)
-    expect(await userOf(root)).toBe(nobody)
+    expect(await userOf(root)).toBe(await expectedUser())
     await without.stopContainer(target, 20, options)
+  })
+
+  test("a user's data in a folder of root's group do not give the server that group", async () => {
+    const root = join(await temporaryFolder(), 'theirs')
+    await mkdir(root)
+    await chown(root, nobody, 0)
+    const { port, runtime } = await makeContainer(root, process.env)
+    for (let round = 0; round < 2; round++) {
+      await runtime.startContainer(target, files, options)
+      expect(await askWhenReady({ port }, 'select 1')).toBe(1)
+      expect(numbers(await statusOf(root), 'Gid')).toEqual(Array.from({ length: 4 }, () => String(nobody)))
+      await runtime.stopContainer(target, 20, options)
+      await run('chgrp', ['-R', '0', dataIn(root)])
+    }
   })
 
   test("in the project of another user the data are that user's", async () => {
@@ -149,7 +234,7 @@ describe.skipIf(!isRoot)('started by an ordinary user', () => {
   })
 
   test('data of root are refused with the way out', async () => {
-    const root = await temporaryFolder()
+    const root = await privateProject()
     const { runtime } = await makeContainer(root, process.env)
     await runtime.startContainer(target, files, options)
     await runtime.stopContainer(target, 20, options)
