@@ -26,16 +26,19 @@ export interface BuildContext {
   readonly close: () => Promise<void>
 }
 
+type Archive = Required<Pick<BuildContext, 'input' | 'failure' | 'close'>>
 type Paths = Pick<BuildConfig, 'context' | 'dockerfile'>
 
 // The last rule that matches wins, so no `!` of the user brings it back.
 const ownRules = ['.poststack', '**/.poststack', '**/.poststack/**'].join('\n')
+// Podman mounts the folder itself, ignored files and all: what it mounts must be a copy. Other kinds of mounts see no context.
+const bindMount = /--mount=(?!\S*\btype=(?:cache|secret|ssh|tmpfs)\b)/i
 const dockerfileInArchive = '.dockerfile.poststack'
 
 /** What to give to the program in the place of the two paths; `close` it when the program has ended. */
 export async function openContext(paths: Paths, builder: Builder): Promise<BuildContext> {
   const { text } = await readIgnore(paths, builder)
-  if (builder === 'docker') return archivedContext(paths, text)
+  if (builder === 'docker') return archivedContext(paths, await parseRules(text))
   const folder = await temporaryFolder('build')
   const close = async () => rm(folder, { recursive: true, force: true })
   try {
@@ -44,7 +47,10 @@ export async function openContext(paths: Paths, builder: Builder): Promise<Build
     if (builder === 'podman') {
       const ignore = join(folder, 'ignore')
       await writeFile(ignore, rules)
-      return { ...opened, flags: ['-f', paths.dockerfile, '--ignorefile', ignore] }
+      const flags = ['-f', paths.dockerfile, '--ignorefile', ignore]
+      if (!bindMount.test(await readFile(paths.dockerfile, 'utf8'))) return { ...opened, flags }
+      const archive = await startArchive(paths, await parseRules(text), false)
+      return { ...archive, flags, source: '-', close: async () => void (await Promise.all([archive.close(), close()])) }
     }
     // BuildKit prefers the ignore file beside the Dockerfile, wherever the two are.
     const dockerfile = join(folder, basename(paths.dockerfile))
@@ -87,17 +93,23 @@ async function parseRules(text: string): Promise<Rules> {
   return { exceptions: /^\s*!/m.test(text), ignores: (path) => rules.ignores(path) }
 }
 
-/** The old builder's context, packed here and sent as it is read. */
-async function archivedContext(paths: Paths, text: string): Promise<BuildContext> {
-  const [{ pack }, rules] = await Promise.all([import('tar-stream'), parseRules(text)])
-  const archive = pack()
+/** The old builder's context, with a Dockerfile in it. */
+async function archivedContext(paths: Paths, rules: Rules): Promise<BuildContext> {
   const inside = relative(paths.context, paths.dockerfile).split(sep).join('/')
   const plain = !inside.startsWith('../') && !isOwn(inside) && !rules.ignores(inside)
+  const archive = await startArchive(paths, rules, !plain)
+  return { ...archive, flags: ['-f', plain ? inside : dockerfileInArchive], source: '-' }
+}
+
+/** Packs what the rules leave, and is read while it does. */
+async function startArchive(paths: Paths, rules: Rules, withDockerfile: boolean): Promise<Archive> {
+  const { pack } = await import('tar-stream')
+  const archive = pack()
   let failure: PoststackError | undefined
   const fill = async () => {
     try {
-      if (!plain) await packDockerfile(archive, paths, rules)
-      await packFolder({ archive, paths, rules, leftOut: plain ? undefined : '.dockerignore' }, '')
+      if (withDockerfile) await packDockerfile(archive, paths, rules)
+      await packFolder({ archive, paths, rules, leftOut: withDockerfile ? '.dockerignore' : undefined }, '')
       archive.finalize()
     } catch (error) {
       // The program ended first: it has its own reasons, and tells them.
@@ -109,8 +121,6 @@ async function archivedContext(paths: Paths, text: string): Promise<BuildContext
   const filled = fill()
   const input = Readable.from(archive)
   return {
-    flags: ['-f', plain ? inside : dockerfileInArchive],
-    source: '-',
     input,
     failure: () => failure,
     close: async () => {
