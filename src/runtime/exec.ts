@@ -7,7 +7,7 @@ import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
-import { interruption, throwIfAborted } from '../abort.ts'
+import { interruption, onAbort, throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createLineSplitter } from './lines.ts'
@@ -119,10 +119,10 @@ function endGroupWith(leader: Pick<ChildProcess, 'pid' | 'killed' | 'once'>, sig
   const ask = () => {
     kill('SIGTERM')
   }
-  signal.addEventListener('abort', ask, { once: true })
+  const forget = onAbort(signal, ask)
   process.once('exit', ask)
   leader.once('exit', () => {
-    signal.removeEventListener('abort', ask)
+    forget()
     process.removeListener('exit', ask)
     if (leader.killed) kill('SIGKILL')
   })

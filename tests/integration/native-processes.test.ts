@@ -165,4 +165,34 @@ describe('processes', () => {
     await start(one)
     expect(await askWhenReady(one, 'select 1')).toBe(1)
   })
+
+  test.runIf(linux)('Ctrl-C reaches us and not initdb, which ends without a word and without a trace', async () => {
+    for (const program of ['/initdb ', ' --boot ', ' --single ']) {
+      const root = await emptyProject()
+      const port = await freePort()
+      // The leader of a group, as a command in a terminal is: Ctrl-C goes to all of the group.
+      const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let words = ''
+      child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()))
+      const ended = new Promise((resolve) => child.once('close', resolve))
+      await expect.poll(() => commandLinesIn(root, child.pid), { interval: 5, timeout: 20_000 }).toContain(program)
+      process.kill(-(child.pid ?? 0), 'SIGINT')
+      await ended
+      expect(words).toContain('INTERRUPTED')
+      expect(words).not.toMatch(/initdb|unshare|exit code|postgres:/)
+      expect(await processesIn(root)).toEqual([])
+      const volumes = join(root, '.poststack/native/volumes')
+      expect((await promisify(execFile)('find', [volumes, '-name', '.new-*'])).stdout).toBe('')
+    }
+  })
 })
+
+/** What runs for a project, the command itself apart. */
+async function commandLinesIn(root: string, apart: number | undefined): Promise<string> {
+  const pids = (await processesIn(root)).filter((pid) => pid !== apart)
+  const lines = pids.map((pid) => readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => ''))
+  return (await Promise.all(lines)).join('\n').replaceAll('\0', ' ')
+}

@@ -1,7 +1,7 @@
 /**
  * Projects with a PostgreSQL server of the native runtime, and a look at the processes they leave.
  */
-import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -133,6 +133,8 @@ export async function destroyProjects(): Promise<void> {
 export async function emptyProject(name = 'project'): Promise<string> {
   const parent = await realpath(await mkdtemp(join(tmpdir(), 'ps-native-')))
   projects.push(parent)
+  // Others may pass, as in most places where projects lie: started by root, the server is one of them.
+  await chmod(parent, 0o711)
   const root = join(parent, name)
   await mkdir(root)
   return root

@@ -5,7 +5,11 @@ import { createNativeRuntime } from '../../src/runtime/native.ts'
 import { files, labelsOf, planFor, target, volume } from './native-project.ts'
 
 const [root = '', port = ''] = process.argv.slice(2)
-const options = { signal: new AbortController().signal }
+const aborting = new AbortController()
+process.once('SIGINT', () => {
+  aborting.abort()
+})
+const options = { signal: aborting.signal }
 const runtime = createNativeRuntime({ root, env: process.env })
 await runtime.createVolume(volume, labelsOf(root), options)
 if ((await runtime.inspect(target, options)) === undefined)
