@@ -6,7 +6,7 @@ import { files, labelsOf, planFor, target, volume } from './native-project.ts'
 
 const [root = '', port = ''] = process.argv.slice(2)
 const aborting = new AbortController()
-process.once('SIGINT', () => {
+process.on('SIGINT', () => {
   aborting.abort()
 })
 const options = { signal: aborting.signal }
