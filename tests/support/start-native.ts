@@ -6,8 +6,11 @@ import { files, labelsOf, planFor, target, volume } from './native-project.ts'
 
 const [root = '', port = ''] = process.argv.slice(2)
 const aborting = new AbortController()
+// As on the command line, where a start may go on for a while after the first Ctrl-C.
 process.on('SIGINT', () => {
-  aborting.abort()
+  setTimeout(() => {
+    aborting.abort()
+  }, 100)
 })
 const options = { signal: aborting.signal }
 const runtime = createNativeRuntime({ root, env: process.env })
