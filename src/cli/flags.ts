@@ -41,7 +41,7 @@ export const commonFlags = {
   json: { kind: 'boolean', brief: 'machine-readable output on stdout', default: false, withNegated: false },
   verbose: {
     kind: 'boolean',
-    brief: 'say more: build output, causes, stack traces',
+    brief: 'say more: the output of builds and probes, what was skipped',
     default: false,
     withNegated: false,
   },

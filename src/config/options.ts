@@ -133,7 +133,7 @@ export interface PortOptions {
 
 export interface BuildOptions {
   /**
-   * Folder sent to the engine, relative to the config file. `.dockerignore` in it is honoured.
+   * Folder sent to the engine, relative to the config file. `.dockerignore` in it is honoured; `.poststack/` is never sent.
    * @default '.', the folder of the config file
    */
   readonly context?: string | undefined
