@@ -74,7 +74,8 @@ describe('between processes', () => {
     const running = new Set<ChildProcess>()
     const deadline = Date.now() + 12_000
     let killed = 0
-    while (Date.now() < deadline) {
+    // By count where the machine is slow, by time where it is not.
+    while (killed < 25 || Date.now() < deadline) {
       while (running.size < 5) {
         const child = startWorker(1_000_000, 3)
         running.add(child)
@@ -92,7 +93,7 @@ describe('between processes', () => {
     expect((await text('rounds')).length).toBeGreaterThan(20)
     expect(await withStackLock(options({ waitMs: 5000 }), () => Promise.resolve('in'))).toBe('in')
     expect((await lockFiles()).filter((name) => name.endsWith('.json'))).toHaveLength(1)
-  }, 60_000)
+  }, 120_000)
 
   test('the lock must be free at once when its holder is killed', async () => {
     const child = startWorker(1, 1_000_000)
