@@ -1,11 +1,17 @@
 /**
  * Builds `dist/`: `node .build/build.mjs` always, `--if-stale` only when an input changed since the last build.
  *
+ * `npm install` in a clone runs it as `postprepare`, and `npm pack` as `prepack`. Not as `prepare`, which does the same: npm
+ * takes that for an install script of the packed package, and warns whoever installs the tarball of a script that never runs.
+ *
  * What it expects of `src/`:
  *   src/cli/main.ts      -> dist/cli.js           the program behind `poststack`; runs when imported
  *   src/index.ts         -> dist/index.js, .d.ts  the public API; nothing third-party in what it imports statically
+ *   src/database.ts      -> dist/migrations.js    the library for one database (types: dist/database.d.ts); nothing third-party
+ *                                                 in what it imports statically, and nothing of containers at all
  *   src/config/child.ts  -> dist/config-child.js  the program that evaluates a config in the guarded child; one file of
  *                                                 our own code and Node's modules, because the child may read little else
+ *   src/config/schema*.ts -> dist/poststack.schema.json  the JSON Schema of a config written as YAML or JSON, for editors
  * `POSTSTACK_VERSION` (declared in src/globals.d.ts) becomes the text of package.json's version.
  *
  * Packages in devDependencies that src imports are bundled; `await import()` of one becomes a chunk of its own, read when
@@ -20,11 +26,21 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { commonjsNames } from './commonjs-names.mjs'
+import { configJsonSchema } from './json-schema.mjs'
 import { thirdPartyLicenses } from './licenses.mjs'
 
 /** Builds into `<root>/dist`. A failed build leaves the last good one in place. */
 async function buildPackage(root) {
-  const entries = { cli: 'src/cli/main.ts', index: 'src/index.ts', 'config-child': 'src/config/child.ts' }
+  const entries = {
+    cli: 'src/cli/main.ts',
+    index: 'src/index.ts',
+    migrations: 'src/database.ts',
+    run: 'src/run.ts',
+    vitest: 'src/vitest/fixture.ts',
+    'vitest-setup': 'src/vitest/setup.ts',
+    'config-child': 'src/config/child.ts',
+    'script-child': 'src/config/script-child.ts',
+  }
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const inputs = await hashInputs(root)
   // Beside dist and not inside it: the finished folder takes dist's place at once, so nobody sees half a build.
@@ -32,15 +48,24 @@ async function buildPackage(root) {
   try {
     await rm(out, { recursive: true, force: true })
     await mkdir(out, { recursive: true })
-    const parts = await Promise.allSettled([bundle({ root, out, manifest, entries }), declarations(root, out)])
+    const parts = await Promise.allSettled([
+      bundle({ root, out, manifest, entries }),
+      declarations(root, out),
+      writeJsonSchema(root, out),
+    ])
     // Both have ended, so neither writes into a folder that is being removed.
-    const bundled = parts.map(ended)[0]
+    const [bundled] = parts.map(ended)
     await writeFile(join(out, 'THIRD-PARTY-LICENSES.txt'), await thirdPartyLicenses(root, bundled))
     await writeFile(join(out, '.inputs'), inputs)
     await replace(join(root, 'dist'), out)
   } finally {
     await rm(out, { recursive: true, force: true })
   }
+}
+
+async function writeJsonSchema(root, out) {
+  const schema = await configJsonSchema(root)
+  await writeFile(join(out, 'poststack.schema.json'), `${JSON.stringify(schema, undefined, 2)}\n`)
 }
 
 function ended(part) {
@@ -72,7 +97,8 @@ async function hashInputs(root) {
 
 /** Returns the paths of the third-party files of which something stands in the output. */
 async function bundle({ root, out, manifest, entries }) {
-  const external = ['pg-native', ...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })]
+  const { dependencies, optionalDependencies, peerDependencies } = manifest
+  const external = ['pg-native', ...Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })]
   const options = {
     absWorkingDir: root,
     outdir: out,
@@ -84,19 +110,26 @@ async function bundle({ root, out, manifest, entries }) {
     minify: false,
     legalComments: 'none',
     // `pg` asks for `Response` to tell where it runs, and Node 20 loads its whole fetch for the answer.
-    define: { POSTSTACK_VERSION: JSON.stringify(manifest.version), Response: 'undefined' },
+    define: {
+      POSTSTACK_VERSION: JSON.stringify(manifest.version),
+      Response: 'undefined',
+      // With this set pg would ask for a package that is not there.
+      'process.env.NODE_PG_FORCE_NATIVE': 'undefined',
+    },
     external,
     plugins: [commonjsNames],
     metafile: true,
     write: false,
     logLevel: 'silent',
   }
-  const { 'config-child': child, ...main } = entries
+  const { 'config-child': child, 'script-child': scriptChild, ...main } = entries
   const results = await Promise.all([
     build({ ...options, entryPoints: main, splitting: true, chunkNames: 'chunks/[name]-[hash]' }),
     build({ ...options, entryPoints: { 'config-child': child } }),
+    build({ ...options, entryPoints: { 'script-child': scriptChild } }),
   ])
   onlyOwnCode(results[1].metafile, child)
+  onlyOwnCode(results[2].metafile, scriptChild)
   for (const file of results.flatMap((result) => result.outputFiles)) await writeOutput(out, file)
   await chmod(join(out, 'cli.js'), 0o755)
   const used = results.flatMap((result) => Object.values(result.metafile.outputs).flatMap(contributors))
@@ -115,8 +148,10 @@ function onlyOwnCode(metafile, entry) {
   if (foreign.length > 0) throw new Error(`${entry} must stand alone, but it brings in: ${foreign.join(', ')}`)
 }
 
+// Made when it is called: every config imports the file through our entry, and few need it.
 const REQUIRE = `import { createRequire as __createRequire } from "node:module";
-const require = __createRequire(import.meta.url);
+let __made;
+const require = (id) => (__made ??= __createRequire(import.meta.url))(id);
 `
 
 async function writeOutput(out, { path, text }) {
@@ -129,22 +164,25 @@ async function writeOutput(out, { path, text }) {
   await writeFile(path, head + body)
 }
 
-/** Writes the .d.ts files that index.d.ts reaches, and none else: types must not ask users for packages we bundle. */
+/** Writes the .d.ts files that the public ones reach, and none else: types must not ask users for packages we bundle. */
 async function declarations(root, out) {
   const all = join(out, '.types')
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   await promisify(execFile)(process.execPath, [tsc, '-p', join(root, '.build'), '--outDir', all]).catch((error) => {
     throw new Error(`the declarations do not compile:\n${error.stdout}`)
   })
-  const wanted = ['index.d.ts']
+  const wanted = ['index.d.ts', 'database.d.ts', 'run.d.ts', 'vitest/fixture.d.ts', 'vitest/setup.d.ts']
   const texts = new Map()
   for (let file = wanted.pop(); file !== undefined; file = wanted.pop()) {
     if (texts.has(file)) continue
     const source = await readFile(join(all, file), 'utf8')
     texts.set(file, source.replace(/((?:from|import)\s*\(?\s*["']\.[^"']*)\.ts(["'])/g, '$1.js$2'))
-    for (const [, specifier] of source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g)) {
+    // An example in a comment imports this very package.
+    const code = source.replace(/\/\*[\s\S]*?\*\//g, '')
+    for (const [, specifier] of code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g)) {
       if (specifier.startsWith('.')) wanted.push(join(dirname(file), specifier.replace(/\.[jt]s$/, '.d.ts')))
-      else if (!specifier.startsWith('node:')) throw new Error(`${file}: public types reach "${specifier}"`)
+      else if (!/^(?:node:|vitest(?:\/|$))/.test(specifier))
+        throw new Error(`${file}: public types reach "${specifier}"`)
     }
   }
   await rm(all, { recursive: true })

@@ -1,12 +1,26 @@
 /**
  * Stopping: what a call fails with when it is told to, and waits that end with it.
  */
-import { isPoststackError, PoststackError } from './errors.ts'
+import { isPoststackError, PoststackError, type PoststackErrorOptions } from './errors.ts'
 
 /** The caller's own error when it gave one as the reason of the abort, so that SIGTERM does not end up as SIGINT. */
 export function interruption(signal: AbortSignal): PoststackError {
   const reason: unknown = signal.reason
   return isPoststackError(reason) ? reason : new PoststackError('INTERRUPTED', 'Stopped on request.', { cause: reason })
+}
+
+/** The same with what state things are in, as half a sentence, and where to go on from it. */
+export function interruptionWith(
+  signal: AbortSignal,
+  state: string,
+  { hint, details = {} }: Pick<PoststackErrorOptions, 'hint' | 'details'>,
+): PoststackError {
+  const reason = interruption(signal)
+  return new PoststackError(reason.code, `${reason.message.replace(/\.$/, '')}: ${state}`, {
+    hint: reason.hint ?? hint,
+    details: { ...reason.details, ...details },
+    cause: reason,
+  })
 }
 
 export function throwIfAborted(signal: AbortSignal): void {
@@ -32,6 +46,16 @@ export function onAbort(signal: AbortSignal, stop: () => void): () => void {
   return () => {
     stops.delete(stop)
   }
+}
+
+/** What the work comes to, or the interruption when the signal is given before; the work itself goes on. */
+export function orInterrupted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(interruption(signal))
+    const forget = onAbort(signal, stop)
+    work.then(resolve, reject).finally(forget)
+    if (signal.aborted) stop()
+  })
 }
 
 /** Waits, but not longer than the signal allows. */

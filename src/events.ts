@@ -2,6 +2,7 @@
  * Everything a running stack can say while it works. A reporter is a function that takes these; nothing else prints.
  */
 import type { ErrorRecord } from './errors.ts'
+import type { RollbackProof } from './migrations/verify/proof.ts'
 import type { Cause, Plan, Risk, StepKind } from './plan/step.ts'
 import type { RuntimeName } from './plan/types.ts'
 
@@ -12,6 +13,15 @@ export interface StepFacts {
   readonly step: number
   readonly subject: string
   readonly kind: StepKind
+}
+
+/** What all events about one migration share; service and step are those of an `up`, and absent from database commands. */
+export interface MigrationFacts extends Partial<StepFacts> {
+  readonly service?: string
+  /** Its number, as the file has it. */
+  readonly migration: string
+  readonly name: string
+  readonly file: string
 }
 
 export type StackEvent =
@@ -35,16 +45,77 @@ export type StackEvent =
   | ({ readonly type: 'step-failed'; readonly durationMs: number; readonly error: ErrorRecord } & StepFacts)
   /** `because` is the step that failed, or was itself skipped; without it the run was interrupted. */
   | ({ readonly type: 'step-skipped'; readonly because?: number } & StepFacts)
+  | ({ readonly type: 'migration-started'; readonly number: number; readonly total: number } & MigrationFacts)
+  | ({ readonly type: 'migration-applied'; readonly durationMs: number } & MigrationFacts)
+  | ({ readonly type: 'migration-rolled-back'; readonly durationMs: number } & MigrationFacts)
+  /** Its statement waits for a lock that others hold; said about twice a second. */
   | ({
-      readonly type: 'migration-applied'
-      readonly service: string
-      readonly migration: string
-      readonly name: string
+      readonly type: 'migration-blocked'
+      readonly blockers: readonly string[]
+      readonly waitedMs: number
+    } & Omit<MigrationFacts, 'name'>)
+  /** It could not get its locks, was rolled back, and is tried again after the pause. */
+  | ({
+      readonly type: 'migration-retrying'
+      readonly attempt: number
+      readonly pauseMs: number
+      readonly blockers: readonly string[]
+    } & Omit<MigrationFacts, 'name'>)
+  /** What the server said while a migration ran, such as RAISE NOTICE. */
+  | ({ readonly type: 'server-notice'; readonly severity: string; readonly message: string } & Omit<
+      MigrationFacts,
+      'migration' | 'name'
+    >)
+  /** The rollback of one migration was tried on a throw-away database. */
+  | ({
+      readonly type: 'rollback-proved'
+      readonly verdict: RollbackProof['verdict']
+      readonly number: number
+      readonly total: number
+    } & MigrationFacts)
+  /**
+   * Another process works on this stack or, with `lock` as `migrations`, on the migrations of this database; said at once and then
+   * every second.
+   */
+  | {
+      readonly type: 'lock-waiting'
+      readonly holder: string
+      readonly waitedMs: number
+      readonly lock?: 'stack' | 'migrations'
+    }
+  /** A backup is being written or read, at most twice a second. `total` is absent where nobody knows how much there is. */
+  | {
+      readonly type: 'backup-progress'
+      readonly what: 'dumping' | 'restoring' | 'verifying'
+      readonly bytes: number
+      readonly total?: number
+    }
+  /** Watching: these files have changed (paths relative to the project) or the containers of these services have ended; a run follows. */
+  | { readonly type: 'watch-changed'; readonly paths: readonly string[]; readonly services: readonly string[] }
+  /** Watching: the run could not be made. What was there before stays, and the next change is waited for. */
+  | { readonly type: 'watch-failed'; readonly error: ErrorRecord }
+  /** Watching: a service has ended again and again right after its start, and is not started any more until something changes. */
+  | { readonly type: 'watch-crashing'; readonly service: string; readonly deaths: number }
+  /** Watching: a run has come to its end, and so many files are watched for the next one. */
+  | {
+      readonly type: 'watch-waiting'
+      readonly files: number
+      readonly asDeclared: boolean
       readonly durationMs: number
-    } & StepFacts)
-  /** Another process works on this stack; said at once and then every second. */
-  | { readonly type: 'lock-waiting'; readonly holder: string; readonly waitedMs: number }
-  | { readonly type: 'notice'; readonly message: string }
+    }
+  /** Watching: what a run has made of the schema of a database, in at most five lines. */
+  | {
+      readonly type: 'schema-changed'
+      readonly service: string
+      readonly differences: number
+      readonly lines: readonly string[]
+    }
+  /**
+   * The config was read: anew, or as it was `cached`, because nothing that it was made from has changed. `why` says for what reason the result
+   * is not kept for the next time.
+   */
+  | { readonly type: 'config-read'; readonly file: string; readonly cached: boolean; readonly why?: string | undefined }
+  | { readonly type: 'notice'; readonly message: string; readonly file?: string }
   | { readonly type: 'warning'; readonly subject?: string; readonly message: string }
 
 export type StepStatus = 'done' | 'failed' | 'skipped' | 'not-needed'

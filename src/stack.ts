@@ -1,85 +1,114 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * `openStack()`: the one place that puts the parts together. Everything else is handed what it needs.
+ *
+ * The line above is for users whose compiler does not know `await using` otherwise; it stands in the published types.
  */
 import { setMaxListeners } from 'node:events'
-import { relative } from 'node:path'
 
-import type { RuntimeChoice } from './config/define.ts'
-import { loadConfig } from './config/load.ts'
-import { parseConfig, type ParsedConfig } from './config/parse.ts'
-import type { Secrets } from './config/secrets.ts'
+import type { ConfigInputs } from './config/config-inputs.ts'
 import type { Config } from './config/types.ts'
-import { PoststackError } from './errors.ts'
-import type { Emit, Outcome, StepResult } from './events.ts'
-import { connectDatabases } from './execute/databases.ts'
-import { execute } from './execute/execute.ts'
+import type { Emit, StackEvent } from './events.ts'
+import type { ProgramOptions } from './execute/backup/backup.ts'
+import { settlePorts } from './execute/auto-ports.ts'
+import type { DatabaseChoice, DeclaredDatabase } from './execute/database-choice.ts'
+import { findDatabase } from './execute/declared-database.ts'
 import { loadAhead } from './execute/load-ahead.ts'
-import { observe, observeRuntime } from './execute/observe.ts'
-import { busyPorts } from './execute/ports.ts'
-import { readDesired, readNames, type DesiredRead } from './execute/read-desired.ts'
-import { withStackLock } from './execute/stack-lock.ts'
-import type { World } from './execute/world.ts'
-import { planDown } from './plan/down.ts'
+import { readNames } from './execute/read-desired.ts'
+import type { MigrateResult } from './migrations/run/migrate.ts'
 import { selectServices } from './plan/order.ts'
-import { reconcile } from './plan/reconcile.ts'
-import { consentNeeded, refuseBlocked } from './plan/refusal.ts'
-import { addressesOf, stackStatus, type StackStatus } from './plan/status.ts'
-import type { Plan } from './plan/step.ts'
-import type { Desired } from './plan/types.ts'
-import { processHoldingPort } from './runtime/port-holder.ts'
-import type { Runtime } from './runtime/runtime.ts'
-import { selectRuntime } from './runtime/select.ts'
+import type { AttachedProgram, EndOptions, Runtime } from './runtime/runtime.ts'
+import { createContainers } from './stack/containers.ts'
+import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
+import { migrateDatabase } from './stack/migrations.ts'
+import { chooseRuntime, type Opened, selectFor, type SelectRuntime, withConfig, within } from './stack/opened.ts'
+import type {
+  CallOptions,
+  ConfigOptions,
+  Containers,
+  MigrateStackOptions,
+  PsqlOptions,
+  ScriptOptions,
+  ScriptProgram,
+  SelectOptions,
+  StackWatchOptions,
+  WholeStack,
+} from './stack/options.ts'
+import { databaseProgram, psqlProgram } from './stack/programs.ts'
+import { readConfig } from './stack/read-config.ts'
+import { scriptProgram } from './stack/scripts.ts'
+import { readVariables } from './stack/variables.ts'
+import { createWhole } from './stack/whole.ts'
+import type { Watching } from './watch/watch.ts'
 
-export interface OpenOptions {
-  /** Where to look for `poststack.config.ts`, from here upward. */
-  readonly cwd: string
-  /** The config file, relative to `cwd`, instead of looking for one. */
-  readonly configFile?: string | undefined
-  /** Handed to the config's function. @default 'development' */
-  readonly mode?: string | undefined
-  /** The environment variables that the config and the engines' programs may see. */
-  readonly env: Readonly<Record<string, string | undefined>>
-  /** Evaluate the config with every permission instead of guarded. @default false */
-  readonly allowAll?: boolean | undefined
-  /** Wins over the config's `runtime`. */
-  readonly runtime?: RuntimeChoice | undefined
+export interface OpenOptions extends ConfigOptions {
   /** Hears what happens. @default nobody */
   readonly emit?: Emit | undefined
   /** Stops everything under way; what was begun is taken back. @default never */
   readonly signal?: AbortSignal | undefined
 }
 
-export interface SelectOptions {
-  /** Only these services and what they depend on; all when empty. */
-  readonly services?: readonly string[] | undefined
-}
-
-export interface UpOptions extends SelectOptions {
-  /** Overrides how long each service may take to become ready. */
-  readonly waitTimeoutMs?: number | undefined
-}
-
-export interface DownOptions {
-  /** Delete the volumes, too. */
-  readonly volumes: boolean
-  /** Asked with the exact plan before anything is deleted; without it, or when it says no, nothing is done: `CONSENT_NEEDED`. */
-  readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
-}
-
-/** A stack that was read and can be asked, brought up and taken down. Safe to use again after each call. */
-export interface Stack {
+/**
+ * A stack that was read and can be asked, brought up and taken down. Each method can be called again and again, and several at once: those
+ * that change something take turns. `await using` closes it.
+ */
+export interface Stack extends WholeStack {
   readonly config: Config
-  /** Every file the config depends on, absolute and sorted. */
-  readonly dependencies: readonly string[]
-  /** What `up` would do, and why. Changes nothing and writes nothing. */
-  plan(options?: SelectOptions): Promise<Plan>
-  /** Makes it as declared. Throws when no plan could be made or it is blocked; a failed step is told in the outcome. */
-  up(options?: UpOptions): Promise<Outcome>
-  /** Stops and removes what runs; volumes stay unless asked for. */
-  down(options: DownOptions): Promise<Outcome>
-  status(): Promise<StackStatus>
-  /** Frees connections; what runs goes on running. */
+  /** What the config was made from: files, also those that it names and that are not there, patterns, names of variables. */
+  readonly inputs: ConfigInputs
+  /** Absolute; absent where conventions apply, and where the config was handed over. */
+  readonly configFile: string | undefined
+  /**
+   * Applies what is pending to one declared database, which has to run; what was applied before stays when it fails. An `up` migrates, too.
+   * Fails with `UNKNOWN_SERVICE`, with `USAGE` when there are several databases and none was chosen, with `DATABASE_UNREACHABLE`, and as
+   * `migrate` of `poststack/migrations` does.
+   */
+  migrate(options?: MigrateStackOptions): Promise<MigrateResult>
+  /**
+   * Brings it up, and keeps it as declared while its files and containers change, until the signal is given; then `ended` is fulfilled. The
+   * config is read again for it, and after each change of it; this stack stays as it was read.
+   */
+  watch(options: StackWatchOptions & { readonly signal: AbortSignal }): Promise<WatchingStack>
+  /**
+   * What is said from this call on, whichever method says it. What is not asked for yet is kept in memory. Ends with `close`, and with the
+   * signal of the call or of the stack.
+   */
+  events(options?: CallOptions): AsyncIterableIterator<StackEvent>
+  /**
+   * One declared database, and the way in. Nothing is connected yet. Fails with `UNKNOWN_SERVICE` when there is none of that name, and with
+   * `USAGE` when there are several and none was chosen.
+   */
+  database(choice?: DatabaseChoice): Promise<DeclaredDatabase>
+  /**
+   * Environment variables that lead programs on this machine to the stack: `DATABASE_URL`, `PGHOST` and the like for one database, and
+   * `<SERVICE>_URL` for each service. Passwords stand in them.
+   */
+  variables(choice?: DatabaseChoice): Promise<Readonly<Record<string, string>>>
+  /** The psql to run for a database. Fails with `NOT_RUNNING`, and with `PROGRAM_MISSING` when there is none. */
+  psql(options: PsqlOptions): Promise<AttachedProgram>
+  /**
+   * A script of the project, ready to run with these variables and with the stack in `poststack/run`, under the permissions of the config.
+   * Fails with `SCRIPT_INVALID` when it cannot be read.
+   */
+  script(options: ScriptOptions): Promise<ScriptProgram>
+  /**
+   * A program of PostgreSQL (`pg_dump`, `pg_restore`, `psql`) for a declared database: in the server's container, or of this machine. Fails
+   * with `NOT_RUNNING`, and with `PROGRAM_MISSING` when there is none that fits the server.
+   */
+  databaseProgram(choice: DatabaseChoice, options: ProgramOptions): Promise<AttachedProgram>
+  /** Its containers and images, apart from migrations. */
+  readonly containers: Containers
+  /** Tells of each container of the stack that ends or is removed, whoever did it, until the signal is given; then it returns. */
+  watchEnds(options: EndOptions & SelectOptions): Promise<void>
+  /** Frees connections and ends `events`; what runs goes on running. Nothing the second time; the stack can be used again. */
   close(): Promise<void>
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface WatchingStack extends Watching {
+  /** As the config was when it could be read last. */
+  stack(): Stack
 }
 
 /** Reads the config and whatever it names. Nothing of the world is touched before a method is called. */
@@ -87,212 +116,95 @@ export async function openStack(options: OpenOptions): Promise<Stack> {
   // A signal of our own, because every wait of a large stack listens to it, and Node warns from eleven on.
   const signal = options.signal === undefined ? new AbortController().signal : AbortSignal.any([options.signal])
   setMaxListeners(0, signal)
-  const emit = options.emit ?? (() => undefined)
-  const { cwd, env } = options
-  const loaded = await loadConfig({
-    cwd,
-    file: options.configFile,
-    mode: options.mode ?? 'development',
-    env,
-    trusted: options.allowAll,
+  const streams = createEventStreams(options.emit ?? (() => undefined))
+  const { emit } = streams
+  const onWaiting = (): void => {
+    loadAhead(options.runtime)
+  }
+  const { parsed, file, inputs, notKept, keep } = await readConfig(options, { emit, signal, onWaiting })
+  const opened: Opened = {
+    parsed,
+    env: options.env,
+    runtime: options.runtime ?? parsed.config.runtime,
+    grants: { cwd: options.cwd, permissions: options.permissions ?? {}, trusted: options.allowAll === true },
+    emit,
     signal,
-    onWaiting: () => {
-      loadAhead(options.runtime)
+  }
+  const select: SelectRuntime = (services) => chooseRuntime(opened, services)
+  const config = await settlePorts(parsed.config, { select, signal })
+  return createStack(withConfig(opened, config), {
+    files: { inputs, configFile: file },
+    keepConfig: async () => {
+      if (notKept !== undefined) await keep()
     },
+    streams,
+    reopen: (again) => openStack({ ...options, ...again, configFile: again.configFile ?? options.configFile }),
   })
-  if (loaded.file === undefined) emit({ type: 'notice', message: conventionsNotice })
-  for (const line of [...loaded.output.stdout, ...loaded.output.stderr]) emit({ type: 'notice', message: line })
-  const { root, issues, sources, images, dependencies } = loaded
-  const file = loaded.file === undefined ? undefined : relative(cwd, loaded.file)
-  const parsed = await parseConfig(loaded.plain, { root, issues, sources, images, file })
-  return createStack({ parsed, dependencies, env, runtime: options.runtime ?? parsed.config.runtime, emit, signal })
 }
 
-/** Said because any folder is a stack where there is no config file, also one that was entered by mistake. */
-const conventionsNotice =
-  'no poststack.config.ts from here upward: one PostgreSQL service on port 5432, with the migrations in ./migrations'
-
-interface Opened {
-  readonly parsed: ParsedConfig
-  readonly dependencies: readonly string[]
-  readonly env: OpenOptions['env']
-  readonly runtime: RuntimeChoice
-  readonly emit: Emit
-  readonly signal: AbortSignal
+interface Surroundings {
+  readonly files: Pick<Stack, 'inputs' | 'configFile'>
+  /** Keeps the config's result, if that could not be done when it was read. */
+  readonly keepConfig: () => Promise<void>
+  readonly streams: EventStreams
+  /** The same stack as its config is now. */
+  readonly reopen: (options: Pick<OpenOptions, 'configFile' | 'emit' | 'signal'>) => Promise<Stack>
 }
 
-function createStack(opened: Opened): Stack {
+function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Surroundings): Stack {
   const { config } = opened.parsed
   let runtime: Promise<Runtime> | undefined
-  const select = (services: Config['services']): Promise<Runtime> => {
-    runtime ??= chooseRuntime(opened, services)
+  const select: SelectRuntime = (services) => {
+    // An engine that does not answer now may do so the next time.
+    runtime ??= chooseRuntime(opened, services).catch((error: unknown) => {
+      runtime = undefined
+      throw error
+    })
     return runtime
   }
-  // Where no engine answers, no container can be there: looking and taking down go without one.
-  const databases = config.services.filter(({ kind }) => kind !== 'container')
+  const close = async (): Promise<void> => {
+    streams.endAll()
+    const chosen = await runtime?.catch(() => undefined)
+    runtime = undefined
+    await chosen?.close()
+  }
 
+  const whole = createWhole(opened, select)
   return {
     config,
-    dependencies: opened.dependencies,
-    async plan({ services = [] } = {}) {
-      checkServices(config, services)
-      const { desired, secrets } = await read(opened, { services, create: false })
+    ...files,
+    ...whole,
+    async up(options) {
+      const raised = await whole.up(options)
+      // The key that a config's result is kept with is made by the first one, and the second one is to write nothing.
+      await keepConfig()
+      return raised
+    },
+    async watch(options) {
+      const { watchOpened } = await import('./stack/watching.ts')
+      const { emit } = opened
+      const signal = AbortSignal.any([opened.signal, options.signal])
+      setMaxListeners(0, signal)
+      return await watchOpened({
+        ...options,
+        emit,
+        signal,
+        open: (configFile) => reopen({ configFile: configFile ?? files.configFile, emit, signal }),
+      })
+    },
+    migrate: (options = {}) => within(opened, options, (call) => migrateDatabase(call, options)),
+    events: ({ signal } = {}) => streams.listen(signal, opened.signal),
+    database: (choice = {}) => findDatabase(opened.parsed, choice),
+    async watchEnds({ services = [], ...ends }) {
       const chosen = await select(selectServices(config.services, services))
-      const observer = worldOf(opened, chosen, secrets)
-      return reconcile(desired, await observe(desired, observer), { services })
+      await chosen.watchEnds(readNames(config), ends)
     },
-    async up({ services = [], waitTimeoutMs } = {}) {
-      checkServices(config, services)
-      const chosen = await select(selectServices(config.services, services))
-      const request = { opened, runtime: chosen, services, waitTimeoutMs }
-      return (await alreadyUp(request)) ?? locked(opened, 'up', () => bringUp(request))
-    },
-    async down(down) {
-      const chosen = await select(databases)
-      return locked(opened, 'down', () => takeDown(opened, chosen, down))
-    },
-    async status() {
-      const { desired, secrets } = await read(opened, { services: [], create: false })
-      const observer = worldOf(opened, await select(databases), secrets)
-      const observed = await observe(desired, observer)
-      return stackStatus(desired, observed, reconcile(desired, observed))
-    },
-    async close() {
-      const chosen = await runtime?.catch(() => undefined)
-      await chosen?.close()
-    },
+    variables: (choice = {}) => readVariables(opened, choice),
+    psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
+    databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),
+    script: (script) => scriptProgram(opened, script),
+    containers: createContainers(opened, select),
+    close,
+    [Symbol.asyncDispose]: close,
   }
-}
-
-interface BringUp {
-  readonly opened: Opened
-  readonly runtime: Runtime
-  readonly services: readonly string[]
-  readonly waitTimeoutMs: number | undefined
-}
-
-/** The outcome when nothing is to be done. Such an `up` takes no lock, because a lock is written, and an unchanged stack is only read. */
-async function alreadyUp({ opened, runtime, services }: BringUp): Promise<Outcome | undefined> {
-  const began = performance.now()
-  const { desired, secrets } = await read(opened, { services, create: false })
-  const plan = reconcile(desired, await observe(desired, worldOf(opened, runtime, secrets)), { services })
-  if (plan.steps.length > 0) return undefined
-  announce(plan, opened.emit)
-  const selected = selectServices(desired.services, services)
-  return outcomeOf({ plan, results: [], began, after: undefined, services: selected })
-}
-
-async function bringUp({ opened, runtime, services, waitTimeoutMs }: BringUp): Promise<Outcome> {
-  const began = performance.now()
-  const { emit } = opened
-  const fresh = await read(opened, { services, create: true })
-  const desired = waitTimeoutMs === undefined ? fresh.desired : withTimeout(fresh.desired, waitTimeoutMs)
-  const world = worldOf(opened, runtime, fresh.secrets)
-  const plan = reconcile(desired, await observe(desired, world), { services })
-  refuseBlocked(plan)
-  announce(plan, emit)
-  const results = await execute(plan, world)
-  const ok = succeeded(results)
-  // A second look: whatever it still asks for did not converge.
-  const remaining =
-    ok && plan.steps.length > 0 ? reconcile(desired, await observe(desired, world), { services }) : undefined
-  const selected = selectServices(desired.services, services)
-  return outcomeOf({ plan, results, began, after: remaining, services: selected })
-}
-
-async function takeDown(opened: Opened, runtime: Runtime, { volumes, confirm }: DownOptions): Promise<Outcome> {
-  const began = performance.now()
-  const desired = readNames(opened.parsed.config)
-  const world = worldOf(opened, runtime, unneededSecrets)
-  const plan = planDown(desired, { ...(await observeRuntime(desired, world)), runtime: runtime.name }, { volumes })
-  const destroys = plan.steps.some(({ risk }) => risk === 'data-loss')
-  if (destroys && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
-  announce(plan, opened.emit)
-  return outcomeOf({ plan, results: await execute(plan, world), began, after: undefined, services: [] })
-}
-
-/** Taking a stack down shows nobody a secret, so it works without the file that keeps them. */
-const unneededSecrets: Secrets = {
-  digests: {},
-  reveal: ({ name }) => {
-    throw new Error(`secret ${name} is needed to take a stack down`)
-  },
-}
-
-function announce(plan: Plan, emit: Emit): void {
-  for (const warning of plan.warnings) emit({ type: 'warning', ...warning })
-  const { runtime, stack } = plan
-  const forward = plan.steps.filter(({ undo }) => undo === undefined)
-  const subjects = [...new Set(forward.map(({ subject }) => subject))]
-  emit({ type: 'run-started', stack, runtime, steps: forward.length, subjects })
-}
-
-interface Ended {
-  readonly plan: Plan
-  readonly results: readonly StepResult[]
-  readonly began: number
-  /** The plan of the second look, where there was one. */
-  readonly after: Plan | undefined
-  readonly services: Desired['services']
-}
-
-function outcomeOf({ plan, results, began, after, services }: Ended): Outcome {
-  const remaining = (after?.steps ?? [])
-    .filter(({ undo }) => undo === undefined)
-    .map(({ subject, action, cause }) => ({ subject, kind: action.kind, cause }))
-  return {
-    ok: succeeded(results) && remaining.length === 0,
-    plan,
-    results,
-    durationMs: Math.round(performance.now() - began),
-    services: services.map((service) => ({ service: service.name, addresses: addressesOf(service) })),
-    remaining,
-  }
-}
-
-function succeeded(results: readonly StepResult[]): boolean {
-  return results.every(({ status }) => status === 'done' || status === 'not-needed')
-}
-
-async function locked<Result>(
-  { parsed, emit, signal }: Opened,
-  command: string,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  const { name, root } = parsed.config
-  const onWaiting = (holder: string, waitedMs: number): void => {
-    emit({ type: 'lock-waiting', holder, waitedMs })
-  }
-  return withStackLock({ root, stack: name, command: `poststack ${command}`, signal, onWaiting }, run)
-}
-
-function checkServices(config: Config, services: readonly string[]): void {
-  const known = config.services.map(({ name }) => name)
-  const unknown = services.find((name) => !known.includes(name))
-  if (unknown === undefined) return
-  throw new PoststackError('UNKNOWN_SERVICE', `there is no service ${unknown}`, {
-    hint: `one of the declared services: ${known.join(', ')}`,
-  })
-}
-
-function chooseRuntime({ env, parsed, runtime, signal }: Opened, services: Config['services']): Promise<Runtime> {
-  return selectRuntime({ choice: runtime, env, root: parsed.config.root, services, signal })
-}
-
-function read(
-  { parsed, signal }: Opened,
-  options: { readonly services: readonly string[]; readonly create: boolean },
-): Promise<DesiredRead> {
-  return readDesired({ ...parsed, signal, ...options })
-}
-
-function worldOf({ emit, signal }: Opened, runtime: Runtime, secrets: Secrets): World {
-  const databases = connectDatabases({ secrets, toolVersion: POSTSTACK_VERSION })
-  const holder = async (port: number): Promise<string | undefined> =>
-    (await runtime.portHolder(port, { signal })) ?? processHoldingPort(port, signal)
-  return { runtime, databases, secrets, emit, signal, busyPorts: (wanted) => busyPorts(wanted, { signal, holder }) }
-}
-
-function withTimeout(desired: Desired, readyTimeoutMs: number): Desired {
-  return { ...desired, services: desired.services.map((service) => ({ ...service, readyTimeoutMs })) }
 }

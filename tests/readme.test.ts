@@ -143,6 +143,8 @@ function comparable(text: string): string {
   const lines = withoutImages(text)
     .replaceAll(/\(\d+ steps?, /g, '(<steps>, ')
     .replaceAll(/\b\d+(?:\.\d+)? (?:ms|s)\b/g, '<time>')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, '<when>')
+    .replaceAll(/ by \S+@\S+/g, ' by <whom>')
     .split('\n')
     .map((line) => line.trimEnd().replaceAll(/(?<=\S) {2,}/g, '  '))
   const steps = lines.filter((line) => line.startsWith('  ok ')).toSorted()
@@ -173,7 +175,16 @@ describe('what README shows', () => {
       for (const { line, text } of programs) await writeFile(join(folder, `line-${line}.ts`), text)
       const compilerOptions = {
         typeRoots: [join(root, 'node_modules', '@types')],
-        paths: { poststack: [join(root, 'dist', 'index.d.ts')] },
+        paths: {
+          poststack: [join(root, 'dist', 'index.d.ts')],
+          'poststack/migrations': [join(root, 'dist', 'database.d.ts')],
+          'poststack/run': [join(root, 'dist', 'run.d.ts')],
+          'poststack/vitest': [join(root, 'dist', 'vitest', 'fixture.d.ts')],
+          'poststack/vitest/setup': [join(root, 'dist', 'vitest', 'setup.d.ts')],
+          vitest: [join(root, 'node_modules', 'vitest')],
+          'vitest/config': [join(root, 'node_modules', 'vitest', 'config')],
+          'vitest/node': [join(root, 'node_modules', 'vitest', 'node')],
+        },
         noUnusedLocals: false,
         module: 'esnext',
         moduleResolution: 'bundler',
@@ -214,7 +225,13 @@ describe('what README shows', () => {
   test('JSON types are those that the program writes', async () => {
     const events = await readFile(join(root, 'src', 'events.ts'), 'utf8')
     const json = await readFile(join(root, 'src', 'cli', 'report', 'json.ts'), 'utf8')
-    const written = [...events.matchAll(/readonly type: '([a-z-]+)'/g), ...json.matchAll(/line\('([a-z-]+)'/g)]
+    const documents = await readFile(join(root, 'src', 'cli', 'report', 'documents.ts'), 'utf8')
+    const answers = documents.matchAll(/readonly type: '([a-z-]+)'/g)
+    const written = [
+      ...answers,
+      ...events.matchAll(/readonly type: '([a-z-]+)'/g),
+      ...json.matchAll(/line\('([a-z-]+)'/g),
+    ]
     const [, section = ''] = /## JSON output\n([\s\S]*?)\n## /.exec(readme) ?? []
     const shown = [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
     expect(new Set(shown)).toEqual(new Set([...written.map(([, type]) => type), 'version']))
@@ -224,7 +241,7 @@ describe('what README shows', () => {
     const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>
     }
-    const ownOnly = ['prepare']
+    const ownOnly = ['postprepare', 'prepack']
     const names = Object.keys(manifest.scripts).filter((name) => !ownOnly.includes(name))
     const shown = names.filter((name) => readme.includes(name === 'test' ? '`npm test`' : `\`npm run ${name}\``))
     expect(shown).toEqual(names)

@@ -40,12 +40,54 @@ const packagesIn = (file: string): readonly string[] =>
     ([, name = '']) => name,
   )
 
+/** The built files that a built file imports, now or later, itself among them. */
+function reachedFrom(entry: string): ReadonlySet<string> {
+  const reached = new Set<string>()
+  const waiting = [entry]
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue
+    reached.add(file)
+    for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:\bfrom |\bimport\(|^import )"(\.[^"]*)"/gm))
+      waiting.push(join(file, '..', path))
+  }
+  return reached
+}
+
 describe('start-up', () => {
   test('importing the package root runs no third-party code', () => {
     const loaded = filesRunBy("await import('poststack')")
     expect(loaded).toContain(join(root, 'dist', 'index.js'))
     expect(loaded.filter((file) => file.includes('node_modules'))).toEqual([])
     expect(loaded.flatMap(packagesIn)).toEqual([])
+  })
+
+  test('importing the library for one database runs no third-party code, and none of the stack', () => {
+    const loaded = filesRunBy("await import('poststack/migrations')")
+    expect(loaded).toContain(join(root, 'dist', 'migrations.js'))
+    expect(loaded.filter((file) => file.includes('node_modules'))).toEqual([])
+    expect(loaded.flatMap(packagesIn)).toEqual([])
+    const parts = loaded.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^\/\/ src\/([^\n]+)/gm)].map(([, path = '']) => path),
+    )
+    expect(parts).toContain('migrations/run/migrate.ts')
+    expect(parts.filter((path) => /^(?:runtime|plan|watch|cli)\/|^(?:stack|events)\.ts$/.test(path))).toEqual([])
+  })
+
+  test('whatever the library for one database does, it reaches no program that runs containers', () => {
+    const reached = reachedFrom(join(root, 'dist', 'migrations.js'))
+    const packages = [...reached].flatMap((file) => packagesIn(file))
+    expect(packages).toContain('pg')
+    const foreign = /^(?:execa|zod|esbuild|tsx|chokidar|consola|kleur|@stricli\/core|tar-stream)$/
+    expect(packages.filter((name) => foreign.test(name))).toEqual([])
+    const outside = [...reached].flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/(?:\bfrom |\bimport\(|^import )"([^".][^"]*)"/gm)].map(
+        ([, name = '']) => name,
+      ),
+    )
+    expect([...new Set(outside.filter((name) => !/^(?:node:)|^[a-z_]+(?:\/[a-z]+)?$/.test(name)))]).toEqual([
+      'libpg-query',
+    ])
+    expect(outside.filter((name) => foreign.test(name))).toEqual([])
   })
 
   test('the check above can see third-party code', () => {

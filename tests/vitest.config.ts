@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import CountReporter from './support/count-reporter.ts'
@@ -6,6 +6,9 @@ import CountReporter from './support/count-reporter.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 const built = './tests/support/global-setup.ts'
+
+// Where Debian's postgresql-15 is; prepare-engines.sh installs it.
+const postgres15 = '/usr/lib/postgresql/15'
 
 export default defineConfig({
   root,
@@ -37,11 +40,32 @@ export default defineConfig({
           name: 'engines',
           include: ['tests/{conformance,integration,e2e}/**/*.test.ts'],
           globalSetup: built,
-          // Containers and PostgreSQL servers do the work, and CI machines have two cores: more files at once only wait longer.
-          maxWorkers: 2,
+          // On the two cores of a CI machine: engines and servers are waited for much of the time, and a third file fills it.
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        root,
+        define: { POSTSTACK_VERSION: JSON.stringify(version) },
+        test: {
+          // The same tests of migrations on the oldest server of the machine: what the server says and can do differs.
+          name: 'postgres-15',
+          include: existsSync(`${postgres15}/bin/initdb`)
+            ? ['tests/integration/migrations/**/*.test.ts']
+            : ['tests/support/postgres-15-missing.test.ts'],
+          // What is about files, texts and speed, and not about what a server says.
+          exclude: ['compile', 'folders', 'include', 'kill', 'library', 'new', 'read', 'renumber'].map(
+            (name) => `tests/integration/migrations/${name}.test.ts`,
+          ),
+          env: { POSTSTACK_TEST_POSTGRES: postgres15 },
+          globalSetup: built,
+          maxWorkers: 3,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -54,11 +54,19 @@ check_settings() {
   [ -z "${POSTGRES_INITDB_WALDIR:-}" ] || fail 'POSTGRES_INITDB_WALDIR is not supported: put --waldir into POSTGRES_INITDB_ARGS'
 }
 
+# The lock of the killed server for the init scripts: its process id may be that of another process now, and PostgreSQL would
+# take that for a server which still runs.
+drop_lock() {
+  local lock=$sockets/.s.PGSQL.${PGPORT:-5432}.lock
+  [ "$(sed -n 2p "$lock" 2>/dev/null)" != "$PGDATA" ] || rm -f "$lock"
+}
+
 # The directory is ours to fill: new, or our own unfinished one.
 claim_directory() {
   if [ -e "$marker" ]; then
     say "the last first start did not finish, and $PGDATA never served: making it again"
     find "$PGDATA" -mindepth 1 ! -path "$marker" -delete
+    drop_lock
   elif [ -n "$(ls -A "$PGDATA")" ]; then
     fail "$PGDATA is not empty and holds no database; nothing was touched. Empty it, or set PGDATA to a folder below it"
   fi

@@ -1,124 +1,123 @@
 /**
  * Routes and their documentation. Commands load when they are run, so help and mistakes cost nothing.
  */
-import { buildApplication, buildCommand, buildRouteMap, ExitCode as parserExit, run, text_en } from '@stricli/core'
+import {
+  buildApplication,
+  buildRouteMap,
+  ExitCode as parserExit,
+  help,
+  proposeCompletions,
+  run,
+  text_en,
+  type PartialApplicationConfiguration,
+} from '@stricli/core'
 
-import { ExitCode } from '../errors.ts'
+import { ExitCode, exitCodeOf, isPoststackError, recordError } from '../errors.ts'
+import { askingWord } from './proposals.ts'
 import type { Context, Io } from './context.ts'
-import { commonAliases, commonFlags, hoistGlobalFlags } from './flags.ts'
-import { exitCodesHelp, helpOf } from './help.ts'
+import { startedIn } from './directory.ts'
+import { hoistGlobalFlags } from './flags.ts'
+import { exitCodesHelp } from './help.ts'
+import { fitHelp } from './report/fit.ts'
+import type { Reporter } from './report/reporter.ts'
+import { containerCommands, containerRoutes } from './routes/container.ts'
+import { databaseCommands, databaseRoutes } from './routes/database.ts'
+import { logsCommands, logsRoutes } from './routes/logs.ts'
+import { stackRoutes } from './routes/stack.ts'
+import { unknownCommand } from './unknown-command.ts'
+import { wrongWords } from './wrong-words.ts'
 
-const services = {
-  kind: 'array',
-  parameter: { brief: 'services by name; all when none is given', parse: String, placeholder: 'service' },
-} as const
+/** Commands that stand behind a word of their own, and the short forms of those words. */
+const groups: Readonly<Record<string, object>> = {
+  container: containerCommands,
+  database: databaseCommands,
+  logs: logsCommands,
+}
+const groupAliases: Readonly<Record<string, string>> = { db: 'database' }
+const groupWords = [...Object.keys(groups), ...Object.keys(groupAliases)]
 
-const up = buildCommand({
-  loader: async () => (await import('./commands/up.ts')).up,
-  parameters: {
-    flags: {
-      ...commonFlags,
-      waitTimeout: {
-        kind: 'parsed',
-        parse: seconds,
-        brief: "seconds each service may take to become ready, instead of the config's",
-        placeholder: 's',
-        optional: true,
-      },
-      yes: { kind: 'boolean', brief: 'agree to what the plan asks consent for', default: false, withNegated: false },
-    },
-    aliases: { ...commonAliases, y: 'yes' },
-    positional: services,
-  },
-  docs: {
-    brief: 'make the stack as declared: build, start, wait, migrate',
-    fullDescription: helpOf('up'),
-  },
-})
-
-const plan = buildCommand({
-  loader: async () => (await import('./commands/plan.ts')).plan,
-  parameters: {
-    flags: {
-      ...commonFlags,
-      check: { kind: 'boolean', brief: 'exit with 3 when something is to be done', default: false, withNegated: false },
-    },
-    aliases: commonAliases,
-    positional: services,
-  },
-  docs: { brief: 'show what `up` would do and why, and change nothing', fullDescription: helpOf('plan') },
-})
-
-const down = buildCommand({
-  loader: async () => (await import('./commands/down.ts')).down,
-  parameters: {
-    flags: {
-      ...commonFlags,
-      volumes: { kind: 'boolean', brief: 'delete the data, too', default: false, withNegated: false },
-      yes: { kind: 'boolean', brief: 'do not ask before deleting data', default: false, withNegated: false },
-    },
-    aliases: { ...commonAliases, y: 'yes' },
-  },
-  docs: { brief: 'stop and remove what runs; data is kept', fullDescription: helpOf('down') },
-})
-
-const status = buildCommand({
-  loader: async () => (await import('./commands/status.ts')).status,
-  parameters: {
-    flags: {
-      ...commonFlags,
-      check: { kind: 'boolean', brief: 'exit with 3 unless all is as declared', default: false, withNegated: false },
-    },
-    aliases: commonAliases,
-  },
-  docs: { brief: 'show what runs, where, and whether it is as declared', fullDescription: helpOf('status') },
-})
-
-const version = buildCommand({
-  loader: async () => (await import('./commands/version.ts')).version,
-  parameters: {
-    flags: { json: commonFlags.json },
-  },
-  docs: { brief: 'show the version', fullDescription: helpOf('version') },
-})
-
-const routes = { up, plan, down, status, version }
-const commands = Object.keys(routes)
+const { version, ...stackCommands } = stackRoutes
 
 const root = buildRouteMap({
-  routes,
+  routes: { ...stackCommands, container: containerRoutes, database: databaseRoutes, logs: logsRoutes, version },
+  aliases: { db: 'database' },
   docs: {
     brief: 'PostgreSQL stacks, declared in one typed file',
     fullDescription: [
       'Declares a PostgreSQL stack in poststack.config.ts, and makes it so: containers, readiness, migrations.',
       'Runs on podman, docker, or PostgreSQL as plain processes where there is no container engine.',
+      'With -C <folder>, before or after the command, it works as if it had been started there.',
       '',
       exitCodesHelp,
     ].join('\n'),
   },
 })
 
-const application = buildApplication(root, {
+const config: PartialApplicationConfiguration = {
   name: 'poststack',
   scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
   documentation: { disableAnsiColor: true },
   localization: {
-    text: { ...text_en, formatException: (error) => (error instanceof Error ? error.message : String(error)) },
+    text: {
+      ...text_en,
+      formatException: (error) => (error instanceof Error ? error.message : String(error)),
+      exceptionWhileParsingArguments: wrongWords,
+    },
   },
+}
+
+const application = buildApplication(root, config, {
+  help: help({
+    brief: text_en.briefs.help,
+    defaultForRouteMap: true,
+    // A line with every flag of every command is one that nobody reads; each command's own help lists them.
+    formatting: { onlyRequiredInUsageLine: true, useAliasInUsageLine: false, caseStyle: 'convert-camel-to-kebab' },
+  }),
 })
 
 /** Runs one command line and returns the exit code. */
 export async function runApp(words: readonly string[], io: Io): Promise<number> {
+  try {
+    const started = await startedIn({ words, cwd: io.cwd })
+    return await runCommand(started.words, { ...io, cwd: started.cwd })
+  } catch (error) {
+    if (!isPoststackError(error)) throw error
+    const report = await reporterOf(words, io)
+    report.error(recordError(error))
+    return exitCodeOf(error)
+  }
+}
+
+async function runCommand(words: readonly string[], io: Io): Promise<number> {
+  if (words[0] === askingWord) return await propose(words.slice(1), io)
   const parsing: { exitCode?: number | string | null } = {}
   // Commands write to `io`. What comes here is what the parser has to say about the words.
   let complaint = ''
   const stderr = { write: (text: string) => void (complaint += text) }
-  const process = Object.assign(parsing, { stdout: io.stdout, stderr, env: io.env })
-  const context: Context = { io, exitCode: ExitCode.ok, process }
-  const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words)
+  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(text, io.stdout)) }
+  const process = Object.assign(parsing, { stdout, stderr, env: io.env })
+  const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
+  const context: Context = { io: { ...io, command: helpPath(inputs).trim() }, exitCode: ExitCode.ok, process }
   await run(application, inputs, { process, forCommand: () => context })
   if (parsing.exitCode === 0 || parsing.exitCode === undefined) return context.exitCode
   return refuse(Number(parsing.exitCode), complaint, { words, io })
+}
+
+/** What may stand where the line ends, for the scripts of `completion`. */
+async function propose(words: readonly string[], io: Io): Promise<number> {
+  const process = { stdout: io.stdout, stderr: io.stderr, env: io.env }
+  const context: Context = { io, exitCode: ExitCode.ok, process }
+  const last = words.at(-1) ?? ''
+  // Flags that are moved behind it have no part in what may stand here.
+  const moved = hoistGlobalFlags(words, groupWords)
+  const inputs = moved.slice(0, moved.lastIndexOf(last) + 1)
+  const all = await proposeCompletions(application, inputs, { process, forCommand: () => context })
+  // Flags are many: they come where one is begun, or where there is nothing else.
+  const others = last.startsWith('-') ? [] : all.filter(({ completion }) => !completion.startsWith('-'))
+  const found = others.length > 0 ? others : all
+  const lines = found.map(({ completion, brief }) => `${completion}\t${brief.replaceAll(/\s+/g, ' ')}\n`)
+  io.stdout.write(lines.join(''))
+  return ExitCode.ok
 }
 
 /** The parser's own codes are negative. All stand for mistakes on the command line, but those for code that cannot be loaded. */
@@ -127,38 +126,45 @@ async function refuse(
   complaint: string,
   { words, io }: { readonly words: readonly string[]; readonly io: Io },
 ): Promise<number> {
-  const { createReporter } = await import('./report/create.ts')
-  const report = createReporter(io, {
-    json: words.includes('--json'),
-    color: !words.includes('--no-color'),
-    verbose: false,
-  })
-  const message = inKebabCase(complaint.trim())
+  const report = await reporterOf(words, io)
+  const moved = hoistGlobalFlags(words, groupWords)
+  const message = code === parserExit.UnknownCommand ? noCommand(moved) : complaint.trim()
   const loadErrors: readonly number[] = [parserExit.CommandLoadError, parserExit.ContextLoadError]
   if (loadErrors.includes(code)) {
     report.bug(new Error(message))
     return ExitCode.bug
   }
-  const command = hoistGlobalFlags(words)[0] ?? ''
-  report.error({
-    code: 'USAGE',
-    message,
-    hint: commands.includes(command) ? `poststack ${command} --help` : 'poststack --help',
-  })
+  const path = helpPath(moved)
+  const more = `poststack ${path}--help`
+  const example = path === 'database baseline ' && message.startsWith('--version is missing') ? baselineExample : ''
+  report.error({ code: 'USAGE', message, hint: `${example}${more}` })
   return ExitCode.wrongRequest
 }
 
-/** The parser proposes flags as the code has them, `--waitTimeout`, where people write `--wait-timeout`. */
-function inKebabCase(message: string): string {
-  return message.replaceAll(/(did you mean.*)--([a-z]+[A-Z]\w*)/g, (_, before: string, flag: string) => {
-    return `${before}--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  })
+/** For what is wrong before there is a command with flags. */
+async function reporterOf(words: readonly string[], io: Io): Promise<Reporter> {
+  const { createReporter } = await import('./report/create.ts')
+  const [json, color] = [words.includes('--json'), !words.includes('--no-color')]
+  return createReporter(io, { json, color, verbose: false, quiet: false })
 }
 
-function seconds(text: string): number {
-  const value = Number(text)
-  if (!Number.isFinite(value) || value < 1 || value > 3600) {
-    throw new RangeError(`"${text}" is not a number of seconds from 1 to 3600`)
+const baselineExample =
+  'name the newest migration that the database has already, such as: poststack database baseline --version 004\n'
+
+/** The parser's own proposals know one level of commands only, and are far-fetched where nothing is near. */
+function noCommand([first = '', second = '']: readonly string[]): string {
+  const group = groupAliases[first] ?? first
+  const names = {
+    top: [...Object.keys(stackRoutes), ...Object.keys(groups)],
+    groups: Object.fromEntries(Object.entries(groups).map(([name, commands]) => [name, Object.keys(commands)])),
   }
-  return value
+  return Object.hasOwn(groups, group) ? unknownCommand(second, group, names) : unknownCommand(first, undefined, names)
+}
+
+/** The words that lead to the command in question, as far as there is one. */
+function helpPath([first = '', second = '']: readonly string[]): string {
+  const group = groupAliases[first] ?? first
+  const inGroup = Object.hasOwn(groups, group) ? groups[group] : undefined
+  if (inGroup !== undefined) return Object.hasOwn(inGroup, second) ? `${group} ${second} ` : `${group} `
+  return Object.hasOwn(stackRoutes, first) ? `${first} ` : ''
 }

@@ -1,27 +1,85 @@
 /**
- * A question that needs a person. Without a terminal the answer is no.
+ * Questions that need a person. Without a terminal there is no answer, and no answer never means yes.
  */
 import { createInterface } from 'node:readline/promises'
 
+import { PoststackError, type ErrorRecord } from '../errors.ts'
+import type { Plan } from '../plan/step.ts'
 import type { Io } from './context.ts'
+import { fit } from './report/fit.ts'
 
-/** Asks on stderr; only `y` and `yes` mean yes. False at once when nobody can answer. */
+/** Whether somebody sits there who can be asked. */
+export function canAsk({ stderr, stdin }: Io): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true
+}
+
+/** Asks on stderr; only `y` and `yes` mean yes, and every other answer ends the command. False at once when nobody can answer. */
 export async function confirm(question: string, io: Io): Promise<boolean> {
-  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) return false
+  if (!canAsk(io)) return false
+  if (/^y(es)?$/i.test((await ask(question, io)) ?? '')) return true
+  throw declined()
+}
+
+/** A person was asked and did not agree: there is nothing to teach, and nothing to mend. */
+export function declined(): PoststackError {
+  return new PoststackError('CONSENT_NEEDED', 'Nothing was changed.', { details: { declined: true } })
+}
+
+/** Whether an error only says what the person has just decided. */
+export function isDeclined({ details }: ErrorRecord): boolean {
+  return details?.['declined'] === true
+}
+
+/** Asks before data is deleted, and names exactly what would be gone; `given` is `--yes`. */
+export async function confirmLoss(plan: Plan, given: boolean, io: Io): Promise<boolean> {
+  if (given) return true
+  const volumes = plan.steps.filter(({ risk }) => risk === 'data-loss').map(({ subject }) => `  ${subject}`)
+  return await confirm(`This deletes data for good, on ${plan.runtime}:\n${volumes.join('\n')}\nDelete? [y/N] `, io)
+}
+
+/** Asks for one of the numbers from 1 to `most`, until it is one. Undefined when the person chooses none, or nobody can answer. */
+export async function askNumber(question: string, most: number, io: Io): Promise<number | undefined> {
+  const range = most === 1 ? '1' : `1-${String(most)}`
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- a person answers one question after the other
+    const answer = await ask(`${question} [${range}, or Enter for nothing] `, io)
+    if (answer === undefined || answer === '') return undefined
+    const number = Number(answer)
+    if (/^\d+$/.test(answer) && number >= 1 && number <= most) return number
+    io.stderr.write(`"${answer}" is not ${most === 1 ? '1' : `a number from 1 to ${String(most)}`}.\n`)
+  }
+}
+
+/** Asks for a text until `read` makes something of it; Enter, and nobody there to answer, mean the usual one. */
+export async function askFor<Value>(
+  question: string,
+  { usual, read, io }: { readonly usual: Value; readonly read: (text: string) => Value | undefined; readonly io: Io },
+): Promise<Value> {
+  const answer = (await ask(`${question} [${String(usual)}] `, io)) ?? ''
+  if (answer === '') return usual
+  const value = read(answer)
+  if (value !== undefined) return value
+  io.stderr.write(`"${answer}" does not do.\n`)
+  return await askFor(question, { usual, read, io })
+}
+
+/** The line that is typed, without blanks around it; undefined when nobody answers. */
+async function ask(question: string, io: Io): Promise<string | undefined> {
+  if (!canAsk(io)) return undefined
   const questions = createInterface({ input: io.stdin })
   try {
-    io.stderr.write(question)
-    const answer = await new Promise<string>((resolve) => {
+    io.stderr.write(fit(question, io.stderr))
+    const answer = await new Promise<string | undefined>((resolve) => {
       questions.once('line', resolve)
-      // Ctrl-D and Ctrl-C: nobody said yes.
+      // Ctrl-D and Ctrl-C: nobody said anything.
       questions.once('close', () => {
-        resolve('')
+        resolve(undefined)
       })
       io.signal.addEventListener('abort', () => {
-        resolve('')
+        resolve(undefined)
       })
     })
-    return /^y(es)?$/i.test(answer.trim())
+    return answer?.trim()
   } finally {
     questions.close()
   }

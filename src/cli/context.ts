@@ -14,13 +14,26 @@ export interface Io {
   /** Absolute. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined }
+  readonly stdin: NodeJS.ReadableStream & {
+    readonly isTTY?: boolean | undefined
+    /** Each key at once, and none of them a signal; terminals have it. */
+    setRawMode?(isRaw: boolean): unknown
+  }
   /** Takes the result of a command. */
   readonly stdout: Output
   /** Takes everything that is said on the way. */
   readonly stderr: Output
   /** Aborted by the first SIGINT or SIGTERM, with the error to end with as its reason. */
   readonly signal: AbortSignal
+  /**
+   * From now on signals go to another program, which works in our place, and nothing of ours is aborted by them. The result takes it
+   * back.
+   */
+  readonly handOver: (receiver: (name: NodeJS.Signals) => void) => () => void
+  /** Aborted when nobody reads stdout any more. */
+  readonly unread: AbortSignal
+  /** The words of the command, without arguments: `database migrate`. */
+  readonly command?: string
 }
 
 /** `this` of every command. */

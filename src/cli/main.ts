@@ -5,6 +5,10 @@ import type { PoststackError } from '../errors.ts'
 
 const words = process.argv.slice(2)
 
+/** Signals that a program which works in our place gets instead of us. */
+const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+let isHandedOver = false
+
 // Answered before anything is imported: this is what scripts ask most, and it must cost nothing.
 if (words.length === 1 && ['version', '--version', '-V'].includes(words[0] ?? '')) {
   process.stdout.write(`poststack ${POSTSTACK_VERSION}\n`)
@@ -30,7 +34,12 @@ async function main(): Promise<number> {
     exitCode: ExitCode.terminated,
   })
   // A reader that has seen enough (`| head`) is no error, and no reason to leave a stack half-made: the work goes on unheard.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
+  const unread = new AbortController()
+  process.stderr.on('error', ignoreClosedPipe)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    ignoreClosedPipe(error)
+    unread.abort()
+  })
 
   const { runApp } = await import('./app.ts')
   return runApp(words, {
@@ -40,7 +49,18 @@ async function main(): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interruption.signal,
+    handOver,
+    unread: unread.signal,
   })
+}
+
+function handOver(receiver: (name: NodeJS.Signals) => void): () => void {
+  isHandedOver = true
+  for (const name of passedOn) process.on(name, receiver)
+  return () => {
+    for (const name of passedOn) process.removeListener(name, receiver)
+    isHandedOver = false
+  }
 }
 
 interface SignalAnswer {
@@ -53,6 +73,7 @@ interface SignalAnswer {
 function onSignal(name: 'SIGINT' | 'SIGTERM', { interruption, reason, exitCode }: SignalAnswer): void {
   let asked = false
   process.on(name, () => {
+    if (isHandedOver) return
     if (asked) process.exit(exitCode)
     asked = true
     interruption.abort(reason)

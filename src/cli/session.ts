@@ -1,13 +1,16 @@
 /**
  * What all commands share: open the stack, report, turn what comes of it into an exit code.
  */
+import { readEnvironment } from '../config/environment.ts'
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { openStack, type Stack } from '../stack.ts'
-import type { Context } from './context.ts'
-import type { CommonFlags } from './flags.ts'
+import type { Context, Io } from './context.ts'
+import { permissionsOf, type CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
+import { logPlace } from './report/logged.ts'
 import type { Reporter } from './report/reporter.ts'
+import { isInterruption } from './report/words.ts'
 
 export interface Session {
   readonly stack: Stack
@@ -18,22 +21,13 @@ export interface Session {
 export async function runSession(
   context: Context,
   flags: CommonFlags,
-  command: (session: Session) => Promise<ExitCode>,
+  command: (session: Session) => Promise<number>,
 ): Promise<void> {
   const { io } = context
   const report = createReporter(io, flags)
   let stack: Stack | undefined
   try {
-    stack = await openStack({
-      cwd: io.cwd,
-      configFile: flags.config,
-      mode: flags.mode,
-      env: io.env,
-      allowAll: flags.allowAll,
-      runtime: flags.runtime,
-      emit: report.event,
-      signal: io.signal,
-    })
+    stack = await openDeclared(flags, io, report)
     context.exitCode = await command({ stack, report })
   } catch (error) {
     context.exitCode = fail(error, io.signal, report)
@@ -43,9 +37,30 @@ export async function runSession(
   }
 }
 
-function fail(error: unknown, signal: AbortSignal, report: Reporter): ExitCode {
-  // Whatever broke because everything was told to stop is the interruption, not an error of its own.
-  const cause: unknown = signal.aborted ? signal.reason : error
+/** The stack that the flags lead to. */
+export async function openDeclared(flags: CommonFlags, io: Io, report: Reporter): Promise<Stack> {
+  const stack = await openStack({
+    cwd: io.cwd,
+    configFile: flags.config,
+    mode: flags.mode,
+    instance: flags.instance,
+    profiles: flags.profile,
+    env: io.env,
+    permissions: permissionsOf(flags),
+    allowAll: flags.allowAll,
+    runtime: flags.runtime,
+    emit: report.event,
+    signal: io.signal,
+  })
+  report.keepLog(logPlace(await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config })))
+  return stack
+}
+
+/** Reports what a command failed with, and gives its exit code. */
+export function fail(error: unknown, signal: AbortSignal, report: Reporter): ExitCode {
+  // Whatever broke because everything was told to stop is the interruption, not an error of its own; one that says how far it came is it.
+  const told = isPoststackError(error) && isInterruption(error.code)
+  const cause: unknown = signal.aborted && !told ? signal.reason : error
   if (isPoststackError(cause)) report.error(recordError(cause))
   else report.bug(cause)
   return exitCodeOf(cause)

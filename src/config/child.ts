@@ -3,13 +3,21 @@
  * calls it, makes the result plain and writes one line of JSON to file descriptor 3. Everything the config prints goes
  * its own way, to stdout and stderr.
  */
-import { writeSync } from 'node:fs'
-import * as nodeModule from 'node:module'
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
+import { watchReads } from './child-reads.ts'
+import { adjustResolution, inlineMap } from './child-resolution.ts'
+import { denialIn, limitHosts, withholding } from './child-restrictions.ts'
+import { definedKey } from './define.ts'
 import { serializeConfig } from './serialize.ts'
-import type { ChildJob, ChildReport, ThrownError } from './child-protocol.ts'
+import type { ChildJob, ChildReport, ThrownError, Translation } from './child-protocol.ts'
+import type { Loaded } from './child-resolution.ts'
 
 const reportDescriptor = 3
+const translationDescriptor = 4
+/** Not what stands in its place while the config runs. */
+const { writeSync } = fs
 /** The real one: `process.exit` is replaced while the config runs. */
 const exit = process.exit.bind(process)
 let isReported = false
@@ -17,10 +25,14 @@ let isReported = false
 function report(result: ChildReport): void {
   if (isReported) return
   isReported = true
-  const bytes = Buffer.from(`${JSON.stringify(result)}\n`)
+  writeLine(reportDescriptor, result)
+}
+
+function writeLine(descriptor: number, line: ChildReport | Translation): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
   for (let offset = 0; offset < bytes.length;) {
     try {
-      offset += writeSync(reportDescriptor, bytes, offset)
+      offset += writeSync(descriptor, bytes, offset)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
     }
@@ -32,16 +44,26 @@ function describeError(error: unknown): ThrownError {
   if (typeof error !== 'object' || error === null || !('stack' in error)) {
     return { name: '', message: inspect(error), stack: '' }
   }
-  const { name, message, stack, code, permission, resource, hint } = error as Record<string, unknown>
+  const { cause, name, message, stack, code, hint } = error as Record<string, unknown>
   return {
     name: text(name) ?? 'Error',
-    message: text(message) ?? inspect(error),
-    stack: text(stack) ?? '',
+    message: withCause(text(message) ?? inspect(error), cause),
+    stack: withFrames(text(stack) ?? '', cause),
     code: text(code),
-    permission: text(permission),
-    resource: text(resource),
     hint: text(hint),
+    denial: denialIn(error),
   }
+}
+
+/** "fetch failed" says nothing without its cause. */
+function withCause(message: string, cause: unknown): string {
+  const why = cause instanceof Error ? cause.message : ''
+  return why === '' || message.includes(why) ? message : `${message}: ${why}`
+}
+
+/** From Node 24 on the error of `fetch` has no frames of its own. */
+function withFrames(stack: string, cause: unknown): string {
+  return /\n\s+at /.test(stack) || !(cause instanceof Error) ? stack : `${stack}\n${cause.stack ?? ''}`
 }
 
 function text(value: unknown): string | undefined {
@@ -66,84 +88,39 @@ function watchForTheEnd(): void {
 }
 
 /**
- * In a package without `"type": "module"` tsx would take TypeScript files as CommonJS: no top-level await, missing exports
- * silently undefined. Files that are written as ES modules are loaded as such; and `poststack` is found from anywhere.
+ * Hands out how tsx has moved the lines of a project's file. The parent cannot ask for it later: a config in an endless
+ * loop does not answer.
  */
-function adjustResolution({ modules, own, ownCommonJs }: ChildJob): void {
-  const esm = new Set(modules)
-  const { registerHooks } = nodeModule as object as Partial<SyncHooks>
-  if (registerHooks !== undefined) {
-    registerHooks({
-      resolve: (specifier, context, next) => {
-        const found = orOwn(specifier, own, () => next(specifier, context))
-        const url = withoutQuery(found.url)
-        return esm.has(url) ? { ...found, url, format: 'module' } : found
-      },
-      load: (url, context, next) => next(url, esm.has(url) ? { ...context, format: 'module' } : context),
-    })
-  } else {
-    nodeModule.register(`data:text/javascript,${encodeURIComponent(threadHooks)}`, { data: { modules, own } })
-  }
-  const internals = nodeModule.Module as object as { _resolveFilename: (request: string, ...rest: unknown[]) => string }
-  const resolveFilename = internals._resolveFilename
-  // Node 20 cannot `require` an ES module of several files while hooks are at work, so CommonJS files get one file.
-  internals._resolveFilename = (request, ...rest) =>
-    request === 'poststack' ? ownCommonJs : resolveFilename(request, ...rest)
+function reportTranslation(file: string, source: Loaded['source']): void {
+  if (source === undefined || source === null || file.includes('/node_modules/')) return
+  const code = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString()
+  writeLine(translationDescriptor, { file, map: inlineMap.exec(code)?.[1] ?? '' })
 }
-
-/** tsx marks the files it takes as CommonJS by a query, on Node 20 in a percent-encoded one. */
-function withoutQuery(url: string): string {
-  return url.replace(/(?:\?|%3F).*$/s, '')
-}
-
-interface Resolved {
-  readonly url: string
-  readonly format?: string
-}
-
-interface SyncHooks {
-  registerHooks(hooks: {
-    resolve(specifier: string, context: object, next: (specifier: string, context: object) => Resolved): Resolved
-    load(url: string, context: object, next: (url: string, context: object) => unknown): unknown
-  }): void
-}
-
-function orOwn(specifier: string, own: string, resolve: () => Resolved): Resolved {
-  try {
-    return resolve()
-  } catch (error) {
-    if (specifier !== 'poststack') throw error
-    return { url: own, format: 'module', shortCircuit: true } as Resolved
-  }
-}
-
-/** The same hooks for Node 20, where they run in a thread of their own and are handed over as text. */
-const threadHooks = `
-let esm, own
-export function initialize(data) { esm = new Set(data.modules); own = data.own }
-export async function resolve(specifier, context, next) {
-  let found
-  try { found = await next(specifier, context) } catch (error) {
-    if (specifier !== 'poststack') throw error
-    return { url: own, format: 'module', shortCircuit: true }
-  }
-  const url = found.url.replace(/(?:\\?|%3F).*$/s, '')
-  return esm.has(url) ? { ...found, url, format: 'module' } : found
-}
-export async function load(url, context, next) {
-  return next(url, esm.has(url) ? { ...context, format: 'module' } : context)
-}`
 
 async function evaluate(job: ChildJob): Promise<void> {
   watchForTheEnd()
   process.argv.splice(1, process.argv.length, job.file)
-  if (job.isDirect) adjustResolution(job)
-  // A bundle of CommonJS files calls `require` for what is not in the bundle.
-  else if (job.needsRequire) Object.assign(globalThis, { require: nodeModule.createRequire(job.file) })
+  if (job.isDirect) {
+    const own = { poststack: { url: job.own, commonJs: job.ownCommonJs } }
+    adjustResolution({ modules: job.modules, own, onTranslated: reportTranslation, translationDescriptor })
+    // A bundle of CommonJS files calls `require` for what is not in the bundle.
+  } else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+  const watched = await watchReads(process.env, job.mayStart)
+  process.env = job.withheld.length > 0 ? withholding(job.withheld, watched.env) : watched.env
+  if (job.hosts !== undefined) limitHosts(job.hosts)
+  Object.assign(globalThis, { [definedKey]: new WeakMap() })
   try {
     const exported: unknown = await import(job.url)
-    const context = { env: process.env, mode: job.mode, cwd: job.cwd }
-    report({ kind: 'result', ...(await serializeConfig(exported, context)) })
+    const context = {
+      env: process.env,
+      mode: job.mode,
+      get cwd() {
+        watched.sawCwd()
+        return job.cwd
+      },
+    }
+    const result = await serializeConfig(exported, context)
+    report({ kind: 'result', ...result, reads: watched.reads() })
   } catch (error) {
     report({ kind: 'threw', error: describeError(error) })
   }

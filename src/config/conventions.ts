@@ -1,17 +1,17 @@
 /** What applies where no config file says anything: one PostgreSQL service, `./migrations`, images in `./containers`. */
 import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { PoststackError } from '../errors.ts'
 import type { PlainValue } from './serialize.ts'
 import { compareText } from './text-order.ts'
-import type { ImageConfig } from './types.ts'
+import type { Config, ImageConfig } from './types.ts'
 
 export interface Conventions {
   readonly plain: PlainValue
   readonly images: readonly ImageConfig[]
 }
 
-export async function readConventions(root: string): Promise<Conventions> {
+export async function readConventions(root: string, containers: string): Promise<Conventions> {
   const hasMigrations = await isFolder(join(root, 'migrations'))
   const postgres = {
     kind: 'postgres',
@@ -21,23 +21,27 @@ export async function readConventions(root: string): Promise<Conventions> {
     database: 'poststack',
     ...(hasMigrations && { migrations: './migrations' }),
   }
-  return { plain: { services: { postgres } }, images: await projectContainers(root) }
+  return { plain: { services: { postgres } }, images: await projectContainers(root, containers) }
 }
 
 const imageNamePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/
 
-/** Each folder under `containers/` with a Dockerfile. The build sees the whole project, as the Dockerfiles expect. */
-async function projectContainers(root: string): Promise<readonly ImageConfig[]> {
-  const folder = join(root, 'containers')
+/** The folder that holds a folder with a Dockerfile for each image of a project. */
+export function containersOf({ root, containers }: Pick<Config, 'root' | 'containers'>): string {
+  return containers ?? join(root, 'containers')
+}
+
+/** Each folder in this one with a Dockerfile. The build sees the whole project, as the Dockerfiles expect. */
+export async function projectContainers(root: string, folder: string): Promise<readonly ImageConfig[]> {
   const names = (await readdir(folder).catch((): string[] => [])).toSorted(compareText)
   const images = await Promise.all(
     names.map(async (name): Promise<readonly ImageConfig[]> => {
-      const dockerfile = await firstFile([join(folder, name, 'Dockerfile'), join(folder, name, 'Containerfile')])
+      const dockerfile = await dockerfileIn(join(folder, name))
       if (dockerfile === undefined) return []
       if (!imageNamePattern.test(name)) {
         throw new PoststackError(
           'CONFIG_INVALID',
-          `containers/${name} holds a Dockerfile, but no image can have that name`,
+          `${relative(root, join(folder, name))} holds a Dockerfile, but no image can have that name`,
           {
             hint: 'Rename the folder: lower-case letters and digits, with single `.`, `_` or `-` between them.',
           },
@@ -47,6 +51,15 @@ async function projectContainers(root: string): Promise<readonly ImageConfig[]> 
     }),
   )
   return images.flat()
+}
+
+/** What a folder's image is built from. */
+export function dockerfileIn(folder: string): Promise<string | undefined> {
+  return firstFile(dockerfileCandidates(folder))
+}
+
+export function dockerfileCandidates(folder: string): readonly string[] {
+  return [join(folder, 'Dockerfile'), join(folder, 'Containerfile')]
 }
 
 async function firstFile(paths: readonly string[]): Promise<string | undefined> {

@@ -1,10 +1,11 @@
 /**
  * What a user writes: `defineConfig`, `postgres()`, `container()` and the types behind them.
  *
- * This module is loaded by every config, so it imports nothing but `options.ts` beside it.
+ * This module is loaded by every config, so it imports nothing but `options*.ts` and `reference.ts` beside it.
  */
-import { referenceBrand } from './options.ts'
-import type { ContainerOptions, PostgresOptions, Reference, RuntimeChoice } from './options.ts'
+import type { ContainerOptions } from './options-container.ts'
+import type { Hook, Hooks, PostgresOptions, Reference, RememberedHook, RuntimeChoice } from './options.ts'
+import { portReference, reference, withMistyped } from './reference.ts'
 
 export type { Condition, RuntimeChoice } from './options.ts'
 
@@ -30,7 +31,18 @@ export interface StackConfig<Services extends ServiceMap = ServiceMap> {
    * @default 'auto'
    */
   readonly runtime?: RuntimeChoice | undefined
-  /** The members of the stack by name. Names are lower-case letters, digits and `-`, at most 40 characters; they are host names on the stack's network. */
+  /** Programs of the project that are run at certain moments, made with `hook()`. A change touches nothing that runs. */
+  readonly hooks?: Hooks | undefined
+  /**
+   * Configs that this one is laid upon: each is the object, the function or the promise that another file exports or that a preset makes. Later ones
+   * win over earlier ones, and this config over all. A service of the same name and kind is merged option by option; of the options `env`, `ports`,
+   * `settings`, `labels`, `extraHosts`, `build` and `dependsOn` (with conditions) key by key, and every other one as a whole. `image` and `build`
+   * replace each other, and so do databases with and without `url`. Hooks are taken one by one.
+   */
+  readonly extends?: ConfigExport | readonly ConfigExport[] | undefined
+  /** Profiles that are asked for beside those of `--profile`: services that name one of them run, too. @default none */
+  readonly profiles?: readonly string[] | undefined
+  /** The members of the stack by name. Names are lower-case letters, digits and `-`, at most 40 characters; they are host names on the stack's network, so `localhost` is none. */
   readonly services: Services
 }
 
@@ -88,7 +100,7 @@ export interface ContainerService<Port extends string = string> extends Marked {
  */
 export function postgres(options: PostgresOptions = {}): PostgresService {
   const id = nextId()
-  return {
+  const service: PostgresService = {
     kind: 'postgres',
     [serviceBrand]: { id, kind: 'postgres', options },
     url: reference(id, 'url'),
@@ -98,6 +110,7 @@ export function postgres(options: PostgresOptions = {}): PostgresService {
     user: reference(id, 'user'),
     password: reference(id, 'password'),
   }
+  return withMistyped(service, id)
 }
 
 /**
@@ -108,13 +121,26 @@ export function postgres(options: PostgresOptions = {}): PostgresService {
  */
 export function container<const Port extends string = never>(options: ContainerOptions<Port>): ContainerService<Port> {
   const id = nextId()
-  return {
+  const service: ContainerService<Port> = {
     kind: 'container',
     [serviceBrand]: { id, kind: 'container', options },
     host: reference(id, 'host'),
-    port: (name) => reference(id, `port:${name}`),
-    url: (name) => reference(id, `url:${name}`),
+    port: portReference(id, 'port'),
+    url: portReference(id, 'url'),
   }
+  return withMistyped(service, id)
+}
+
+/**
+ * A script or a command for `hooks`.
+ *
+ * @example
+ * defineConfig({ hooks: { afterMigrate: hook('./hooks/types.ts'), beforeUp: hook(['npm', 'run', 'codegen']) }, services: {} })
+ */
+export function hook(script: string, options: { readonly once: 'per-content' }): RememberedHook
+export function hook(what: string | readonly string[]): Hook
+export function hook(what: string | readonly string[], options: Pick<RememberedHook, 'once'> = {}): RememberedHook {
+  return typeof what === 'string' ? { script: what, ...options } : { command: what, ...options }
 }
 
 /** What a config file may export: the stack, a promise of it, or a function that makes it. */
@@ -141,15 +167,14 @@ export function defineConfig<const Services extends ServiceMap>(
 // The object stands last: when nothing fits, TypeScript explains the last one.
 export function defineConfig<const Services extends ServiceMap>(config: StackConfig<Services>): StackConfig<Services>
 export function defineConfig(config: ConfigExport): ConfigExport {
+  const definitions = (globalThis as { [definedKey]?: Definitions })[definedKey]
+  definitions?.set(config, new Error('defined').stack ?? '')
   return config
 }
 
-/** Matches one place holder as template strings carry it; the groups are the service's id and the property. */
-export const placeholderPattern = /\{\{poststack:(\d+):([a-z]+(?::[^{}]*)?)\}\}/g
-
-function reference(service: number, property: string): Reference {
-  return { [referenceBrand]: { service, property }, toString: () => `{{poststack:${String(service)}:${property}}}` }
-}
+/** Where each config was defined, as the stack of an error. Only the process that evaluates a config has one. */
+export type Definitions = WeakMap<object, string>
+export const definedKey = Symbol.for('poststack.defined')
 
 /** One counter for all copies of this package in the process, so that ids never meet. */
 function nextId(): number {

@@ -1,6 +1,7 @@
 /** Who waits for whom, and for what: explicit `dependsOn` and the edges that references make. */
+import { findCycles } from './cycles.ts'
 import type { Condition } from './options.ts'
-import type { PlainEnvValue, PlainService } from './schema.ts'
+import type { AnyPart, PartOf, PlainEnvValue } from './schema.ts'
 import { compareText } from './text-order.ts'
 import type { Dependency } from './types.ts'
 
@@ -9,24 +10,26 @@ export interface ParsedReference {
   readonly property: string
 }
 
-type Services = ReadonlyMap<string, PlainService>
+type Services = ReadonlyMap<string, AnyPart>
 
 /** The condition that is meant when only a service's name is given. */
-function naturalCondition(service: PlainService): Condition {
+function naturalCondition(service: AnyPart): Condition {
   if (service.kind === 'postgres') return service.migrations === undefined ? 'ready' : 'migrated'
   return service.job === true ? 'completed' : 'ready'
 }
 
 /** The conditions that a service can meet, the natural one first. */
-export function possibleConditions(service: PlainService): readonly Condition[] {
+export function possibleConditions(service: AnyPart): readonly Condition[] {
   if (service.kind === 'container') return service.job === true ? ['completed', 'started'] : ['ready', 'started']
   return 'url' in service ? ['migrated', 'ready'] : ['migrated', 'ready', 'started']
 }
 
-export function referencesIn(value: PlainEnvValue): readonly ParsedReference[] {
+export function referencesIn(value: PartOf<PlainEnvValue> | undefined): readonly ParsedReference[] {
   if (typeof value !== 'object') return []
-  const parts = '$ref' in value ? [value] : value.$text
-  return parts.flatMap((part) => (typeof part === 'object' ? [parseReference(part.$ref)] : []))
+  const parts = '$text' in value ? (value.$text ?? []) : [value]
+  return parts.flatMap((part) =>
+    typeof part === 'object' && '$ref' in part && part.$ref !== undefined ? [parseReference(part.$ref)] : [],
+  )
 }
 
 export function parseReference(text: string): ParsedReference {
@@ -35,22 +38,26 @@ export function parseReference(text: string): ParsedReference {
 }
 
 /** The explicit part, with each name's natural condition filled in. Names that do not exist are left to the checks. */
-function declaredDependencies(service: PlainService, services: Services): readonly Dependency[] {
+function declaredDependencies(service: AnyPart, services: Services): readonly Dependency[] {
   const declared = service.dependsOn ?? []
-  if (!isList(declared)) return Object.entries(declared).map(([name, condition]) => ({ service: name, condition }))
-  return declared.map((name) => {
+  if (!isList(declared))
+    return Object.entries(declared).map(([name, condition]) => ({ service: name, condition: condition ?? 'started' }))
+  return declared.flatMap((name) => {
+    if (name === undefined) return []
     const target = services.get(name)
-    return { service: name, condition: target === undefined ? 'started' : naturalCondition(target) }
+    return [{ service: name, condition: target === undefined ? 'started' : naturalCondition(target) }]
   })
 }
 
 /** `Array.isArray` does not narrow readonly arrays. */
-export function isList(dependsOn: NonNullable<PlainService['dependsOn']>): dependsOn is readonly string[] {
+export function isList(
+  dependsOn: NonNullable<AnyPart['dependsOn']>,
+): dependsOn is Extract<NonNullable<AnyPart['dependsOn']>, readonly unknown[]> {
   return Array.isArray(dependsOn)
 }
 
 /** All edges of a service, sorted by name; of two to the same service the stronger condition stays. */
-export function dependencies(service: PlainService, services: Services): readonly Dependency[] {
+export function dependencies(service: AnyPart, services: Services): readonly Dependency[] {
   const edges = new Map<string, Condition>()
   const add = ({ service: name, condition }: Dependency) => {
     const target = services.get(name)
@@ -69,7 +76,7 @@ export function dependencies(service: PlainService, services: Services): readonl
     .toSorted((a, b) => compareText(a.service, b.service))
 }
 
-function serviceReferences(service: PlainService): readonly ParsedReference[] {
+function serviceReferences(service: AnyPart): readonly ParsedReference[] {
   if (service.kind !== 'container') return []
   return Object.values(service.env ?? {}).flatMap((value) => referencesIn(value))
 }
@@ -77,30 +84,10 @@ function serviceReferences(service: PlainService): readonly ParsedReference[] {
 /** Each later one includes the earlier ones. */
 const strength: Readonly<Record<Condition, number>> = { started: 0, ready: 1, migrated: 2, completed: 3 }
 
-/** The cycles in the edges, each once, beginning with its first name: `['a', 'b', 'a']`. */
-export function findCycles(services: Services): readonly (readonly string[])[] {
-  const cycles = new Map<string, readonly string[]>()
-  const done = new Set<string>()
-  const trail: string[] = []
-  const visit = (name: string) => {
-    const start = trail.indexOf(name)
-    if (start !== -1) {
-      const cycle = fromFirst(trail.slice(start))
-      cycles.set(cycle.join(' '), [...cycle, cycle[0] ?? name])
-      return
-    }
+/** Services that wait for themselves, by way of others or not. */
+export function waitingInCircles(services: Services): readonly (readonly string[])[] {
+  return findCycles(services.keys(), (name) => {
     const service = services.get(name)
-    if (done.has(name) || service === undefined) return
-    trail.push(name)
-    for (const edge of dependencies(service, services)) visit(edge.service)
-    trail.pop()
-    done.add(name)
-  }
-  for (const name of [...services.keys()].toSorted(compareText)) visit(name)
-  return [...cycles.values()]
-}
-
-function fromFirst(names: readonly string[]): readonly string[] {
-  const first = names.indexOf(names.toSorted(compareText)[0] ?? '')
-  return [...names.slice(first), ...names.slice(0, first)]
+    return service === undefined ? [] : dependencies(service, services).map((edge) => edge.service)
+  })
 }

@@ -4,7 +4,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { PoststackError } from '../errors.ts'
 import { suggest } from './issues.ts'
 
-const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
+/** What a config file may be called. */
+export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
+
+/** Whether a file of this name holds data, YAML or JSON, instead of a program. */
+export function isData(file: string): boolean {
+  return /\.(?:ya?ml|json)$/i.test(file)
+}
 
 export interface FoundConfig {
   /** Absolute path, in the folder's real path. */
@@ -13,18 +19,25 @@ export interface FoundConfig {
   readonly root: string
 }
 
-/** An explicit `file` must exist; without one, no config file on the way up means `undefined`. */
-export async function findConfig(cwd: string, file?: string): Promise<FoundConfig | undefined> {
-  return file === undefined ? await findUpward(cwd) : await explicitFile(resolve(cwd, file), file)
+/**
+ * An explicit `file` must exist; without one, no config file on the way up means `undefined`. `giver` is what named the file, for the
+ * hint.
+ */
+export async function findConfig(
+  cwd: string,
+  file?: string,
+  giver = 'the path given with --config',
+): Promise<FoundConfig | undefined> {
+  return file === undefined ? await findUpward(cwd) : await explicitFile(resolve(cwd, file), file, giver)
 }
 
-async function explicitFile(path: string, asGiven: string): Promise<FoundConfig> {
+async function explicitFile(path: string, asGiven: string, giver: string): Promise<FoundConfig> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) {
     const siblings = await readdir(dirname(path)).catch((): string[] => [])
     const hint = siblings.length === 0 ? undefined : suggest(basename(path), siblings)
     throw new PoststackError('CONFIG_NOT_FOUND', `there is no config file ${asGiven}`, {
-      hint: hint?.startsWith('did') === true ? hint.replace('did', 'Did') : 'Check the path given with --config.',
+      hint: hint?.startsWith('did') === true ? hint.replace('did', 'Did') : `Check ${giver}.`,
       details: { file: path },
     })
   }
@@ -55,7 +68,7 @@ async function findUpward(cwd: string): Promise<FoundConfig | undefined> {
 }
 
 /** A folder of that name counts: it is a mistake to report, not a reason to look further up. */
-async function candidatesIn(folder: string): Promise<readonly string[]> {
+export async function candidatesIn(folder: string): Promise<readonly string[]> {
   const entries = new Set(await readdir(folder).catch((): string[] => []))
   return configNames.filter((name) => entries.has(name))
 }

@@ -9,6 +9,10 @@ export interface ConfigIssue {
   readonly value?: string
 }
 
+/** What a config may look like, indented for a hint. */
+export const exampleConfig = `  import { defineConfig, postgres } from 'poststack'
+  export default defineConfig({ services: { db: postgres() } })`
+
 /** `services.web.ports.http.host`, `services.web.volumes[0].target`: a path as a person would write it. */
 export function formatPath(path: Path): string {
   let text = ''

@@ -6,12 +6,14 @@ import { readFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
 import { dirname, extname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { findCycles } from './cycles.ts'
 import { buildFailure } from './load-errors.ts'
 import { packageType } from './load-dependencies.ts'
 import type * as Esbuild from 'esbuild'
 import type {
   build as Build,
   BuildOptions,
+  Metafile,
   OnLoadResult,
   OnResolveArgs,
   OnResolveResult,
@@ -20,6 +22,7 @@ import type {
 } from 'esbuild'
 import type { ExternalImport } from './load-errors.ts'
 import type { FoundConfig } from './find.ts'
+import type { WrittenImport } from './load-candidates.ts'
 import { ownPackage } from './own-package.ts'
 import type { OwnPackage } from './own-package.ts'
 
@@ -30,7 +33,15 @@ export interface Bundle {
   /** URLs of those inputs that are ES modules by their syntax. */
   readonly modules: readonly string[]
   readonly externals: readonly ExternalImport[]
+  /** What the code imports from outside, as it says it. */
+  readonly outside: ReadonlySet<string>
+  /** Files in the bundle that are not the project's, such as our own entry. */
+  readonly others: readonly string[]
+  /** The imports of the project's files, as they are written. */
+  readonly imports: readonly WrittenImport[]
   readonly needsRequire: boolean
+  /** The project's files that import each other in a circle: `['a.ts', 'b.ts', 'a.ts']`, relative to the project. */
+  readonly circles: readonly (readonly string[])[]
 }
 
 /** `outfile` is where the caller will write the code: source maps name the sources relative to it. */
@@ -55,20 +66,38 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
   const result = await build(options).catch(async (error: unknown) => {
     throw await buildFailure(error, config)
   })
-  const files = Object.entries(result.metafile?.inputs ?? {}).map(([name, input]) => ({
-    file: resolve(config.root, name),
-    input,
-  }))
+  const inputs = result.metafile?.inputs ?? {}
+  const files = Object.entries(inputs).map(([name, input]) => ({ name, file: resolve(config.root, name), input }))
   const mine = files.filter(({ file }) => isProjectFile(file, config.root, own))
   return {
     code: result.outputFiles?.[0]?.text ?? '',
     inputs: mine.map(({ file }) => file),
     modules: await esModules(mine.filter(({ input }) => input.format === 'esm').map(({ file }) => file)),
     externals,
+    outside: new Set(
+      Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
+    ),
+    others: files.flatMap(({ file }) => (mine.some((one) => one.file === file) ? [] : [file])),
+    imports: [
+      ...externals,
+      ...mine.flatMap(({ file, input }) =>
+        input.imports.flatMap(({ original }) =>
+          original === undefined ? [] : [{ importer: file, specifier: original }],
+        ),
+      ),
+    ],
+    circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
     needsRequire: files.some(
       ({ input }) => input.format === 'cjs' || input.imports.some(({ kind }) => kind.startsWith('require')),
     ),
   }
+}
+
+function importCircles(files: ReadonlyMap<string, Metafile['inputs'][string]>): Bundle['circles'] {
+  return findCycles(files.keys(), (name) => {
+    const imports = files.get(name)?.imports ?? []
+    return imports.filter(({ kind, path }) => kind === 'import-statement' && files.has(path)).map(({ path }) => path)
+  })
 }
 
 function isProjectFile(file: string, root: string, own: OwnPackage): boolean {
@@ -97,6 +126,8 @@ function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, async (args) => {
         if (args.kind === 'entry-point' || args.pluginData === nested || isBuiltin(args.path)) return undefined
+        const isRequire = args.kind.startsWith('require')
+        if (args.path === 'poststack/run') return runEntry(own, isRequire)
         const found = await resolveAgain(build, args)
         // Our own package goes into the bundle: it is small, and esbuild then names a mistyped import with its place.
         if (args.path === 'poststack') return found.errors?.length === 0 ? found : { path: own.entry }
@@ -105,11 +136,15 @@ function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
         // Node runs no TypeScript below node_modules.
         if (!isPackage || /\.[cm]?tsx?$/.test(found.path)) return found
         externals.push({ importer: args.importer, specifier: args.path, path: found.path })
-        const isRequire = args.kind.startsWith('require')
         return { path: isRequire ? found.path : pathToFileURL(found.path).href, external: true }
       })
     },
   }
+}
+
+/** The entry that fits this very program, whatever copy the project has. Sources are built on the way. */
+function runEntry({ isSource, run }: OwnPackage, isRequire: boolean): OnResolveResult {
+  return isSource ? { path: run } : { path: isRequire ? run : pathToFileURL(run).href, external: true }
 }
 
 /** What our own entry imports when it is called, such as the whole engine, is nothing that a config needs. */

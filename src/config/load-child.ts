@@ -1,11 +1,14 @@
 /** Runs the program that evaluates a config: in a fresh process, with a deadline, its output kept apart. */
 import { spawn } from 'node:child_process'
+import { throwIfAborted } from '../abort.ts'
 import { thrownFailure, exitFailure, failure } from './load-errors.ts'
+import { timeoutFailure } from './load-timeout.ts'
 import type { PoststackError } from '../errors.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { ChildJob, ChildReport } from './child-protocol.ts'
+import type { ChildJob, ChildReport, Translation } from './child-protocol.ts'
 import type { ThrownContext } from './load-errors.ts'
+import type { ConfigReads } from './config-inputs.ts'
 import type { Serialized } from './serialize.ts'
 
 /** Lines that the config printed. */
@@ -28,17 +31,22 @@ export interface ChildOptions {
 
 const memoryMegabytes = 512
 const outputLimitBytes = 1_000_000
+/** How long a process whose time is up may take to say where it is. */
+const lastWordsMs = 500
 
 export async function runChild(
   options: ChildOptions,
   context: ThrownContext,
-): Promise<Serialized & { readonly output: ConfigOutput }> {
-  options.signal?.throwIfAborted()
+): Promise<Serialized & { readonly output: ConfigOutput; readonly reads: ConfigReads }> {
+  if (options.signal !== undefined) throwIfAborted(options.signal)
   const ended = await spawnAndWait(options, context.config.root)
-  if (options.signal?.aborted === true) throw options.signal.reason
+  if (options.signal !== undefined) throwIfAborted(options.signal)
   const output = { stdout: toLines(ended.stdout), stderr: toLines(ended.stderr) }
   const report = parseReport(ended.report)
-  if (report?.kind === 'result') return { plain: report.plain, issues: report.issues, output }
+  if (report?.kind === 'result') {
+    const { plain, issues, layers, reads } = report
+    return { plain, issues, layers, reads, output }
+  }
   throw await whyNoResult({ ...ended, report }, options, context)
 }
 
@@ -46,7 +54,9 @@ interface Ended {
   readonly stdout: string
   readonly stderr: string
   readonly report: string
-  readonly isTimeout: boolean
+  readonly translations: string
+  /** Of a process whose time was up: what it wrote to stderr since then. */
+  readonly lastWords: string | undefined
   readonly exit: string
 }
 
@@ -58,17 +68,15 @@ async function whyNoResult(
   const { report } = ended
   if (report?.kind === 'threw') return await thrownFailure(report.error, context)
   if (report?.kind === 'exited') return await exitFailure(report, context)
-  if (ended.isTimeout) {
-    const what = `the config was not finished after ${String(options.timeoutMs / 1000)} s, the deadline for evaluating it, and was stopped`
-    const hint = 'Look for an endless loop, or for something it waits for.'
-    return await failure(
-      { code: 'CONFIG_TIMEOUT', what, place: undefined, hint, details: { timeoutMs: options.timeoutMs } },
-      context.config,
-    )
+  if (ended.lastWords !== undefined) {
+    const { lastWords, translations } = ended
+    const timedOut = { timeoutMs: options.timeoutMs, lastWords, translations: parseTranslations(translations) }
+    return await timeoutFailure(timedOut, context)
   }
   if (report?.kind === 'unfinished') {
     const what = 'the config waits for a promise that is never settled'
-    return await failure({ code: 'CONFIG_FAILED', what, place: undefined }, context.config)
+    const hint = 'Look at what it awaits or returns: nothing is under way any more that could settle it.'
+    return await failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, context.config)
   }
   if (/heap out of memory|invalid table size|Allocation failed/.test(ended.stderr)) {
     const what = `the config needed more than ${String(memoryMegabytes)} MB of memory and was stopped`
@@ -86,6 +94,8 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
   const flags = [
     ...options.flags,
     '--enable-source-maps',
+    // On SIGINT Node prints where it is, from a thread of its own: also in the middle of an endless loop.
+    '--trace-sigint',
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',
     `--max-old-space-size=${String(memoryMegabytes)}`,
@@ -94,25 +104,35 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     // A group of its own: what the config started goes when it goes.
     detached: true,
     cwd: root,
-    env: childEnvironment(options.env),
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: childEnvironment(options),
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
-  const [stdout, stderr, report] = [
+  const [stdout, stderr, report, translations] = [
     collect(child.stdout),
     collect(child.stderr),
     collect(child.stdio[3] as Readable, Infinity),
+    collect(child.stdio[4] as Readable, Infinity),
   ]
   options.onStarted?.()
-  let isTimeout = false
-  const timer = setTimeout(() => {
-    isTimeout = true
-    killGroup(child)
+  let lastWords: (() => string) | undefined
+  let timer = setTimeout(() => {
+    // From here on, because what it printed before may have used up the limit.
+    lastWords = collect(child.stderr)
+    child.kill('SIGINT')
+    timer = setTimeout(() => killGroup(child), lastWordsMs)
   }, options.timeoutMs)
   const onAbort = () => killGroup(child)
   options.signal?.addEventListener('abort', onAbort)
   try {
     const exit = await waitForEnd(child)
-    return { stdout: stdout(), stderr: stderr(), report: report(), isTimeout, exit }
+    return {
+      stdout: stdout(),
+      stderr: stderr(),
+      report: report(),
+      translations: translations(),
+      lastWords: lastWords?.(),
+      exit,
+    }
   } finally {
     clearTimeout(timer)
     options.signal?.removeEventListener('abort', onAbort)
@@ -152,6 +172,17 @@ function parseReport(text: string): ChildReport | undefined {
   return JSON.parse(text) as ChildReport
 }
 
+/** A line that was cut or mixed with another only costs the position in that file. */
+function parseTranslations(text: string): readonly Translation[] {
+  return toLines(text).flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Translation]
+    } catch {
+      return []
+    }
+  })
+}
+
 function toLines(text: string): readonly string[] {
   const lines = text.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
@@ -167,6 +198,11 @@ const nodeVariables = new Set([
   'TSX_TSCONFIG_PATH',
 ])
 
-function childEnvironment(env: ChildOptions['env']): NodeJS.ProcessEnv {
+function childEnvironment({ env, job }: ChildOptions): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(visible(env)).filter(([name]) => !job.withheld.includes(name)))
+}
+
+/** The variables that a config may see when none is withheld. */
+export function visible(env: ChildOptions['env']): ChildOptions['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !nodeVariables.has(name)))
 }

@@ -1,40 +1,80 @@
-/** What the guarded process was not allowed to do, in Deno's words for permissions. */
-import { relative } from 'node:path'
+/** What the guarded process was not allowed to do, in Deno's words for permissions, and the grant that would allow it. */
+import { dirname, relative, resolve, sep } from 'node:path'
+import { nearestFile } from './load-dependencies.ts'
+import type { Denial } from './child-protocol.ts'
 import type { FoundConfig } from './find.ts'
-import type { ThrownError } from './child-protocol.ts'
 
-/** Deno's word and a sentence for each permission of Node's model. */
-const permissions: Readonly<Record<string, readonly [grant: string, what: string]>> = {
-  FileSystemRead: ['allow-read', 'may not read'],
-  FileSystemWrite: ['allow-write', 'may not write'],
-  ChildProcess: ['allow-run', 'may not start a program'],
-  WorkerThreads: ['allow-worker', 'may not start a worker'],
-  Net: ['allow-net', 'may not use the network'],
-  Addon: ['allow-ffi', 'may not load a native addon'],
-  WASI: ['allow-wasi', 'may not use WASI'],
-  Inspector: ['allow-inspector', 'may not open the inspector'],
+interface Kind {
+  readonly what: string
+  /** The word of `--allow-…` and of `permissions`; without one, only everything can be granted. */
+  readonly grant?: 'read' | 'env' | 'net' | 'run'
 }
 
-export const deniedHint = 'Configs are evaluated guarded. If you trust this one, run the command with --allow-all (-A).'
+const kinds: Readonly<Record<string, Kind>> = {
+  FileSystemRead: { what: 'may not read', grant: 'read' },
+  Env: { what: 'may not read the environment variable', grant: 'env' },
+  Net: { what: 'may not connect to', grant: 'net' },
+  ChildProcess: { what: 'may not start a program', grant: 'run' },
+  FileSystemWrite: { what: 'may not write' },
+  WorkerThreads: { what: 'may not start a worker' },
+  Addon: { what: 'may not load a native addon' },
+  WASI: { what: 'may not use WASI' },
+  Inspector: { what: 'may not open the inspector' },
+}
 
-export function describeDenial(
-  error: ThrownError,
-  config: FoundConfig,
-): { what: string; details: Readonly<Record<string, string>> } {
-  const permission = error.code === 'ERR_DLOPEN_DISABLED' ? 'Addon' : (error.permission ?? '')
-  const [grant, what] = permissions[permission] ?? ['allow-all', `is denied ${permission}`]
-  const { resource } = error
-  const isPath = grant === 'allow-read' || grant === 'allow-write'
-  const shown =
-    resource === undefined || resource === '' ? '' : ` ${isPath ? fromRoot(resource, config.root) : resource}`
-  const suffix = resource === undefined || resource === '' || !(isPath || grant === 'allow-run') ? '' : `=${resource}`
+export interface DescribedDenial {
+  readonly what: string
+  readonly hint: string
+  readonly details: Readonly<Record<string, string>>
+}
+
+/** `subject` is what ran: `config`, `script`. */
+export function describeDenial(denial: Denial, config: FoundConfig, subject = 'config'): DescribedDenial {
+  const { permission } = denial
+  const { what, grant } = kinds[permission] ?? { what: `is denied ${permission}`.trimEnd() }
+  const isPath = permission.startsWith('FileSystem')
+  // As the config wrote it; its process runs in the project.
+  const resource = isPath && denial.resource !== '' ? resolve(config.root, denial.resource) : denial.resource
+  const shown = resource === '' ? '' : ` ${isPath ? fromFolder(config.root, resource) : resource}`
+  // Node permits programs all or none.
+  const flag = `--allow-${grant ?? 'all'}${grant === undefined || grant === 'run' || resource === '' ? '' : `=${resource}`}`
   return {
-    what: `the config ${what}${shown} (it lacks \`--${grant}${suffix}\`)`,
-    details: { permission: grant, ...(resource !== undefined && { resource }) },
+    what: `the ${subject} ${what}${shown} (it lacks \`${flag}\`)`,
+    hint: grant === undefined ? onlyAll(subject) : howToGrant(flag, entryOf({ grant, resource, config })),
+    details: { permission: grant ?? 'all', grant: flag, ...(resource !== '' && { resource }) },
   }
 }
 
-function fromRoot(path: string, root: string): string {
-  const short = relative(root, path)
-  return short === '' || short.startsWith('..') ? path : short
+function onlyAll(subject: string): string {
+  const how = subject === 'config' ? 'Configs are evaluated guarded' : 'Scripts run guarded'
+  return `${how}, and nothing less than everything permits this one. If you trust the ${subject} and what it imports, run the command with --allow-all (-A).`
+}
+
+function howToGrant(flag: string, entry: string): string {
+  return [
+    `If it may, add ${flag} to the command`,
+    `For every run, add to package.json: "poststack": { "permissions": { ${entry} } }`,
+  ].join('\n')
+}
+
+/** What stands in `permissions` of package.json for a grant. */
+function entryOf({
+  grant,
+  resource,
+  config,
+}: {
+  readonly grant: NonNullable<Kind['grant']>
+  readonly resource: string
+  readonly config: FoundConfig
+}): string {
+  if (grant === 'run' || resource === '') return `"${grant}": true`
+  const manifest = nearestFile(config.root, 'package.json')
+  const value = grant === 'read' && manifest !== undefined ? fromFolder(dirname(manifest), resource) : resource
+  return `"${grant}": [${JSON.stringify(value)}]`
+}
+
+/** Relative where that is a short way. */
+function fromFolder(folder: string, path: string): string {
+  const short = relative(folder, path)
+  return short === '' || short.startsWith(`..${sep}..`) ? path : short
 }

@@ -5,7 +5,14 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { compareText } from './text-order.ts'
 
-const lockFiles = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
+export const lockFiles = [
+  'package-lock.json',
+  'npm-shrinkwrap.json',
+  'pnpm-lock.yaml',
+  'yarn.lock',
+  'bun.lock',
+  'bun.lockb',
+]
 
 /** All files that a config depends on, absolute and sorted, from the code files that went into it. */
 export async function completeDependencies(inputs: readonly string[]): Promise<readonly string[]> {
@@ -36,7 +43,7 @@ export function foldersUpward(folder: string): readonly string[] {
   return parent === folder ? [folder] : [folder, ...foldersUpward(parent)]
 }
 
-function nearestFile(folder: string, name: string): string | undefined {
+export function nearestFile(folder: string, name: string): string | undefined {
   const found = foldersUpward(folder).find((candidate) => existsSync(join(candidate, name)))
   return found === undefined ? undefined : join(found, name)
 }
@@ -69,7 +76,7 @@ function resolveBase(base: string, from: string): string | undefined {
 }
 
 /** JSON with comments and trailing commas, as in tsconfig; nothing when it is neither. */
-function parseJsonc(text: string): unknown {
+export function parseJsonc(text: string): unknown {
   const bare = text
     .replace(/^\uFEFF/, '')
     .replaceAll(/("(?:[^"\\]|\\.)*")|\/\/.*|\/\*[\s\S]*?\*\//g, (_, quoted?: string) => quoted ?? '')

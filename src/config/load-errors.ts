@@ -5,17 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { PoststackError } from '../errors.ts'
 import { codeFrame } from './code-frame.ts'
 import { nearest } from './issues.ts'
-import { deniedHint, describeDenial } from './load-denied.ts'
+import { describeDenial } from './load-denied.ts'
+import { locateThrow } from './locate.ts'
+import { placeAt } from './source-text.ts'
 import type { Message } from 'esbuild'
 import type { FoundConfig } from './find.ts'
 import type { ThrownError } from './child-protocol.ts'
 import type { ErrorCode } from '../errors.ts'
-
-interface Place {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-}
+import type { Place, SourceText } from './source-text.ts'
 
 interface Failure {
   readonly code: ErrorCode
@@ -119,14 +116,11 @@ export interface ThrownContext {
 /** The error for what a config threw, at the first place of the stack that is the user's. */
 export async function thrownFailure(error: ThrownError, context: ThrownContext): Promise<PoststackError> {
   const frames = userFrames(error.stack, context)
-  const place = frames[0]?.place
+  const place = error.name === '' ? locateThrow(error.message, await readSources(context.inputs)) : frames[0]?.place
   const stack = frames.map((frame) => frame.text).join('\n')
-  if (error.code === 'ERR_ACCESS_DENIED' || error.code === 'ERR_DLOPEN_DISABLED') {
-    const { what, details } = describeDenial(error, context.config)
-    return await failure(
-      { code: 'CONFIG_DENIED', what, place, hint: deniedHint, details: { ...details, stack } },
-      context.config,
-    )
+  if (error.denial !== undefined) {
+    const { what, hint, details } = describeDenial(error.denial, context.config)
+    return await failure({ code: 'CONFIG_DENIED', what, place, hint, details: { ...details, stack } }, context.config)
   }
   const unexported = await missingName(error, context)
   if (unexported !== undefined) return await failure({ code: 'CONFIG_FAILED', ...unexported }, context.config)
@@ -138,6 +132,11 @@ export async function thrownFailure(error: ThrownError, context: ThrownContext):
       ? 'Is every package installed?'
       : undefined)
   return await failure({ code: 'CONFIG_FAILED', what, place, hint, details: { stack } }, context.config)
+}
+
+/** Texts of the project's files; empty for one that cannot be read. */
+export function readSources(files: readonly string[]): Promise<readonly SourceText[]> {
+  return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8').catch(() => '') })))
 }
 
 /** The error for a `process.exit` in the config, at the place of the call. */
@@ -159,19 +158,33 @@ interface Frame {
 }
 
 /** The frames in the project's files and in packages; Node's own and ours are cut. */
-function userFrames(stack: string, { inputs }: ThrownContext): readonly Frame[] {
+export function userFrames(stack: string, { inputs }: ThrownContext): readonly Frame[] {
   const frames = stack.split('\n').flatMap((line): readonly Frame[] => {
-    const match = /^\s*at (?:.*? \()?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(line)
-    if (match === null) return []
-    const [, location = '', row = '1', column = '1'] = match
-    const file = (location.startsWith('file:') ? fileURLToPath(location) : location).replace(/\?.*$/, '')
-    return [{ text: line.trim(), place: { file, line: Number(row), column: Number(column) } }]
+    const place = placeOfFrame(line)
+    return place === undefined ? [] : [{ text: line.trim(), place }]
   })
   const mine = new Set(inputs)
   const first = frames.findIndex(({ place }) => mine.has(place.file))
   return first === -1
     ? []
     : frames.slice(first).filter(({ place }) => mine.has(place.file) || place.file.includes(`${sep}node_modules${sep}`))
+}
+
+/** Where `defineConfig` was called: in the project, else in the package that did. */
+export function placeOfDefinition(stack: string, context: ThrownContext): Place | undefined {
+  const [mine] = userFrames(stack, context)
+  if (mine !== undefined) return mine.place
+  const places = stack.split('\n').flatMap((line) => placeOfFrame(line) ?? [])
+  return places.find(({ file }) => file.includes(`${sep}node_modules${sep}`) && !file.includes(`${sep}poststack${sep}`))
+}
+
+/** The place that one line of a stack names; none for what has no file, such as Node's own code. */
+export function placeOfFrame(line: string): Place | undefined {
+  const match = /^\s*at (?:.*? \()?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(line)
+  if (match === null) return undefined
+  const [, location = '', row = '1', column = '1'] = match
+  const file = (location.startsWith('file:') ? fileURLToPath(location) : location).replace(/\?.*$/, '')
+  return { file, line: Number(row), column: Number(column) }
 }
 
 /** An import of a name that a package does not export. Node reports it without the place in the user's file. */
@@ -193,7 +206,7 @@ async function missingName(
     for (const found of text.matchAll(/\bimport\b[^;'"]*\{([^}]*)\}\s*from\s*(['"])([^'"]*)\2/g)) {
       const inside = new RegExp(`(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`).exec(found[0])
       if (found[3] !== specifier || inside === null) continue
-      return { what, place: placeAt(importer, text, found.index + inside.index) }
+      return { what, place: placeAt({ file: importer, text }, found.index + inside.index) }
     }
   }
   return { what, place: undefined }
@@ -201,11 +214,6 @@ async function missingName(
 
 function swap(match: RegExpExecArray | null): readonly [string, string, string] | null {
   return match === null ? null : [match[0], match[2] ?? '', match[1] ?? '']
-}
-
-function placeAt(file: string, text: string, index: number): Place {
-  const before = text.slice(0, index)
-  return { file, line: before.split('\n').length, column: index - before.lastIndexOf('\n') }
 }
 
 /** Puts place, words and code frame together. */

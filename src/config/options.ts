@@ -1,6 +1,9 @@
 /** The options of the services: what a user writes inside `postgres()` and `container()`. Types only. */
 
-/** What runs the services. `auto` takes podman, then docker, if it answers; else native when only PostgreSQL services are declared. */
+/**
+ * What runs the services. `auto` takes podman, then docker, if it answers; else native when only PostgreSQL services are declared. A stack that is
+ * there already stays on the one that runs it, or that has its data.
+ */
 export type RuntimeChoice = 'auto' | 'podman' | 'docker' | 'native'
 
 /**
@@ -8,6 +11,40 @@ export type RuntimeChoice = 'auto' | 'podman' | 'docker' | 'native'
  * service is ready and every migration is applied), `completed` (a job ended with exit code 0).
  */
 export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
+
+/** A program of the project that is run at a moment of a run: exactly one of `script` and `command`. Made by `hook()`. */
+export interface Hook {
+  /** A TypeScript file, relative to the config file, run as `poststack run` does. */
+  readonly script?: string | undefined
+  /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. */
+  readonly command?: readonly string[] | undefined
+}
+
+/** A script that may be remembered for what it says. */
+export interface RememberedHook extends Hook {
+  /** Once for the content of the script in each database, as seeds are. @default each time */
+  readonly once?: 'per-content' | undefined
+}
+
+/** What is run at which moment. A hook that fails stops what comes after it. */
+export interface Hooks {
+  /** Before anything else, when `up` has something to do. */
+  readonly beforeUp?: Hook | undefined
+  /** When all is ready that `up` has started, restarted or waited for. */
+  readonly afterReady?: Hook | undefined
+  /** Before migrations are applied to a database, which is then that of `stack.db` and `DATABASE_URL`. */
+  readonly beforeMigrate?: Hook | undefined
+  /** After migrations were applied to a database, before its seeds. With `once: 'per-content'` it is one of the seeds, the last. */
+  readonly afterMigrate?: RememberedHook | undefined
+  /** Before anything is stopped by `down`. */
+  readonly beforeDown?: Hook | undefined
+}
+
+/**
+ * When an image is pulled. `missing`: when it is not on this machine, or for another platform than the declared one. `always`: besides, each
+ * `up` begins with asking its registry for a newer one, and recreates what runs an older one. `never`: it must be there.
+ */
+export type PullPolicy = 'missing' | 'always' | 'never'
 
 // Registered, because a config may get `postgres` from one copy of this package and be read by another.
 export const referenceBrand = Symbol.for('poststack.reference')
@@ -20,12 +57,15 @@ export interface ReferenceMark {
 
 /**
  * A value that Poststack fills in when it knows it: an address, a port, a password. Use it as a value in another
- * service's `env`, alone or inside a template string; doing so makes that service wait for this one.
+ * service's `env`, alone, inside a template string or inside of what `JSON.stringify` makes; doing so makes that service wait for this
+ * one. It cannot be cut, changed or encoded, because the value is not known when the config is evaluated.
  */
 export interface Reference {
   readonly [referenceBrand]: ReferenceMark
   /** The place holder that template strings carry; Poststack finds it again when the config is read. */
   toString(): string
+  /** The same for `JSON.stringify`. What is filled in is not escaped for JSON. */
+  toJSON(): string
 }
 
 /** A value of an environment variable. Numbers and booleans are written as text. */
@@ -48,15 +88,43 @@ export interface CommonOptions {
    */
   readonly readyTimeoutSeconds?: number | undefined
   /**
+   * The service runs only when one of these is asked for, by `--profile` or the stack's `profiles`; when it is named; or when a service that
+   * runs needs it. What runs of it already is left alone meanwhile. Letters, digits, `_`, `.` and `-`.
+   * @default none: it always runs
+   */
+  readonly profiles?: readonly string[] | undefined
+  /**
    * Seconds between the stop signal and the kill, 0 to 3600. A change recreates the container.
    * @default 10 (PostgreSQL: 30)
    */
   readonly stopGraceSeconds?: number | undefined
   /**
-   * What the engine does when the container's process ends. A change recreates the container.
+   * What the engine does when the container's process ends. Docker gives another value than the first to what runs; else a change recreates
+   * the container.
    * @default 'no'
    */
   readonly restart?: 'no' | 'always' | 'unless-stopped' | 'on-failure' | undefined
+  /**
+   * Most memory that the container may use, `6MB` or more: a whole number with `kB`, `MB` or `GB` (1024 of the one before). What uses more
+   * is killed. Docker gives another limit to what runs; else a change recreates the container. Not used by the native runtime.
+   * @default no limit
+   */
+  readonly memory?: string | undefined
+  /**
+   * Most processors that the container may use at once, 0.01 to 1024; `0.5` is half of one. Docker gives another limit to what runs;
+   * else a change recreates the container. Not used by the native runtime.
+   * @default no limit
+   */
+  readonly cpus?: number | undefined
+  /**
+   * Size of `/dev/shm`, written like `memory`. A change recreates the container. Not used by the native runtime.
+   * @default the engine's, 64MB (PostgreSQL: 256MB)
+   */
+  readonly shmSize?: string | undefined
+  /** Labels of the container, beside Poststack's own. A change recreates the container. Not used by the native runtime. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Further host names of the service on the stack's network. A change recreates the container. Not used by the native runtime. */
+  readonly aliases?: readonly string[] | undefined
 }
 
 /** A PostgreSQL server that Poststack runs. */
@@ -73,35 +141,44 @@ export interface ManagedPostgresOptions extends CommonOptions {
    * @default 'poststack/postgres:<version>', built from the Dockerfile that Poststack ships
    */
   readonly image?: string | undefined
+  /** When `image` is pulled. A change touches nothing that runs. @default 'missing' */
+  readonly pull?: PullPolicy | undefined
   /**
-   * Port on the host, 1 to 65535. A change recreates the container; the volume is kept.
+   * Port on the host, 1 to 65535; or `'auto'` for one from 20000 on that is free, the same one each time while it is. A change recreates the
+   * container; the volume is kept.
    * @default 5432
    */
-  readonly port?: number | undefined
+  readonly port?: number | 'auto' | undefined
   /**
    * Address on the host that the port is bound to. A change recreates the container.
    * @default '127.0.0.1'
    */
   readonly hostAddress?: string | undefined
   /**
-   * Role that owns the database, made at the first start of an empty volume.
+   * Role that owns the database, made at the first start of an empty volume. Another one later is refused unless the volume has it.
    * @default 'poststack'
    */
   readonly user?: string | undefined
   /**
-   * Password of that role, taken at the first start of an empty volume. Best read from the environment.
+   * Password of that role. Best read from the environment. A change recreates the container and sets it in the server, whose data are kept.
    * @default a generated one, kept in `.poststack/secrets.json` (mode 0600)
    */
   readonly password?: string | undefined
   /**
-   * Database, made at the first start of an empty volume.
+   * Database, made at the first start of an empty volume. Another one later is refused unless the volume has it.
    * @default 'poststack'
    */
   readonly database?: string | undefined
   /** Folder of the migrations, relative to the config file. Without it nothing is migrated. */
   readonly migrations?: string | undefined
   /**
-   * Server settings (`shared_buffers`, `log_statement` …) given on the server's command line. A change recreates the container; the volume is kept.
+   * Folder of seeds, relative to the config file: files like `010_users.sql` and `020_orders.ts`, which `up` runs after the migrations, in the
+   * order of their numbers, each once for its content. Needs `migrations`.
+   */
+  readonly seed?: string | undefined
+  /**
+   * Server settings (`shared_buffers`, `log_statement` …) given on the server's command line.
+   * Where it listens and keeps its data (`port`, `listen_addresses`, `data_directory`, `unix_socket_directories`) is not for them. A change recreates the container; the volume is kept.
    */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined
 }
@@ -114,114 +191,10 @@ export interface ExternalPostgresOptions {
   readonly migrations?: string | undefined
   /** Services that must be up before the migrations are applied, as for every other service. */
   readonly dependsOn?: CommonOptions['dependsOn']
+  /** As for every other service. @default none: its migrations are always applied */
+  readonly profiles?: CommonOptions['profiles']
   /** Seconds that the database may take to answer, 1 to 3600. @default 60 */
   readonly readyTimeoutSeconds?: number | undefined
 }
 
 export type PostgresOptions = ManagedPostgresOptions | ExternalPostgresOptions
-
-export interface PortOptions {
-  /** Port inside the container, 1 to 65535. */
-  readonly container: number
-  /** Port on the host, 1 to 65535. Without it the port is open to the other services only. */
-  readonly host?: number | undefined
-  /** Address on the host. @default '127.0.0.1' */
-  readonly hostAddress?: string | undefined
-  /** What is spoken on the port. @default 'tcp' */
-  readonly protocol?: 'tcp' | 'udp' | undefined
-}
-
-export interface BuildOptions {
-  /**
-   * Folder sent to the engine, relative to the config file. `.dockerignore` in it is honoured; `.poststack/` is never sent.
-   * @default '.', the folder of the config file
-   */
-  readonly context?: string | undefined
-  /** Path of the Dockerfile, relative to the config file. */
-  readonly dockerfile: string
-  /** Build arguments. They can be read back from the image: no secrets here. */
-  readonly args?: Readonly<Record<string, string>> | undefined
-  /** Stage of the Dockerfile to build. @default the last one */
-  readonly target?: string | undefined
-}
-
-/** A place inside the container that keeps its data elsewhere: a named volume or a folder or file of the host. */
-export type VolumeOptions =
-  | {
-      /** Name of a volume of this stack; the engine's volume is called `<stack>-<name>`. `down` keeps it. */
-      readonly volume: string
-      /** Absolute path inside the container. */
-      readonly target: string
-      /** Whether the container may only read it. A change recreates the container. @default false */
-      readonly readOnly?: boolean | undefined
-    }
-  | {
-      /** File or folder of the host, relative to the config file. */
-      readonly bind: string
-      /** Absolute path inside the container. */
-      readonly target: string
-      /** Whether the container may only read it. A change recreates the container. @default false */
-      readonly readOnly?: boolean | undefined
-    }
-
-/** How Poststack finds out that a container is ready. Probes run from the host, every 100 ms with back-off, until `readyTimeoutSeconds`. */
-export type ReadyOptions<Port extends string = string> =
-  | {
-      /** A published port that must answer HTTP. */
-      readonly http: Port
-      /** Path that is asked for, with a query if it needs one. @default '/' */
-      readonly path?: string | undefined
-      /** Status that counts as ready. @default any from 200 to 399 */
-      readonly status?: number | undefined
-    }
-  | {
-      /** A published port that must accept a TCP connection. */
-      readonly tcp: Port
-    }
-  | {
-      /** A command run in the container that must end with exit code 0. */
-      readonly exec: readonly string[]
-    }
-  | {
-      /** A JavaScript regular expression that one line of the container's log must match. */
-      readonly log: string
-    }
-
-export type ContainerOptions<Port extends string = string> = ContainerFields<Port> & ImageSource
-
-/** Exactly one of the two. */
-export type ImageSource =
-  | {
-      /** Image to run. A change recreates the container. */
-      readonly image: string
-      readonly build?: undefined
-    }
-  | {
-      readonly image?: undefined
-      /** How to build the image. A change of the Dockerfile or of a file it copies rebuilds the image and recreates the container. */
-      readonly build: BuildOptions
-    }
-
-export interface ContainerFields<Port extends string = string> extends CommonOptions {
-  /** Arguments for the entrypoint. A change recreates the container. @default the image's */
-  readonly command?: readonly string[] | undefined
-  /** Program to run. A change recreates the container. @default the image's */
-  readonly entrypoint?: readonly string[] | undefined
-  /** Environment variables; values may be references. A change recreates the container. */
-  readonly env?: Readonly<Record<string, EnvValue>> | undefined
-  /** Ports by name (`http`, `metrics` …). A change recreates the container. */
-  readonly ports?: Readonly<Record<Port, PortOptions>> | undefined
-  /** Volumes and host paths. A change recreates the container; volumes are kept. */
-  readonly volumes?: readonly VolumeOptions[] | undefined
-  /** Working directory, an absolute path inside the container. A change recreates the container. @default the image's */
-  readonly workdir?: string | undefined
-  /** `user` or `user:group`. A change recreates the container. @default the image's */
-  readonly user?: string | undefined
-  /** When the container counts as ready. @default as soon as it runs */
-  readonly ready?: ReadyOptions<NoInfer<Port>> | undefined
-  /**
-   * A one-off: it must end with exit code 0 and is not run again until its declaration or image changes.
-   * @default false
-   */
-  readonly job?: boolean | undefined
-}

@@ -1,5 +1,6 @@
 /** Where this package stands: built in `dist/`, or as sources in a checkout. */
-import { existsSync, readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -7,8 +8,12 @@ export interface OwnPackage {
   readonly root: string
   /** What `import 'poststack'` means. */
   readonly entry: string
+  /** What `import 'poststack/run'` means. */
+  readonly run: string
   /** The program that evaluates a config. */
   readonly child: string
+  /** The program that runs a script. */
+  readonly scriptChild: string
   /** Sources must be built before a restricted process can run them. */
   readonly isSource: boolean
 }
@@ -20,9 +25,20 @@ export function ownPackage(): OwnPackage {
   return {
     root,
     entry: join(root, isSource ? 'src/index.ts' : 'dist/index.js'),
+    run: join(root, isSource ? 'src/run.ts' : 'dist/run.js'),
     child: join(root, isSource ? 'src/config/child.ts' : 'dist/config-child.js'),
+    scriptChild: join(root, isSource ? 'src/config/script-child.ts' : 'dist/script-child.js'),
     isSource,
   }
+}
+
+/** Changes with whatever of this package a config's result depends on. */
+export function ownFingerprint({ root, child, isSource }: OwnPackage): string {
+  const folder = dirname(child)
+  const sources = isSource ? readdirSync(folder).map((name) => join(folder, name)) : [child]
+  const hash = createHash('sha256')
+  for (const file of [join(root, 'package.json'), ...sources]) hash.update(readFileSync(file))
+  return hash.digest('hex')
 }
 
 function packageRoot(folder: string): string {

@@ -5,110 +5,20 @@
 import * as z from 'zod'
 import { isRecord } from './is-record.ts'
 import { suggest } from './issues.ts'
-import { parsePostgresUrl } from './postgres-url.ts'
 import * as field from './schema-fields.ts'
 import { toIssues } from './schema-issues.ts'
+import { hooks } from './schema-hooks.ts'
+import { container, type envValue, externalPostgres, managedPostgres } from './schema-services.ts'
 import type { ConfigIssue, Path } from './issues.ts'
 
-const { strict, text } = field
-
-const condition = field.oneOf('started', 'ready', 'migrated', 'completed')
-const dependsOn = z.union([field.list(field.name, 'a list of names'), field.record(field.name, condition)], {
-  error: 'expected a list of service names, or an object from service name to condition',
-})
-
-const commonFields = {
-  dependsOn: dependsOn.optional(),
-  readyTimeoutSeconds: field.integer(1, 3600).optional(),
-}
-const runFields = {
-  ...commonFields,
-  containerName: field.engineName.optional(),
-  stopGraceSeconds: field.integer(0, 3600).optional(),
-  restart: field.oneOf('no', 'always', 'unless-stopped', 'on-failure').optional(),
-}
-
-export const managedPostgres = strict({
-  kind: z.literal('postgres'),
-  ...runFields,
-  version: field.integer(13, 18).optional(),
-  image: field.image.optional(),
-  port: field.port.optional(),
-  hostAddress: field.address.optional(),
-  user: field.roleName.optional(),
-  password: field.password.optional(),
-  database: field.identifier.optional(),
-  migrations: field.path.optional(),
-  settings: field.record(field.settingName, field.scalar).optional(),
-})
-
-export const externalPostgres = strict({
-  kind: z.literal('postgres'),
-  ...commonFields,
-  url: z.string({ error: 'expected `postgres://user:password@host:port/database`' }).superRefine((value, context) => {
-    const parsed = parsePostgresUrl(value)
-    if (typeof parsed === 'string') context.addIssue(parsed)
-  }),
-  migrations: field.path.optional(),
-})
-
-const reference = strict({ $ref: z.string() })
-export const envValue = z.union(
-  [field.scalar, reference, strict({ $text: z.array(z.union([z.string(), reference])).readonly() })],
-  { error: 'expected a text, a number, true, false or a reference' },
-)
-
-const build = strict({
-  context: field.path.optional(),
-  dockerfile: field.path,
-  args: field
-    .record(
-      field.envName,
-      text('a text', (value) => !value.includes('\0')),
-    )
-    .optional(),
-  target: field.filled.optional(),
-})
-
-const portOptions = strict({
-  container: field.port,
-  host: field.port.optional(),
-  hostAddress: field.address.optional(),
-  protocol: field.oneOf('tcp', 'udp').optional(),
-})
-
-const volume = z.union([
-  strict({ volume: field.engineName, target: field.mountTarget, readOnly: field.boolean.optional() }),
-  strict({ bind: field.path, target: field.mountTarget, readOnly: field.boolean.optional() }),
-])
-
-const ready = z.union([
-  strict({ http: field.portName, path: field.urlPath.optional(), status: field.integer(100, 599).optional() }),
-  strict({ tcp: field.portName }),
-  strict({ exec: field.command }),
-  strict({ log: field.expression }),
-])
-
-export const container = strict({
-  kind: z.literal('container'),
-  ...runFields,
-  image: field.image.optional(),
-  build: build.optional(),
-  command: field.arguments_.optional(),
-  entrypoint: field.command.optional(),
-  env: field.record(field.envName, envValue).optional(),
-  ports: field.record(field.portName, portOptions).optional(),
-  volumes: field.list(volume, 'a list').optional(),
-  workdir: field.absolutePath.optional(),
-  user: field.filled.optional(),
-  ready: ready.optional(),
-  job: field.boolean.optional(),
-})
+const { strict } = field
 
 export const stack = strict({
   name: field.name.optional(),
   runtime: field.oneOf('auto', 'podman', 'docker', 'native').optional(),
-  services: field.record(z.string(), z.unknown()),
+  hooks: hooks.optional(),
+  profiles: field.profiles.optional(),
+  services: field.record(z.string(), z.unknown(), '{ db: postgres() }'),
 })
 
 export type PlainManaged = z.output<typeof managedPostgres>
@@ -117,72 +27,124 @@ export type PlainContainer = z.output<typeof container>
 export type PlainService = PlainManaged | PlainExternal | PlainContainer
 export type PlainEnvValue = z.output<typeof envValue>
 
+/**
+ * A service with a mistake, as far as it can be understood. What is wrong stays as a key that holds undefined, so that it is neither taken
+ * for left out nor for its default.
+ */
+export type PartOf<Value> = Value extends readonly (infer Item)[]
+  ? readonly (PartOf<Item> | undefined)[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]?: PartOf<Value[Key]> | undefined }
+    : Value
+type ServicePart<Service extends PlainService> = PartOf<Omit<Service, 'kind'>> & Pick<Service, 'kind'>
+export type ExternalPart = ServicePart<PlainExternal>
+export type ContainerPart = ServicePart<PlainContainer>
+export type AnyPart = ServicePart<PlainManaged> | ExternalPart | ContainerPart
+
 export interface PlainStack {
   readonly name: string | undefined
   readonly runtime: z.output<typeof stack>['runtime']
+  readonly hooks: z.output<typeof stack>['hooks']
+  /** Those that the config asks for. */
+  readonly profiles: readonly string[]
   /** The services without a mistake of their own. */
   readonly services: ReadonlyMap<string, PlainService>
-  /** What each service says it waits for, also where another of its fields has a mistake: so that all mistakes are told at once. */
-  readonly waits: ReadonlyMap<string, PlainService['dependsOn']>
+  /** Every service whose kind is known, for the checks of what services must agree on: so that all mistakes are told at once. */
+  readonly parts: ReadonlyMap<string, AnyPart>
   /** Every name in `services`, with a mistake or not. */
   readonly names: ReadonlySet<string>
 }
 
-export function isExternal(service: PlainService): service is PlainExternal {
-  return service.kind === 'postgres' && 'url' in service
+export interface Validated {
+  readonly stack: PlainStack
+  readonly issues: readonly ConfigIssue[]
 }
 
-/** Checks each part on its own; what parts must agree on is for `checkTogether`. */
-export function validate(plain: unknown): { readonly stack: PlainStack; readonly issues: readonly ConfigIssue[] } {
+/**
+ * Checks each part on its own; what parts must agree on is for `checkTogether`. `missing` are the places of what could not be made plain: they
+ * are wrong, not left out.
+ */
+export function validate(plain: unknown, missing: readonly Path[] = []): Validated {
   const issues: ConfigIssue[] = []
   const top = stack.safeParse(plain)
   if (!top.success) issues.push(...toIssues(top.error.issues, { path: [], input: plain }))
   const raw = isRecord(plain) ? plain : {}
   const services = new Map<string, PlainService>()
-  const waits = new Map<string, PlainService['dependsOn']>()
+  const parts = new Map<string, AnyPart>()
   const rawServices = isRecord(raw['services']) ? raw['services'] : {}
   for (const [name, input] of Object.entries(rawServices)) {
     const path = ['services', name]
-    const named = field.name.safeParse(name)
-    if (!named.success) issues.push({ path, message: named.error.issues[0]?.message ?? 'has a wrong name' })
-    const service = parseService(input, path, issues)
-    if (service !== undefined && named.success) services.set(name, service)
-    const waitsFor = dependsOn.safeParse(isRecord(input) ? input['dependsOn'] : undefined)
-    if (waitsFor.success) waits.set(name, waitsFor.data)
+    const named = field.serviceName.safeParse(name)
+    if (!named.success)
+      issues.push({ path, message: named.error.issues[0]?.message ?? 'has a wrong name', value: JSON.stringify(name) })
+    const found = parseService(input, path)
+    issues.push(...found.issues)
+    if (found.service !== undefined && named.success) services.set(name, found.service)
+    const wrong = [...found.issues.map((issue) => issue.path), ...missing].filter((one) => one[1] === name)
+    // A service that stands there by mistake agrees with nothing.
+    const isRefused = wrong.some((one) => one.length === 2)
+    if (isService(input) && !isRefused) parts.set(name, partOf(input, wrong))
   }
   const name = field.name.safeParse(raw['name'])
   return {
     stack: {
       name: name.success ? name.data : undefined,
       runtime: top.success ? top.data.runtime : undefined,
+      hooks: top.success ? top.data.hooks : undefined,
+      profiles: (top.success ? top.data.profiles : undefined) ?? [],
       services,
-      waits,
+      parts,
       names: new Set(Object.keys(rawServices)),
     },
     issues,
   }
 }
 
-function parseService(input: unknown, path: Path, issues: ConfigIssue[]): PlainService | undefined {
-  const kind = isRecord(input) ? input['kind'] : undefined
-  if (!isRecord(input) || (kind !== 'postgres' && kind !== 'container')) {
-    const near = typeof kind === 'string' ? `: ${suggest(kind, ['postgres', 'container'])}` : ''
-    issues.push({ path, message: `expected a service made with postgres(…) or container(…)${near}` })
-    return undefined
+function isService(input: unknown): input is { readonly kind: PlainService['kind'] } {
+  return isRecord(input) && (input['kind'] === 'postgres' || input['kind'] === 'container')
+}
+
+/** What is left of a service when undefined stands in every wrong place. */
+function partOf(input: object, wrong: readonly Path[]): AnyPart {
+  const part: unknown = structuredClone(input)
+  for (const path of wrong) {
+    const holder = path.slice(2, -1).reduce(ownValue, part)
+    const key = path.at(-1)
+    if (path.length > 2 && key !== undefined && isObject(holder)) {
+      Object.defineProperty(holder, key, { value: undefined, enumerable: true, configurable: true, writable: true })
+    }
   }
-  const schema = kind === 'container' ? container : 'url' in input ? externalPostgres : managedPostgres
+  return part as AnyPart
+}
+
+function ownValue(value: unknown, key: string | number): unknown {
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+}
+
+function isObject(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function parseService(
+  input: unknown,
+  path: Path,
+): { readonly service?: PlainService; readonly issues: readonly ConfigIssue[] } {
+  if (!isService(input)) {
+    const kind = isRecord(input) ? input['kind'] : undefined
+    const near = typeof kind === 'string' ? `: ${suggest(kind, ['postgres', 'container'])}` : ''
+    return { issues: [{ path, message: `expected a service made with postgres(…) or container(…)${near}` }] }
+  }
+  const schema = input.kind === 'container' ? container : 'url' in input ? externalPostgres : managedPostgres
   const result = schema.safeParse(input)
-  if (result.success) return result.data
+  if (result.success) return { service: result.data, issues: [] }
   const found = toIssues(result.error.issues, { path, input })
-  issues.push(...found.map((issue) => explainExternal(issue, input)))
-  return undefined
+  return { issues: found.map((issue) => explainExternal(issue, input)) }
 }
 
 /** With `url` most options of postgres() are not unknown but somebody else's to decide. */
-function explainExternal(issue: ConfigIssue, input: Readonly<Record<string, unknown>>): ConfigIssue {
+function explainExternal(issue: ConfigIssue, input: { readonly kind: string }): ConfigIssue {
   const key = issue.path[2]
-  if (input['kind'] !== 'postgres' || !('url' in input) || issue.path.length !== 3 || typeof key !== 'string')
-    return issue
+  if (input.kind !== 'postgres' || !('url' in input) || issue.path.length !== 3 || typeof key !== 'string') return issue
   if (!(key in managedPostgres.shape) || key in externalPostgres.shape) return issue
   return { ...issue, message: 'does not go together with `url`: that database is run by somebody else' }
 }

@@ -29,8 +29,22 @@ export interface SecretsOptions {
 export interface Secrets {
   /** The value, encoded as the part asks for. */
   reveal(part: SecretPart): string
+  /** A text of others, such as a service's log, with every known secret in it shown as `***`. */
+  hide(text: string): string
   /** One keyed digest for each secret: equal digests mean equal values, and nothing else can be learned from them. */
   readonly digests: Readonly<Record<string, string>>
+  /** Names of generated passwords that fit no data of before, because the file that keeps them was not there. */
+  readonly unkept: readonly string[]
+}
+
+/** For plans that take something away, or build, and show nobody a secret: they work without the file that keeps them. */
+export const unneededSecrets: Secrets = {
+  digests: {},
+  unkept: [],
+  hide: (text) => text,
+  reveal: ({ name }) => {
+    throw new Error(`secret ${name} is needed by a plan that has no use for one`)
+  },
 }
 
 interface Store {
@@ -45,18 +59,34 @@ export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
   const generated = config.services.flatMap((service) =>
     service.kind === 'postgres' && !Object.hasOwn(literals, service.password.name) ? [service.password.name] : [],
   )
-  const store = await openStore(options.root, generated, create)
+  const { store, found } = await openStore(options.root, generated, create)
   const digests: Record<string, string> = {}
   for (const [name, value] of Object.entries(literals)) digests[name] = literalDigest(store.key, name, value)
   for (const name of generated) digests[name] = generatedDigest(name)
+  const values = [...Object.values(literals), ...generated.map((name) => store.passwords[name] ?? '')]
   return {
     digests,
+    unkept: found ? [] : generated,
+    hide: (text) => hideValues(text, values),
     reveal: ({ name, encoding }) => {
       const value = Object.hasOwn(literals, name) ? literals[name] : store.passwords[name]
       if (value === undefined) throw new TypeError(`there is no secret named ${name}`)
       return encoding === 'uri' ? encodeURIComponent(value) : value
     },
   }
+}
+
+/** Shorter ones are words of any text, and hiding them would hide nothing but the text. */
+const shortestHidden = 6
+
+/** A text with every value that is long enough to be told from its words shown as `***`. */
+export function hideValues(text: string, values: readonly string[]): string {
+  const forms = values
+    .filter((value) => value.length >= shortestHidden)
+    .flatMap((value) => [value, encodeURIComponent(value)])
+    // A value that holds another one goes first.
+    .toSorted((a, b) => b.length - a.length)
+  return forms.reduce((hidden, form) => hidden.replaceAll(form, '***'), text)
 }
 
 function literalDigest(key: string, name: string, value: string): string {
@@ -76,21 +106,32 @@ function generatePassword(key: string, name: string): string {
   return createHmac('sha256', Buffer.from(key, 'hex')).update(`password\0${name}`).digest('base64url').slice(0, 32)
 }
 
-async function openStore(root: string, names: readonly string[], create: boolean): Promise<Store> {
+async function openStore(
+  root: string,
+  names: readonly string[],
+  create: boolean,
+): Promise<{ readonly store: Store; readonly found: boolean }> {
   const file = join(stateFolder(root), 'secrets.json')
   let store = await readStore(file)
+  const found = store !== undefined
   if (store === undefined) {
     const key = randomBytes(32).toString('hex')
     store = complete({ version: 1, key, passwords: {} }, names)
     if (create) store = await createStore(root, file, store)
   }
   const full = complete(store, names)
-  if (!create) return full
+  if (!create) return { store: full, found }
   await writing(file, async () => {
     await tighten(file)
     if (full !== store) await replaceFile(file, format(full), 0o600)
   })
-  return full
+  return { store: full, found }
+}
+
+/** The key of the project's digests, in hex; nothing before the first `up`, or where it cannot be read. */
+export async function digestKey(root: string): Promise<string | undefined> {
+  const store = await readStore(join(stateFolder(root), 'secrets.json')).catch(() => undefined)
+  return store?.key
 }
 
 /** The same store when nothing is missing. */

@@ -4,29 +4,33 @@
  *
  * Runs inside the config's process, so it imports nothing but our own light modules.
  */
-import { placeholderPattern, serviceBrand } from './define.ts'
-import { formatPath } from './issues.ts'
+import { layersOf } from './chain.ts'
+import { serviceBrand } from './define.ts'
+import { kindOf, resolveExport } from './exported.ts'
+import { formatPath, showValue } from './issues.ts'
 import { referenceBrand } from './options.ts'
+import { mergeLayers } from './layers.ts'
+import type { PlainReference, PlainValue } from './plain.ts'
+import { findChanged, placeholderPattern } from './reference.ts'
 import type { DefineContext, ServiceMark } from './define.ts'
 import type { ConfigIssue, Path } from './issues.ts'
 import type { ReferenceMark } from './options.ts'
 
-export interface PlainReference {
-  readonly $ref: string
-}
-
-export type PlainValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly PlainValue[]
-  | { readonly [key: string]: PlainValue }
+export type { PlainValue } from './plain.ts'
 
 /** Plain data, and what could not become plain: those values are left out of `plain`. */
 export interface Serialized {
   readonly plain: PlainValue
   readonly issues: readonly ConfigIssue[]
+  /** Where there is more than one. */
+  readonly layers?: Layers | undefined
+}
+
+export interface Layers {
+  /** Of each layer, the lowest first: where `defineConfig` was called for it, as the stack of an error; empty when it was not. */
+  readonly stacks: readonly string[]
+  /** By path, of each value that is not made of others: which layer it is from. */
+  readonly values: Readonly<Record<string, number>>
 }
 
 interface Walk {
@@ -39,85 +43,36 @@ interface Walk {
 
 type Place = 'env' | 'other'
 
-/** Evaluates the export (function, promise, default of a default) and makes it plain. Throws only what user code throws. */
+/** Evaluates the export (function, promise, default of a default) with what it extends, and makes it plain. Throws only what user code throws. */
 export async function serializeConfig(exported: unknown, context: DefineContext): Promise<Serialized> {
-  let config = await unwrapDefault(exported)
-  if (typeof config === 'function')
-    config = await unwrapDefault((config as (context: DefineContext) => unknown)(context))
-  const wrong = whyNoConfig(config)
+  const { value, wrong } = await resolveExport(exported, context)
   if (wrong !== undefined) return { plain: null, issues: [{ path: [], message: wrong }] }
   const issues: ConfigIssue[] = []
-  const names = serviceNames((config as { services?: unknown }).services, issues)
-  const plain = plainValue(config, { path: [], place: 'other' }, { issues, names, ancestors: new Set() })
-  return { plain: plain ?? null, issues }
-}
-
-/** CommonJS interop wraps a default export up to twice. */
-async function unwrapDefault(value: unknown): Promise<unknown> {
-  let inner = await value
-  for (let depth = 0; depth < 2; depth++) {
-    if (typeof inner !== 'object' || inner === null || !('default' in inner)) break
-    // A CommonJS config's namespace shows `services` beside `default`; only of a finished config is `default` a mistake to report.
-    if ('services' in inner && !isModule(inner)) break
-    inner = await inner.default
-  }
-  return inner
-}
-
-const example = `Export a config as the default export:
-
-  import { defineConfig, postgres } from 'poststack'
-  export default defineConfig({ services: { db: postgres() } })`
-
-function whyNoConfig(value: unknown): string | undefined {
-  const kind = kindOf(value)
-  if (kind === 'a plain object') {
-    if (!isModule(value)) return undefined
-    const names = Object.keys(value as object)
-    const found = names.length === 0 ? 'exports nothing' : `exports ${names.join(', ')}, but no default`
-    return `the file ${found}. ${example}`
-  }
-  if (kind === 'a service object') {
-    return `the file exports one service, not a stack. Put it under a name in \`services\`. ${example}`
-  }
-  return `the file exports ${kind}, which is no config. ${example}`
-}
-
-function isModule(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === '[object Module]'
-}
-
-/** What a value is, in words for a person. */
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'string') return 'a string'
-  if (typeof value === 'number') return Number.isFinite(value) ? 'a number' : String(value)
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function \`${value.name}\``
-  if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`
-  if (serviceBrand in value) return 'a service object'
-  if (referenceBrand in value) return 'a reference'
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // Objects of another realm have an `Object.prototype` of their own.
-  if (prototype === null || Object.getPrototypeOf(prototype) === null) return 'a plain object'
-  const name = (value.constructor as { name?: string } | undefined)?.name
-  return name === undefined || name === '' ? 'an object with a class of its own' : `an instance of ${name}`
-}
-
-function serviceNames(services: unknown, issues: ConfigIssue[]): ReadonlyMap<number, string> {
+  const layers = await layersOf({ config: value as object, exported, context, issues })
   const names = new Map<number, string>()
-  if (typeof services !== 'object' || services === null) return names
+  for (const { own } of layers) addServiceNames((own as { services?: unknown }).services, names, issues)
+  const plain = layers.map((layer) => {
+    return plainRecord(layer.own, { path: [] }, { issues, names, ancestors: new Set([layer.config]) })
+  })
+  const [only = {}, another] = plain
+  if (another === undefined) return { plain: only, issues }
+  const merged = mergeLayers(plain)
+  return { plain: merged.plain, issues, layers: { stacks: layers.map(({ stack }) => stack), values: merged.values } }
+}
+
+function addServiceNames(services: unknown, names: Map<number, string>, issues: ConfigIssue[]): void {
+  if (typeof services !== 'object' || services === null) return
   for (const [name, service] of Object.entries(services)) {
     const mark = serviceMark(service)
     if (mark === undefined) continue
     const first = names.get(mark.id)
     if (first === undefined) names.set(mark.id, name)
-    else {
+    // A layer may hold what a lower one has, too.
+    else if (first !== name) {
       const message = `the same service object stands under \`${first}\` already; make another one with ${mark.kind}()`
       issues.push({ path: ['services', name], message })
     }
   }
-  return names
 }
 
 function plainValue(value: unknown, at: { path: Path; place: Place }, walk: Walk): PlainValue | undefined {
@@ -125,13 +80,14 @@ function plainValue(value: unknown, at: { path: Path; place: Place }, walk: Walk
   if (value === null || typeof value === 'boolean') return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
   if (value === undefined) return undefined
-  if (typeof value === 'object') {
-    const reference = (value as { [referenceBrand]?: ReferenceMark })[referenceBrand]
-    if (reference !== undefined) {
-      const plain = plainReference(reference, at, walk)
-      return plain === undefined ? undefined : { ...plain }
-    }
-    return plainObject(value, at, walk)
+  const reference = referenceMark(value)
+  if (reference !== undefined) {
+    const plain = plainReference(reference, at, walk)
+    return plain === undefined ? undefined : { ...plain }
+  }
+  if (typeof value === 'object') return plainObject(value, at, walk)
+  if (typeof value === 'function' && at.path.length === 2 && at.path[0] === 'services') {
+    return reject(`is ${kindOf(value)}; a service is what it returns: call it`, at, walk)
   }
   return reject(`must be plain data, but is ${kindOf(value)}`, at, walk)
 }
@@ -171,7 +127,7 @@ function plainRecord(value: object, at: { path: Path }, walk: Walk): { readonly 
   const isEnv = at.path.length === 3 && at.path[0] === 'services' && at.path[2] === 'env'
   for (const [key, item] of Object.entries(value) as [string, unknown][]) {
     const path = [...at.path, key]
-    if (key.search(placeholderPattern) !== -1) {
+    if (key.search(placeholderPattern) !== -1 || findChanged(key) !== undefined) {
       reject('has a reference in its key; references may stand in the values of `env` only', at, walk)
     } else if (isEnv && item === undefined) {
       reject('is undefined; leave the variable out, or give a default: `process.env.NAME ?? ""`', { path }, walk)
@@ -196,6 +152,11 @@ function plainService(
   if (kindOf(options) !== 'a plain object') {
     return reject(`${mark.kind}() takes an object of options, but was given ${kindOf(options)}`, at, walk)
   }
+  // Left out, it would silently make a database of the stack's own.
+  const given = options as Readonly<Record<string, unknown>>
+  if (mark.kind === 'postgres' && 'url' in given && given['url'] === undefined) {
+    reject('is undefined; without `url` Poststack would run a database of its own', { path: [...at.path, 'url'] }, walk)
+  }
   for (const [key, item] of Object.entries(value) as [string, unknown][]) {
     const isOurs = (key === 'kind' && item === mark.kind) || belongsTo(item, mark.id) || typeof item === 'function'
     if (!isOurs)
@@ -212,8 +173,13 @@ function plainService(
 }
 
 function belongsTo(value: unknown, id: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return (value as { [referenceBrand]?: ReferenceMark })[referenceBrand]?.service === id
+  return referenceMark(value)?.service === id
+}
+
+/** A reference to a port whose name was not given is a function still. */
+function referenceMark(value: unknown): ReferenceMark | undefined {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
+  return (value as { [referenceBrand]?: ReferenceMark })[referenceBrand]
 }
 
 function plainReference(mark: ReferenceMark, at: { path: Path; place: Place }, walk: Walk): PlainReference | undefined {
@@ -232,6 +198,14 @@ function plainReference(mark: ReferenceMark, at: { path: Path; place: Place }, w
 }
 
 function plainString(text: string, at: { path: Path; place: Place }, walk: Walk): PlainValue | undefined {
+  const changed = findChanged(text)
+  if (changed !== undefined) {
+    const service = walk.names.get(changed.service ?? 0)
+    const what = service === undefined ? 'a reference' : `\`${service}.${changed.property?.toLowerCase() ?? ''}\``
+    const message = `holds ${what} in a changed form; its value is not known yet, so it can only be used whole, or inside a template string`
+    walk.issues.push({ path: at.path, message, value: showValue(at.path, text) })
+    return undefined
+  }
   const parts: (string | PlainReference)[] = []
   let end = 0
   for (const match of text.matchAll(placeholderPattern)) {

@@ -2,6 +2,7 @@
  * The config that code may trust: every default filled in, every path absolute, every reference by service name,
  * every secret replaced by its name. Only `parseConfig` makes one.
  */
+import type { AutoPort } from './auto-ports.ts'
 import type { Condition, RuntimeChoice } from './options.ts'
 
 /** A value that may hold references and secrets: its parts are put together for the service that reads it. */
@@ -34,6 +35,8 @@ interface CommonService {
   /** Sorted by service name; references are included. */
   readonly dependsOn: readonly Dependency[]
   readonly readyTimeoutMs: number
+  /** Only where none of its profiles is asked for and nothing needs it that runs: its profiles. It runs when it is named. */
+  readonly idle?: readonly string[] | undefined
 }
 
 interface RunService extends CommonService {
@@ -41,6 +44,13 @@ interface RunService extends CommonService {
   readonly containerName: string | undefined
   readonly stopGraceSeconds: number
   readonly restart: 'no' | 'always' | 'unless-stopped' | 'on-failure'
+  /** What the engine grants; each only when declared. */
+  readonly limits: { readonly memoryBytes?: number; readonly cpus?: number; readonly shmBytes?: number }
+  readonly labels: Readonly<Record<string, string>>
+  /** Host names beside the service's own, sorted. */
+  readonly aliases: readonly string[]
+  /** Only when the image is pulled otherwise than when it is missing. */
+  readonly pull?: 'always' | 'never'
 }
 
 export interface PostgresServiceConfig extends RunService {
@@ -56,6 +66,8 @@ export interface PostgresServiceConfig extends RunService {
   readonly password: SecretPart
   /** Absolute path. */
   readonly migrations: string | undefined
+  /** Absolute path of the folder of its seeds. */
+  readonly seed?: string | undefined
   readonly settings: Readonly<Record<string, string>>
 }
 
@@ -87,24 +99,54 @@ export interface BuildConfig {
   readonly dockerfile: string
   readonly args: Readonly<Record<string, string>>
   readonly target: string | undefined
+  readonly platform?: string
+  /** Values of the build's secret mounts by their ids. */
+  readonly secrets?: Readonly<Record<string, SecretPart>>
+  /** `false`: every step is built anew. */
+  readonly cache?: false
+  readonly cacheFrom?: readonly string[]
+  readonly cacheTo?: readonly string[]
 }
 
 export type MountConfig =
   | { readonly kind: 'volume'; readonly volume: string; readonly target: string; readonly readOnly: boolean }
   | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'tmpfs'; readonly bytes: number; readonly target: string }
 
 export type ReadyConfig =
   | { readonly kind: 'running' }
-  | { readonly kind: 'http'; readonly port: string; readonly path: string; readonly status: number | undefined }
+  | {
+      readonly kind: 'http'
+      readonly port: string
+      readonly path: string
+      readonly status: number | undefined
+      readonly body: string | undefined
+    }
   | { readonly kind: 'tcp'; readonly port: string }
+  | {
+      readonly kind: 'postgres'
+      readonly port: string
+      readonly user: string
+      readonly database: string
+      readonly password: SecretPart | undefined
+    }
   | { readonly kind: 'exec'; readonly command: readonly string[] }
   | { readonly kind: 'log'; readonly pattern: string }
+
+export interface HealthcheckConfig {
+  readonly command: readonly string[]
+  readonly intervalSeconds: number
+  readonly timeoutSeconds: number
+  readonly retries: number
+  readonly startSeconds: number
+}
 
 export interface ContainerServiceConfig extends RunService {
   readonly kind: 'container'
   /** Exactly one of `image` and `build` is there. */
   readonly image: string | undefined
   readonly build: BuildConfig | undefined
+  readonly platform: string | undefined
   readonly command: readonly string[] | undefined
   readonly entrypoint: readonly string[] | undefined
   readonly env: Readonly<Record<string, Text>>
@@ -112,6 +154,16 @@ export interface ContainerServiceConfig extends RunService {
   readonly mounts: readonly MountConfig[]
   readonly workdir: string | undefined
   readonly user: string | undefined
+  readonly init: boolean
+  readonly stopSignal: string | undefined
+  /** Sorted. */
+  readonly capAdd: readonly string[]
+  /** Sorted. */
+  readonly capDrop: readonly string[]
+  /** Host name to IP address or `host-gateway`. */
+  readonly extraHosts: Readonly<Record<string, string>>
+  /** `false`: the image's is switched off; absent: it is left as it is. */
+  readonly healthcheck: HealthcheckConfig | false | undefined
   readonly ready: ReadyConfig
   readonly job: boolean
 }
@@ -124,13 +176,30 @@ export interface ImageConfig {
   readonly build: BuildConfig
 }
 
+export type HookEvent = 'beforeUp' | 'afterReady' | 'beforeMigrate' | 'afterMigrate' | 'beforeDown'
+
+export type HookConfig = (
+  | { readonly kind: 'script'; /** Absolute path. */ readonly path: string }
+  | { readonly kind: 'command'; readonly command: readonly string[] }
+) & {
+  /** It is run once for its content in each database. */
+  readonly once: boolean
+}
+
 export interface Config {
   readonly name: string
+  /** There is no config file: conventions apply, and whoever wants something else has to write one. */
+  readonly conventional?: boolean | undefined
   readonly runtime: RuntimeChoice
+  readonly hooks?: Readonly<Partial<Record<HookEvent, HookConfig>>> | undefined
   /** Absolute real path of the folder of the config file: the project. */
   readonly root: string
+  /** Absolute; holds a folder with a Dockerfile for each image of the project. Absent where that is `containers` in the project. */
+  readonly containers?: string | undefined
   /** Sorted by name. */
   readonly services: readonly ServiceConfig[]
   /** Sorted by name. */
   readonly images: readonly ImageConfig[]
+  /** Host ports that were declared as `'auto'`. Their numbers in `services` are those preferred, until they are settled. */
+  readonly autoPorts: readonly AutoPort[]
 }

@@ -1,12 +1,18 @@
 /**
  * One function for every kind of step: the only place where a plan touches the world.
  */
+import type { SecretPart } from '../config/types.ts'
 import { PoststackError } from '../errors.ts'
 import type { StepFacts } from '../events.ts'
 import { label } from '../plan/labels.ts'
+import { describeStack } from '../plan/record.ts'
 import type { Action, PlanStep } from '../plan/step.ts'
+import type { SpecText } from '../plan/types.ts'
 import type { Limit } from './limits.ts'
+import { stackEventOf } from './migration-events.ts'
+import { openBuildLog } from './build-log.ts'
 import { waitFor } from './probes.ts'
+import { setPassword } from './set-password.ts'
 import { revealTexts } from './reveal.ts'
 import type { World } from './world.ts'
 
@@ -42,19 +48,31 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
     case 'build':
       return build(action, world)
     case 'pull':
-      return quiet(runtime.pullImage(action.ref, { signal: world.signal, onLine: world.progress }))
+      return pull(action, world)
     case 'create-network':
       return quiet(limit(() => runtime.createNetwork(action.name, action.labels, short)))
     case 'create-volume':
       return quiet(limit(() => runtime.createVolume(action.name, action.labels, short)))
+    case 'remember':
+      return quiet(remember(action, { ...world, ...short }))
     case 'create':
       return create(action, { ...world, ...short })
     case 'start':
       return start(action, { ...world, ...short })
+    case 'update':
+      return quiet(limit(() => runtime.updateContainer(action.target, action.fields, short)))
+    case 'set-password':
+      return quiet(setPassword({ ...action, files: revealTexts(action.files, world.secrets) }, world))
     case 'wait':
       return wait(action, world)
     case 'migrate':
       return migrate(action, world)
+    case 'seed':
+      return seed(action, world)
+    case 'hook':
+      return quiet(runHook(action, world))
+    case 'record':
+      return record(action, world)
     case 'stop': {
       const { graceSeconds, target } = action
       return quiet(limit(() => runtime.stopContainer(target, graceSeconds, { signal: world.stopSignal })))
@@ -67,6 +85,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
       return quiet(limit(() => runtime.removeNetwork(action.target, short)))
     case 'remove-volume':
       return quiet(limit(() => runtime.removeVolume(action.target, short)))
+    case 'remove-image':
+      return quiet(limit(() => runtime.removeImage(action.target, short)))
     case 'blocked':
       throw new PoststackError(action.code, step.cause.text, { hint: action.ways.join('; ') })
   }
@@ -77,15 +97,37 @@ async function quiet(work: Promise<void>): Promise<undefined> {
   return undefined
 }
 
-async function build({ image }: Act<'build'>, { runtime, signal, progress }: StepWorld): Promise<undefined> {
-  const request = {
-    ref: image.ref,
-    aliases: image.aliases,
-    build: image.build,
-    labels: { [label.fingerprint]: image.fingerprint },
+async function build(
+  { image, labels, noCache = false }: Act<'build'>,
+  { logFolder, progress, runtime, secrets, signal }: StepWorld,
+): Promise<undefined> {
+  const { aliases, build: from, fingerprint, ref } = image
+  const request = { ref, aliases, build: from, labels: { ...labels, [label.fingerprint]: fingerprint }, noCache }
+  const hide = (text: string): string => secrets.hide(text)
+  const log = await openBuildLog({ folder: logFolder, image, hide })
+  const onLine = (line: string): void => {
+    log.write(line)
+    progress(hide(line))
   }
-  await runtime.buildImage(request, { signal, onLine: progress })
+  try {
+    await runtime.buildImage(
+      { ...request, secrets: revealTexts(secretTexts(from.secrets), secrets) },
+      { signal, onLine },
+    )
+  } catch (error) {
+    throw log.explain(error)
+  } finally {
+    await log.close()
+  }
   return undefined
+}
+
+function secretTexts(parts: Readonly<Record<string, SecretPart>> = {}): Readonly<Record<string, SpecText>> {
+  return Object.fromEntries(Object.entries(parts).map(([id, part]) => [id, { parts: [part] }]))
+}
+
+function pull({ ref, platform }: Act<'pull'>, { progress, runtime, signal }: StepWorld): Promise<undefined> {
+  return quiet(runtime.pullImage(ref, { signal, onLine: progress, platform }))
 }
 
 async function create(
@@ -97,6 +139,14 @@ async function create(
   return undefined
 }
 
+async function remember(
+  { name, labels, outdated }: Act<'remember'>,
+  { limit, runtime, signal }: StepWorld,
+): Promise<void> {
+  await limit(() => runtime.createVolume(name, labels, { signal }))
+  for (const old of outdated) await limit(() => runtime.removeVolume({ name: old }, { signal }))
+}
+
 async function start(action: Act<'start'>, world: StepWorld): Promise<undefined> {
   const { limit, runtime, secrets, signal, startLimit } = world
   const files = revealTexts(action.files, secrets)
@@ -106,7 +156,7 @@ async function start(action: Act<'start'>, world: StepWorld): Promise<undefined>
 }
 
 async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | undefined> {
-  const { databases, progress, runtime, signal } = world
+  const { databases, progress, runtime, secrets, signal } = world
   await waitFor(action.probe, {
     service: action.service,
     target: action.target,
@@ -114,6 +164,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     signal,
     timeoutMs: action.timeoutMs,
     onProgress: progress,
+    hide: (text) => secrets.hide(text),
     probeDatabase: (target) => databases.probe(target, signal),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
@@ -121,14 +172,52 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
 
 async function migrate(action: Act<'migrate'>, world: StepWorld): Promise<string> {
   const applied = await world.databases.migrate({
+    service: action.service,
     target: action.database,
     folder: action.folder,
+    // What is pending is known where the ledger was read, and then the plan has its warnings.
+    warned: action.pending !== 'unknown',
     signal: world.signal,
-    onApplied: ({ version, name, durationMs }) => {
-      const run = { migration: version, name, durationMs }
-      world.emit({ type: 'migration-applied', ...world.facts, service: action.service, ...run })
+    onEvent: (event) => {
+      // Who has the lock is what the step does now; as an event of the run it would seem to be the lock of the whole stack.
+      if (event.type === 'lock-waiting') world.progress(event.description)
+      else world.emit(stackEventOf(event, { ...world.facts, service: action.service }))
     },
-    onWaiting: world.progress,
   })
   return applied.length === 0 ? 'nothing was pending' : `${String(applied.length)} applied`
+}
+
+async function seed(action: Act<'seed'>, world: StepWorld): Promise<string> {
+  const { service } = action
+  const files = await world.databases.seed({
+    service,
+    target: action.database,
+    seeds: action.seeds,
+    signal: world.signal,
+    onEvent: (event) => {
+      if (event.type === 'lock-waiting') world.progress(event.description)
+      else world.emit(stackEventOf(event, { ...world.facts, service }))
+    },
+    runScript: (file, signal) => world.runScript({ file, service, signal, onLine: world.progress }),
+  })
+  return files.length === 0 ? 'nothing was missing' : files.join(', ')
+}
+
+function runHook(
+  { hook, service }: Act<'hook'>,
+  { progress, runCommand, runScript, signal }: StepWorld,
+): Promise<void> {
+  const run = { service, signal, onLine: progress }
+  return hook.kind === 'script' ? runScript({ ...run, file: hook.path }) : runCommand({ ...run, command: hook.command })
+}
+
+/** Looks again instead of trusting the plan: ids and ports of what was just made are known to the runtime only. */
+async function record(action: Act<'record'>, world: StepWorld): Promise<string | undefined> {
+  const { databases, limit, progress, runtime, signal } = world
+  const { project, stack } = action.declared
+  const scope = { stack, project, containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
+  const { containers, volumes } = await limit(() => runtime.observe(scope, { signal }))
+  const described = describeStack(action.declared, { runtime: runtime.name, containers, volumes })
+  const written = await databases.record({ target: action.database, record: described, signal, onWaiting: progress })
+  return written ? undefined : 'tables of these names are not ours and were left alone'
 }

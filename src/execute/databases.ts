@@ -3,11 +3,18 @@
  */
 import { throwIfAborted } from '../abort.ts'
 import type { Secrets } from '../config/secrets.ts'
-import { isPoststackError } from '../errors.ts'
-import { migrate } from '../migrations/apply.ts'
+import { isPoststackError, recordError } from '../errors.ts'
+import { migrate } from '../migrations/run/migrate.ts'
+import { refusalOf } from '../migrations/run/preview.ts'
+import { recordStack } from '../migrations/run/record-stack.ts'
+import { seed } from '../migrations/run/seed.ts'
 import type { ConnectOptions, Connection } from '../migrations/connection.ts'
-import { readLedger } from '../migrations/ledger.ts'
-import type { DatabaseTarget, ObservedDatabase } from '../plan/types.ts'
+import { readLedgerBeside } from '../migrations/ledger/reformatted.ts'
+import { readSeeded } from '../migrations/ledger/seeded.ts'
+import { readStackTables } from '../migrations/ledger/stack-tables.ts'
+import type { ObservedDatabase } from '../plan/answers.ts'
+import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
+import { readGitCommit, type ProgramEnvironment } from './git-commit.ts'
 import { connect, probePostgres, type ConnectTarget } from './database.ts'
 import type { Databases, MigrateRequest, MigrationRun } from './world.ts'
 
@@ -20,9 +27,14 @@ export interface DatabasesOptions {
   readonly secrets: Secrets
   /** Recorded in the ledger with each migration. */
   readonly toolVersion: string
+  /** The environment that programs may see. */
+  readonly env: ProgramEnvironment
+  /** Whether Poststack runs the server of a service, so that nobody else's work has to be let through. */
+  readonly owns: (service: string) => boolean
 }
 
-export function connectDatabases({ secrets, toolVersion }: DatabasesOptions): Databases {
+export function connectDatabases(options: DatabasesOptions): Databases {
+  const { secrets, toolVersion } = options
   const open = (target: DatabaseTarget, applicationName: string, connectTimeoutMs: number): ConnectTarget => {
     const { host, port, user, database, password, parameters } = target
     const revealed = password === undefined ? undefined : secrets.reveal(password)
@@ -30,20 +42,49 @@ export function connectDatabases({ secrets, toolVersion }: DatabasesOptions): Da
   }
   return {
     probe: (target, signal) => probePostgres(open(target, 'poststack probe', lookTimeoutMs), signal),
-    read: (target, signal) => read(open(target, 'poststack plan', lookTimeoutMs), signal),
+    read: (declared, signal) => read(open(declared.target, 'poststack plan', lookTimeoutMs), declared, signal),
     migrate: (request) =>
-      apply(request, toolVersion, ({ applicationName, signal }) =>
+      apply(request, options, ({ applicationName, signal }) =>
         connect(open(request.target, applicationName, workTimeoutMs), signal),
       ),
+    seed: ({ runScript, seeds, service, signal, target, onEvent }) =>
+      seed({
+        connect: ({ applicationName, signal: ending }) => connect(open(target, applicationName, workTimeoutMs), ending),
+        seeds,
+        runScript,
+        signal,
+        toolVersion,
+        onEvent,
+        ...(options.owns(service) ? { lockTimeoutMs: 0 } : {}),
+      }),
+    record: ({ target, ...request }) =>
+      recordStack({
+        ...request,
+        toolVersion,
+        connect: ({ applicationName, signal }) => connect(open(target, applicationName, workTimeoutMs), signal),
+      }),
   }
 }
 
-async function read(target: ConnectTarget, signal: AbortSignal): Promise<ObservedDatabase> {
+async function read(
+  target: ConnectTarget,
+  { folder, seeds = [] }: NonNullable<DesiredService['migrations']>,
+  signal: AbortSignal,
+): Promise<ObservedDatabase> {
   let connection: Connection | undefined
   try {
     connection = await connect(target, signal)
-    const rows = await readLedger(connection)
-    return { state: 'read', applied: rows }
+    const rows = await readLedgerBeside(folder.migrations, connection)
+    const recorded = await readStackTables(connection)
+    const seeded = seeds.length === 0 ? undefined : await readSeeded(connection)
+    const refused = await refusalOf(connection, rows, folder)
+    return {
+      state: 'read',
+      applied: rows,
+      ...(seeded === undefined ? {} : { seeded }),
+      ...(recorded === undefined ? {} : { recorded }),
+      ...(refused === undefined ? {} : { refused: recordError(refused) }),
+    }
   } catch (error) {
     throwIfAborted(signal)
     if (!isPoststackError(error)) throw error
@@ -54,20 +95,19 @@ async function read(target: ConnectTarget, signal: AbortSignal): Promise<Observe
 }
 
 async function apply(
-  { folder, signal, onApplied, onWaiting }: MigrateRequest,
-  toolVersion: string,
+  { service, folder, warned, signal, onEvent }: MigrateRequest,
+  { toolVersion, env, owns }: DatabasesOptions,
   open: (options: ConnectOptions) => Promise<Connection>,
 ): Promise<readonly MigrationRun[]> {
   const { applied } = await migrate({
     connect: open,
     folder,
+    warned,
     signal,
     toolVersion,
-    onEvent: (event) => {
-      if (event.type === 'migration-applied')
-        onApplied({ version: event.version, name: event.name, durationMs: event.durationMs })
-      if (event.type === 'lock-waiting') onWaiting(event.description)
-    },
+    onEvent,
+    ...(owns(service) ? { lockTimeoutMs: 0 } : {}),
+    gitCommit: () => readGitCommit(folder.path, { env, signal }),
   })
   return applied
 }

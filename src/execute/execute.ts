@@ -25,12 +25,14 @@ const undoDeadlineMs = 120_000
  */
 export async function execute(plan: Plan, world: World): Promise<readonly StepResult[]> {
   const bugs: unknown[] = []
+  const short = linger(world.signal, shortLingerMs)
+  const stop = linger(world.signal, stopLingerMs)
   const walk: Walk = {
     carrier: { ...world, limit: createLimit(parallelCalls), startLimit: createLimit(1) },
     forward: {
       signal: world.signal,
-      shortSignal: linger(world.signal, shortLingerMs),
-      stopSignal: linger(world.signal, stopLingerMs),
+      shortSignal: short.signal,
+      stopSignal: stop.signal,
     },
     plan,
     results: new Map(),
@@ -40,6 +42,8 @@ export async function execute(plan: Plan, world: World): Promise<readonly StepRe
     walk.results.set(step.id, step.undo === undefined ? forward(step, walk) : back(step, step.undo, walk))
   }
   const results = await Promise.all(walk.results.values())
+  short.end()
+  stop.end()
   if (bugs.length > 0) throw bugs[0]
   return results
 }

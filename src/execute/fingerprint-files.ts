@@ -4,6 +4,7 @@
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { throwIfAborted } from '../abort.ts'
+import { isOwnFile, ownFolders } from '../config/own-files.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { Source } from './fingerprint-dockerfile.ts'
 import { forEachLimited } from './limits.ts'
@@ -23,11 +24,17 @@ export interface ContextRequest {
   readonly signal: AbortSignal
 }
 
-/** Every entry once, in no order. Fails with `BUILD_CONTEXT_INVALID` where a named source is not there. */
-export async function listContext(request: ContextRequest): Promise<readonly Entry[]> {
+/**
+ * Every entry once, in no order, and the ignore file that had a say, if there is one. Fails with `BUILD_CONTEXT_INVALID` where a named
+ * source is not there.
+ */
+export async function listContext(
+  request: ContextRequest,
+): Promise<{ readonly entries: readonly Entry[]; readonly ignoreFile: string | undefined }> {
   const walk: Walk = { ...request, ignores: await readIgnore(request), entries: new Map(), folders: new Set() }
   for (const source of request.sources) await collect(walk, source)
-  return [...walk.entries.values()]
+  const entries = [...walk.entries.values()].filter(({ kind, path }) => kind !== 'folder' || !ownFolders.has(path))
+  return { entries, ignoreFile: walk.ignores.file }
 }
 
 /** The error of a build whose files cannot be read, with the line of the Dockerfile where there is one. */
@@ -61,11 +68,35 @@ interface Ignores {
 }
 
 // Never part of what an image is built from in earnest, and changed by every commit and every run of ours.
-const leftOut = new Set(['.git', '.poststack'])
+export const leftOut: ReadonlySet<string> = new Set(['.git', '.poststack'])
 const walkers = 16
 
-async function readIgnore({ context, dockerfile }: ContextRequest): Promise<Ignores> {
-  for (const file of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+type IgnoreRequest = Pick<ContextRequest, 'context' | 'dockerfile'>
+
+/**
+ * The rules of the ignore files that belong to a build. Docker and podman may take different files. What only one of them leaves out counts as part of the context, because the engine is
+ * not known here.
+ */
+export async function readIgnore(request: IgnoreRequest): Promise<Ignores> {
+  const { context, dockerfile } = request
+  const docker = [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]
+  const podman = [
+    `${dockerfile}.containerignore`,
+    ...docker.slice(0, 1),
+    join(context, '.containerignore'),
+    ...docker.slice(1),
+  ]
+  const [one, other] = [await readFirst(docker, request), await readFirst(podman, request)]
+  if (one.file === other.file) return one
+  return {
+    file: one.file ?? other.file,
+    exceptions: one.exceptions || other.exceptions,
+    test: (path) => one.test(path) && other.test(path),
+  }
+}
+
+async function readFirst(files: readonly string[], { dockerfile }: IgnoreRequest): Promise<Ignores> {
+  for (const file of files) {
     const text = await readFile(file, 'utf8').catch((error: unknown) => {
       if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined
       throw unreadable(file, dockerfile, error)
@@ -138,10 +169,11 @@ async function readFolder({ context, dockerfile }: Walk, folder: string): Promis
     if (isCode(error, 'ENOENT', 'ENOTDIR')) return []
     throw unreadable(join(context, folder), dockerfile, error)
   })
-  const kept = listed.filter(({ name }) => !leftOut.has(name))
+  const pathOf = ({ name }: { readonly name: string }): string => (folder === '.' ? name : `${folder}/${name}`)
+  const kept = listed.filter((item) => !leftOut.has(item.name) && !isOwnFile(pathOf(item)))
   return Promise.all(
     kept.map(async (item): Promise<Entry> => {
-      const path = folder === '.' ? item.name : `${folder}/${item.name}`
+      const path = pathOf(item)
       if (!item.isSymbolicLink()) return { path, kind: kindOf(item) }
       return { path, kind: 'link', link: await readlink(join(context, path)).catch(() => '') }
     }),

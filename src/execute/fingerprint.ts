@@ -10,6 +10,7 @@ import { compareText } from '../config/text-order.ts'
 import { interruption, throwIfAborted } from '../abort.ts'
 import type { BuildConfig } from '../config/types.ts'
 import { isCode } from '../errors.ts'
+import type { BuildFacts } from '../plan/images.ts'
 import { openHashCache } from './fingerprint-cache.ts'
 import type { HashCache } from './fingerprint-cache.ts'
 import { readDockerfile } from './fingerprint-dockerfile.ts'
@@ -17,42 +18,63 @@ import { contextError, listContext, unreadable } from './fingerprint-files.ts'
 import type { Entry } from './fingerprint-files.ts'
 import { forEachLimited } from './limits.ts'
 
-export interface FingerprintOptions {
+export interface ReadBuildOptions {
   readonly signal: AbortSignal
   /** Where hashes of unchanged files are kept; without it every file is read. */
   readonly cacheDir?: string | undefined
 }
 
 /**
- * A hex string that changes when the Dockerfile, the arguments, the target or a file that the Dockerfile can reach changes: its path,
+ * What a build is made from. The fingerprint is a hex string that changes when the Dockerfile, the arguments, the target or a file that the Dockerfile can reach changes: its path,
  * content, executable bit or, of a link, its target. Times, owners and the order of folders do not count.
  *
  * Fails with `BUILD_CONTEXT_INVALID` when something is missing or cannot be read.
  */
-export async function fingerprintBuild(build: BuildConfig, { signal, cacheDir }: FingerprintOptions): Promise<string> {
+export async function readBuild(build: BuildConfig, { signal, cacheDir }: ReadBuildOptions): Promise<BuildFacts> {
   throwIfAborted(signal)
   const { context, dockerfile } = build
   const text = await readText(build)
   await requireFolder(build)
-  const { sources } = await readDockerfile(text, build)
-  const entries = await listContext({ context, dockerfile, sources, signal })
+  const { images, sources } = await readDockerfile(text, build)
+  const { entries, ignoreFile } = await listContext({ context, dockerfile, sources, signal })
   const cache = await openHashCache(cacheDir, context)
   const lines: string[] = []
+  const sizes = new Map<string, number>()
   await forEachLimited(entries, filesAtOnce, async (entry) => {
-    const line = await describeEntry(entry, build, { cache, signal })
+    const line = await describeEntry(entry, build, { cache, sizes, signal })
     if (line !== undefined) lines.push(line)
   })
   await cache.save()
   const args = Object.entries(build.args).toSorted(([a], [b]) => compareText(a, b))
-  const head = JSON.stringify([format, text, args, build.target ?? null])
-  return sha256([head, ...lines.toSorted()].join('\n'))
+  const platform = build.platform === undefined ? [] : [build.platform]
+  const head = JSON.stringify([format, text, args, build.target ?? null, ...platform])
+  const whole = ignoreFile === undefined && sources.some(({ path }) => path === '.')
+  const bulk = whole ? bulkOf(sizes) : undefined
+  return {
+    fingerprint: sha256([head, ...lines.toSorted()].join('\n')),
+    baseImages: images,
+    ...(bulk === undefined ? {} : { bulk }),
+  }
 }
 
-/** Images that a build starts from or copies from, arguments put in: they must be there before it. Sorted. */
-export async function baseImages(build: BuildConfig): Promise<readonly string[]> {
-  const { images } = await readDockerfile(await readText(build), build)
-  return images
+const manyFiles = 5_000
+const manyBytes = 100 * 1024 * 1024
+
+/** What a context holds that nothing is left out of, where that is much. */
+function bulkOf(sizes: ReadonlyMap<string, number>): BuildFacts['bulk'] {
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  if (sizes.size <= manyFiles && bytes <= manyBytes) return undefined
+  const tops = new Map<string, number>()
+  for (const [path, size] of sizes) {
+    const [top = ''] = path.split('/')
+    // A file weighs something even when it is empty.
+    tops.set(top, (tops.get(top) ?? 0) + size + bytesOfEntry)
+  }
+  const [most] = [...tops].toSorted(([a, one], [b, other]) => other - one || compareText(a, b))
+  return { files: sizes.size, bytes, most: most?.[0] ?? '.' }
 }
+
+const bytesOfEntry = 4096
 
 /** Part of every fingerprint. A change of what is hashed changes it, and rebuilds every image once. */
 const format = 'poststack build 1'
@@ -67,7 +89,7 @@ async function readText({ dockerfile }: BuildConfig): Promise<string> {
     throw contextError(
       `There is no Dockerfile at ${dockerfile}.`,
       'Make one, or name another file with `dockerfile`, for example Containerfile.',
-      { dockerfile, cause: error },
+      { field: 'dockerfile', dockerfile, cause: error },
     )
   }
 }
@@ -76,6 +98,7 @@ async function requireFolder({ context, dockerfile }: BuildConfig): Promise<void
   const facts = await lstat(`${context}/`).catch(() => undefined)
   if (facts?.isDirectory() === true) return
   throw contextError(`The build context ${context} is not a folder.`, 'Correct `context`, or make the folder.', {
+    field: 'context',
     context,
     dockerfile,
   })
@@ -83,6 +106,8 @@ async function requireFolder({ context, dockerfile }: BuildConfig): Promise<void
 
 interface Reading {
   readonly cache: HashCache
+  /** Gets the size of each file in bytes, by its path. */
+  readonly sizes: Map<string, number>
   readonly signal: AbortSignal
 }
 
@@ -93,6 +118,7 @@ async function describeEntry(entry: Entry, build: BuildConfig, reading: Reading)
   const file = join(build.context, entry.path)
   try {
     const facts = await lstat(file, { bigint: true })
+    reading.sizes.set(entry.path, Number(facts.size))
     const known = reading.cache.get(entry.path, facts)
     const hash = known ?? (await hashFile(file, facts.size, reading.signal))
     if (known === undefined) reading.cache.set(entry.path, facts, hash)
@@ -105,7 +131,8 @@ async function describeEntry(entry: Entry, build: BuildConfig, reading: Reading)
   }
 }
 
-async function hashFile(file: string, size: bigint, signal: AbortSignal): Promise<string> {
+/** SHA-256 of a file's content; a large one is read in pieces. */
+export async function hashFile(file: string, size: bigint, signal: AbortSignal): Promise<string> {
   if (size <= smallBytes) return sha256(await readFile(file))
   const hash = createHash('sha256')
   await pipeline(createReadStream(file, { highWaterMark: Number(smallBytes) }), hash, { signal })

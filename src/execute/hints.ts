@@ -3,13 +3,17 @@
  */
 
 export interface Symptoms {
+  /** The system has killed it for the memory that it used, as far as the engine says so. */
+  readonly outOfMemory?: boolean | undefined
   readonly exitCode: number | undefined
   /** The last lines of its output. */
   readonly logs: readonly string[]
 }
 
 /** The first entry that fits, the log before the exit code: what a program says is more exact than how it ended. */
-export function hintFor({ exitCode, logs }: Symptoms): string | undefined {
+export function hintFor({ exitCode, logs, outOfMemory }: Symptoms): string | undefined {
+  if (outOfMemory === true)
+    return 'It used more memory than it may. Raise `memory` of the service, or let the program use less.'
   // The last complaint is the one that ended it.
   for (const line of logs.toReversed()) {
     const known = logHints.find(({ pattern }) => pattern.test(line.slice(0, longestLine)))
@@ -82,7 +86,7 @@ const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] =
   },
   {
     pattern: /no space left on device|ENOSPC/i,
-    hint: 'The disk of the container engine is full. Free space (unused images and volumes often hold most of it), then run the command again.',
+    hint: 'The disk that it writes to is full: that of the container engine, where unused images and volumes often hold most of it, or a `tmpfs` volume that is too small. Make room, then run the command again.',
   },
   {
     pattern: /could not bind|address already in use|EADDRINUSE/i,
@@ -118,12 +122,12 @@ const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] =
 ]
 
 const exitHints: Readonly<Record<number, string>> = {
-  125: 'The container engine could not start it. Its own log says why.',
+  125: 'Engines use this code where they could not run the command themselves. Where the program does not end with it of its own, the log of the engine says why.',
   126: 'The command exists but cannot be executed: it is not marked executable, is a folder, or has a broken `#!` line.',
   127: 'The command does not exist in the image: check `command` and `entrypoint` for spelling, and the PATH of the image.',
   132: 'It stopped on an illegal instruction: the program is built for another processor than this one.',
   134: 'It aborted itself, usually after a failed assertion or when it ran out of memory; its output says which.',
-  137: 'It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, give the container engine more memory.',
+  137: 'It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, raise `memory` of the service where it is declared, or give the container engine more.',
   139: 'It crashed with a memory error (segmentation fault): a bug in the program, or an image of another processor architecture under emulation.',
   143: 'It was asked to stop (SIGTERM) by somebody else, for example another terminal or the end of a session.',
 }

@@ -3,8 +3,14 @@
  * it back would meet an object that is only half there; so short calls are let come to their end first.
  */
 
-/** A signal that aborts `ms` after the other one does, with the same reason. */
-export function linger(signal: AbortSignal, ms: number): AbortSignal {
+export interface Linger {
+  /** Aborted so long after the other one, with the same reason. */
+  readonly signal: AbortSignal
+  /** Lets go of the other signal, which may outlive many runs. */
+  readonly end: () => void
+}
+
+export function linger(signal: AbortSignal, ms: number): Linger {
   const late = new AbortController()
   const abortLater = (): void => {
     // Unreferenced: when the call is over, the program need not wait for this.
@@ -14,5 +20,10 @@ export function linger(signal: AbortSignal, ms: number): AbortSignal {
   }
   if (signal.aborted) abortLater()
   else signal.addEventListener('abort', abortLater, { once: true })
-  return late.signal
+  return {
+    signal: late.signal,
+    end: () => {
+      signal.removeEventListener('abort', abortLater)
+    },
+  }
 }

@@ -2,17 +2,14 @@
  * One read-only look at the world: engine, databases, ports. Nothing here creates, locks or waits.
  */
 import { pause } from '../abort.ts'
-import { isOurs, isReplacedName, wantedNames } from '../plan/names.ts'
-import type {
-  BusyPort,
-  Desired,
-  DesiredService,
-  Observed,
-  ObservedContainer,
-  ObservedDatabase,
-  ObservedProbe,
-  RuntimeSnapshot,
-} from '../plan/types.ts'
+import { recordError, type ErrorCode } from '../errors.ts'
+import { checkTexts } from '../migrations/run/check-texts.ts'
+import type { BusyPort, ObservedDatabase, ObservedProbe } from '../plan/answers.ts'
+import { currentContainer } from '../plan/current.ts'
+import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
+import { selectServices } from '../plan/order.ts'
+import type { Desired, DesiredService, Observed, ObservedContainer, RuntimeSnapshot } from '../plan/types.ts'
+import { reachable } from './probe-attempts.ts'
 import { probeOnce } from './probes.ts'
 import type { World } from './world.ts'
 
@@ -46,6 +43,7 @@ async function look(desired: Desired, observer: Observer): Promise<Observed> {
     ...snapshot,
     runtime: runtime.name,
     containersPossible: runtime.containersPossible,
+    changesInPlace: runtime.changesInPlace,
     probes: Object.fromEntries(answers.map(({ service, probe }) => [service, probe])),
     databases: Object.fromEntries(
       answers.flatMap(({ service, database }) => (database === undefined ? [] : [[service, database]])),
@@ -55,22 +53,13 @@ async function look(desired: Desired, observer: Observer): Promise<Observed> {
 }
 
 /** The engine alone, for plans that ask no service anything. */
-export async function observeRuntime(desired: Desired, { runtime, signal }: Observer): Promise<RuntimeSnapshot> {
+export async function observeRuntime(
+  desired: Desired,
+  { runtime, signal }: Pick<Observer, 'runtime' | 'signal'>,
+): Promise<RuntimeSnapshot> {
   const { stack, project } = desired
   const imageRefs = desired.images.map(({ ref }) => ref)
   return runtime.observe({ stack, project, imageRefs, ...wantedNames(desired) }, { signal })
-}
-
-/** The container that a service runs in now. */
-function runningContainer(
-  service: DesiredService,
-  snapshot: RuntimeSnapshot,
-  desired: Desired,
-): ObservedContainer | undefined {
-  const running = snapshot.containers.filter(
-    (found) => isOurs(found.owner, desired) && found.service === service.name && found.state === 'running',
-  )
-  return running.find(({ name }) => !isReplacedName(name)) ?? running[0]
 }
 
 interface Answer {
@@ -85,26 +74,63 @@ async function ask(
   desired: Desired,
   observer: Observer,
 ): Promise<Answer> {
-  const running = runningContainer(service, snapshot, desired)
-  const unknown: Answer = {
-    service: service.name,
-    probe: { state: 'unknown' },
-    database: service.migrations === undefined ? undefined : { state: 'unknown' },
-  }
+  if (service.container === undefined && service.idle !== undefined) return unasked(service)
+  const current = currentContainer(service.name, snapshot.containers, desired)
+  const running = current?.state === 'running' ? current : undefined
   // Only our own server is asked: behind the declared port of a service that does not run may be anybody's.
-  if (service.container !== undefined && (running === undefined || !holdsPorts(service, running))) return unknown
+  if (service.container !== undefined && (running === undefined || !holdsPorts(service, running)))
+    return (
+      (await askMoved(service, running, observer)) ??
+      unasked(service, await unaskedDatabase(service, snapshot, desired))
+    )
   if (service.migrations !== undefined) {
-    const database = await observer.databases.read(service.migrations.target, observer.signal)
+    const database = await observer.databases.read(service.migrations, observer.signal)
     return { service: service.name, probe: probeFrom(database), database }
   }
-  if (service.probe.kind === 'completed') return unknown
+  if (service.probe.kind === 'completed') return unasked(service)
   const target = running === undefined ? undefined : { name: running.name, id: running.id }
   const { databases, runtime, signal } = observer
   const probeDatabase = (connection: Parameters<typeof databases.probe>[0]): ReturnType<typeof databases.probe> =>
     databases.probe(connection, signal)
   const result = await probeOnce(service.probe, { target, runtime, signal, probeDatabase })
-  const probe: ObservedProbe = result.ready ? { state: 'ready' } : { state: 'not-ready', reason: result.reason }
+  const probe: ObservedProbe = result.ready ? { state: 'ready' } : notReady(result)
   return { service: service.name, probe, database: undefined }
+}
+
+function unasked({ name }: DesiredService, database?: ObservedDatabase): Answer {
+  return { service: name, probe: { state: 'unknown' }, database }
+}
+
+/** A server that is to get another port is asked under the one it has. */
+async function askMoved(
+  { migrations, name, probe }: DesiredService,
+  running: ObservedContainer | undefined,
+  { databases, signal }: Observer,
+): Promise<Answer | undefined> {
+  const [port] = running?.ports ?? []
+  if (probe.kind !== 'postgres' || port === undefined) return undefined
+  const address = { host: reachable(port.hostAddress), port: port.host }
+  if (migrations === undefined) {
+    const answer = await databases.probe({ ...probe.connection, ...address }, signal)
+    if (!answer.ready && answer.code === 'DATABASE_UNREACHABLE') return undefined
+    return { service: name, probe: answer.ready ? { state: 'ready' } : notReady(answer), database: undefined }
+  }
+  const database = await databases.read({ ...migrations, target: { ...migrations.target, ...address } }, signal)
+  if (database.state === 'unreachable' && database.code === 'DATABASE_UNREACHABLE') return undefined
+  return { service: name, probe: probeFrom(database), database }
+}
+
+/** What will be pending on a volume that is still to be made can be looked at already now. */
+async function unaskedDatabase(
+  { container, migrations }: DesiredService,
+  { volumes }: RuntimeSnapshot,
+  desired: Desired,
+): Promise<ObservedDatabase | undefined> {
+  if (migrations === undefined) return undefined
+  const [data] = volumesOf(container?.spec.mounts)
+  if (data === undefined || !isVolumeMissing(data, volumes, desired)) return { state: 'unknown' }
+  const { refused, doubts } = await checkTexts(migrations.folder.migrations)
+  return { state: 'unknown', doubts, ...(refused === undefined ? {} : { refused: recordError(refused) }) }
 }
 
 function holdsPorts(service: DesiredService, running: ObservedContainer): boolean {
@@ -115,7 +141,11 @@ function holdsPorts(service: DesiredService, running: ObservedContainer): boolea
 
 function probeFrom(database: ObservedDatabase): ObservedProbe {
   if (database.state === 'read') return { state: 'ready' }
-  return database.state === 'unknown' ? { state: 'unknown' } : { state: 'not-ready', reason: database.reason }
+  return database.state === 'unknown' ? { state: 'unknown' } : notReady(database)
+}
+
+function notReady({ reason, code }: { readonly reason: string; readonly code?: ErrorCode }): ObservedProbe {
+  return { state: 'not-ready', reason, ...(code === undefined ? {} : { code }) }
 }
 
 /** Host ports that services want and that are not held by this stack's own containers. */
@@ -129,7 +159,7 @@ async function findBusyPorts(
       .filter(({ owner }) => isOurs(owner, desired))
       .flatMap(({ ports }) => ports.map(({ host }) => host)),
   )
-  const wanted = desired.services
+  const wanted = selectServices(desired.services, [])
     .flatMap(({ container }) => container?.spec.ports ?? [])
     .flatMap(({ host, hostAddress, protocol }) =>
       host === undefined || protocol === 'udp' || held.has(host)

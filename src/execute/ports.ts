@@ -3,11 +3,11 @@
  */
 import { createServer } from 'node:net'
 import { interruption, pause, throwIfAborted } from '../abort.ts'
-import type { BusyPort } from '../plan/types.ts'
+import type { HostPort } from '../plan/held-ports.ts'
 
-export interface WantedPort {
-  readonly host: number
-  readonly hostAddress: string
+/** A port that something listens on, and who, where that is known. */
+export interface HeldPort extends HostPort {
+  readonly holder: string | undefined
 }
 
 export interface BusyPortsOptions {
@@ -22,7 +22,7 @@ export interface BusyPortsOptions {
  * Only that counts as busy. A port below 1024 that this user may not open (EACCES) may well be open to the engine, and an address
  * that this machine does not have (EADDRNOTAVAIL) is held by nobody: both are left for the engine to refuse in its own words.
  */
-export async function busyPorts(wanted: readonly WantedPort[], options: BusyPortsOptions): Promise<BusyPort[]> {
+export async function busyPorts(wanted: readonly HostPort[], options: BusyPortsOptions): Promise<HeldPort[]> {
   const chains = new Map<number, Promise<unknown>>()
   const looks = wanted.map((port) => {
     // Of one number, one address at a time: two tries of our own would stand in each other's way.
@@ -41,7 +41,7 @@ export async function busyPorts(wanted: readonly WantedPort[], options: BusyPort
 const attempts = 3
 const retryMs = 30
 
-async function isBusy({ host, hostAddress }: WantedPort, signal: AbortSignal): Promise<boolean> {
+async function isBusy({ host, hostAddress }: HostPort, signal: AbortSignal): Promise<boolean> {
   for (const address of addresses(hostAddress)) {
     for (let left = attempts; await isTaken(host, address, signal); left -= 1) {
       if (left === 1) return true
@@ -71,12 +71,12 @@ function isTaken(port: number, host: string, signal: AbortSignal): Promise<boole
   })
 }
 
-async function nameHolder({ host }: WantedPort, { holder, signal }: BusyPortsOptions): Promise<string> {
+async function nameHolder({ host }: HostPort, { holder, signal }: BusyPortsOptions): Promise<string | undefined> {
   try {
-    return (await holder(host)) ?? 'another process'
+    return await holder(host)
   } catch {
     if (signal.aborted) throw interruption(signal)
     // That the port is busy matters more than that the name of its holder could not be found out.
-    return 'another process'
+    return undefined
   }
 }

@@ -2,6 +2,7 @@
  * One attempt of each kind of probe. An attempt says ready or why not; it throws only what trying again cannot mend.
  */
 import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { createContext, Script } from 'node:vm'
 import { interruption } from '../abort.ts'
@@ -13,7 +14,13 @@ import type { Runtime } from '../runtime/runtime.ts'
 
 export type ProbeAnswer =
   | { readonly ready: true }
-  | { readonly ready: false; readonly reason: string; readonly code?: ErrorCode }
+  | {
+      readonly ready: false
+      readonly reason: string
+      readonly code?: ErrorCode
+      /** It was not given the usual time, so that its silence says nothing. */
+      readonly isCutShort?: true
+    }
 
 export interface ProbeContext {
   /** Absent for what no runtime of ours runs: an external database. */
@@ -33,6 +40,7 @@ const callMs = 10_000
 const shortestMs = 100
 const logLines = 1000
 const longestLine = 2000
+const longestBody = 65_536
 const matchMs = 200
 
 /** Asks once. `container` is what an inspect gave just now. */
@@ -47,7 +55,10 @@ export async function attempt(
     return await ask(probe, container, { ...context, signal: limited })
   } catch (error) {
     if (context.signal.aborted) throw interruption(context.signal)
-    if (limited.aborted) return notReady(`no answer within ${(limitMs / 1000).toFixed(1)} s`)
+    if (limited.aborted) {
+      const reason = `no answer within ${(limitMs / 1000).toFixed(1)} s`
+      return { ready: false, reason, ...(limitMs < callMs ? { isCutShort: true } : {}) }
+    }
     // A call that failed for this container (it may just have ended) is an answer; an engine that is gone is not.
     if (!isPoststackError(error) || !mendable.has(error.code)) throw error
     return notReady(error.message)
@@ -62,7 +73,7 @@ export function describeProbe(probe: Probe): string {
     case 'postgres':
       return `PostgreSQL at ${address(probe.connection.host, probe.connection.port)} to answer as ${probe.connection.user} in database ${probe.connection.database}`
     case 'http':
-      return `${url(probe)} to answer with status ${probe.status ?? '200 to 399'}`
+      return `${url(probe)} to answer with status ${probe.status ?? '200 to 399'}${probe.body === undefined ? '' : ` and a text that matches /${probe.body}/`}`
     case 'tcp':
       return `${address(reachable(probe.hostAddress), probe.port)} to accept connections`
     case 'exec':
@@ -117,9 +128,16 @@ function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
     const asked = request({ host: reachable(probe.hostAddress), port, path, agent: false, signal }, (response) => {
       const status = response.statusCode ?? 0
       const good = probe.status === undefined ? status >= 200 && status <= 399 : status === probe.status
-      response.on('error', () => undefined)
-      response.destroy()
-      resolve(good ? { ready: true } : notReady(`it answered with status ${status}`))
+      const { body } = probe
+      if (!good || body === undefined) {
+        response.on('error', () => undefined)
+        response.destroy()
+        resolve(good ? { ready: true } : notReady(`it answered with status ${status}`))
+        return
+      }
+      readStart(response)
+        .then((text) => resolve(matchBody(body, text)), reject)
+        .catch(reject)
     })
     asked.once('error', (error) => {
       if (outer.aborted) reject(error)
@@ -127,6 +145,22 @@ function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
     })
     asked.end()
   })
+}
+
+/** The beginning of an answer; what comes after it is not read. */
+async function readStart(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= longestBody) break
+  }
+  return Buffer.concat(chunks).subarray(0, longestBody).toString()
+}
+
+function matchBody(pattern: string, text: string): ProbeAnswer {
+  return anyMatches(pattern, [text]) ? { ready: true } : notReady(`its answer does not match /${pattern}/`)
 }
 
 function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
@@ -150,8 +184,13 @@ async function askExec(command: readonly string[], { runtime, signal, target }: 
   const { exitCode, output } = await runtime.exec(target, command, { signal })
   if (exitCode === 0) return { ready: true }
   const said = output.trim().split('\n').at(-1)?.slice(0, 200) ?? ''
+  if (exitCode === 127 && (said === '' || ofEngine.test(said)))
+    return notReady(`there is no program ${command[0] ?? ''} in its container`)
   return notReady(`it ended with exit code ${exitCode}${said === '' ? '' : `: ${said}`}`)
 }
+
+/** What engines say of a program that is not there; a shell says it better. */
+const ofEngine = /executable file not found|OCI runtime|unixpacket/i
 
 async function askLog(pattern: string, { runtime, signal, target }: ProbeContext): Promise<ProbeAnswer> {
   if (target === undefined) return notReady('there is no container')
@@ -176,15 +215,15 @@ function anyMatches(pattern: string, lines: readonly string[]): boolean {
     throw new PoststackError(
       'CONFIG_INVALID',
       slow
-        ? `The log pattern /${pattern}/ takes too long to match.`
-        : `The log pattern /${pattern}/ is not a regular expression.`,
-      { hint: 'Write a simpler pattern: a fixed part of the line is enough.', cause: error },
+        ? `The pattern /${pattern}/ takes too long to match.`
+        : `The pattern /${pattern}/ is not a regular expression.`,
+      { hint: 'Write a simpler pattern: a fixed part of the text is enough.', cause: error },
     )
   }
 }
 
 /** Where a port that is published on every address is reached from this machine. */
-function reachable(hostAddress: string): string {
+export function reachable(hostAddress: string): string {
   if (hostAddress === '0.0.0.0' || hostAddress === '') return '127.0.0.1'
   return hostAddress === '::' || hostAddress === '[::]' ? '::1' : hostAddress
 }

@@ -14,6 +14,8 @@ export interface WaitContext extends ProbeContext {
   readonly timeoutMs: number
   /** Gets the last reason whenever it changes. */
   readonly onProgress: (text: string) => void
+  /** Takes secrets out of what a service has written. */
+  readonly hide: (text: string) => string
 }
 
 /**
@@ -26,6 +28,7 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
   const wait: Wait = { probe, context, started: performance.now(), since: new Map(), looks: 0 }
   let delayMs = firstDelayMs
   let said: string | undefined
+  let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
   for (;;) {
     throwIfAborted(context.signal)
     const container = await look(context)
@@ -34,7 +37,8 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     if (answer.reason !== said) context.onProgress(answer.reason)
     said = answer.reason
     const leftMs = context.timeoutMs - elapsed(wait)
-    if (leftMs <= 0) throw await failed(wait, { kind: 'timeout', answer, container })
+    last = answer.isCutShort === true ? (last ?? answer) : answer
+    if (leftMs <= 0) throw await failed(wait, { kind: 'timeout', answer: last, container })
     await pause(Math.min(delayMs, leftMs), context.signal)
     if (elapsed(wait) > eagerMs) delayMs = Math.min(delayMs * 1.5, longestDelayMs)
   }

@@ -7,19 +7,24 @@ import { ownPackage } from '../config/own-package.ts'
 import { openSecrets, type Secrets } from '../config/secrets.ts'
 import { stateFolder } from '../config/state-folder.ts'
 import { compareText } from '../config/text-order.ts'
+import type { ParsedConfig } from '../config/parse.ts'
 import type { Config } from '../config/types.ts'
-import { readMigrations } from '../migrations/read.ts'
-import type { MigrationFolder } from '../migrations/types.ts'
+import { isPoststackError, PoststackError } from '../errors.ts'
+import { readMigrations } from '../migrations/files/read.ts'
+import { readRemembered, readSeeds } from '../migrations/seeds/read.ts'
+import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import { desiredState } from '../plan/desired.ts'
 import type { BuildFacts } from '../plan/images.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
-import { baseImages, fingerprintBuild } from './fingerprint.ts'
+import { readBuild } from './fingerprint.ts'
+import { readMountedFiles } from './mounted-files.ts'
 
 export interface ReadDesiredOptions {
   readonly config: Config
   /** Secrets that stand in the config itself, by name. */
-  readonly literals: Readonly<Record<string, string>>
+  readonly literals: ParsedConfig['literals']
+  readonly fileProblem: ParsedConfig['fileProblem']
   readonly signal: AbortSignal
   /** Only what belongs to these services and what they depend on is read; all when empty. */
   readonly services: readonly string[]
@@ -36,25 +41,33 @@ export interface DesiredRead {
 export async function readDesired(options: ReadDesiredOptions): Promise<DesiredRead> {
   const { literals, signal, create } = options
   const config = narrow(options.config, options.services)
+  const problem = options.fileProblem(selectServices(config.services, []).map(({ name }) => name))
+  if (problem !== undefined) throw problem
   const cacheDir = create ? stateFolder(config.root, 'cache') : undefined
-  const [secrets, folders, builds] = await Promise.all([
-    openSecrets({ root: config.root, config, literals, create }),
+  const [secrets, folders, seeds, builds] = await Promise.all([
+    readMountedFiles(config, signal).then((contents) =>
+      openSecrets({ root: config.root, config, literals: { ...literals, ...contents }, create }),
+    ),
     readFolders(config),
+    readSeedFolders(config),
     readBuilds(config, { signal, cacheDir }),
   ])
   const shippedImages = join(ownPackage().root, 'containers')
-  return { desired: desiredState({ config, folders, builds, digests: secrets.digests, shippedImages }), secrets }
+  const { digests, unkept } = secrets
+  return { desired: desiredState({ config, folders, seeds, builds, digests, unkept, shippedImages }), secrets }
 }
 
-/** A mistake in the files of a service that is not asked for stands in nobody's way. */
+/** A mistake in the files of a service that is not asked for stands in nobody's way. One that is named is not idle any more. */
 function narrow(config: Config, services: readonly string[]): Config {
   if (services.length === 0) return config
-  return { ...config, services: selectServices(config.services, services), images: [] }
+  const named = selectServices(config.services, services).map((service) => ({ ...service, idle: undefined }))
+  return { ...config, services: named, images: [] }
 }
+
+const unread: BuildFacts = { fingerprint: 'unread', baseImages: [] }
 
 /** The declared names alone. No file is read, so a stack can be taken down whatever is wrong with its files. */
 export function readNames(config: Config): Desired {
-  const unread: BuildFacts = { fingerprint: 'unread', baseImages: [] }
   const builds = Object.fromEntries([...config.services, ...config.images].map(({ name }) => [name, unread]))
   return desiredState({
     config,
@@ -66,11 +79,30 @@ export function readNames(config: Config): Desired {
 }
 
 async function readFolders(config: Config): Promise<Readonly<Record<string, MigrationFolder>>> {
-  const entries = config.services.map(async (service) => {
+  const entries = selectServices(config.services, []).map(async (service) => {
     if (service.kind === 'container' || service.migrations === undefined) return []
-    return [[service.name, await readMigrations(service.migrations)] as const]
+    return [[service.name, await readMigrations(service.migrations, { root: config.root })] as const]
   })
   return Object.fromEntries((await Promise.all(entries)).flat())
+}
+
+async function readSeedFolders(config: Config): Promise<Readonly<Record<string, readonly Seed[]>>> {
+  const entries = selectServices(config.services, []).map(async (service) => {
+    const seeds = await readServiceSeeds(service, config)
+    return seeds.length === 0 ? [] : [[service.name, seeds] as const]
+  })
+  return Object.fromEntries((await Promise.all(entries)).flat())
+}
+
+/** Those of its folder, and behind them the hook that is remembered for its content. */
+export async function readServiceSeeds(
+  service: Config['services'][number],
+  { hooks, root }: Config,
+): Promise<readonly Seed[]> {
+  if (service.kind !== 'postgres' || service.migrations === undefined) return []
+  const hook = hooks?.afterMigrate
+  const last = hook?.kind === 'script' && hook.once ? [await readRemembered(hook.path, root)] : []
+  return [...(service.seed === undefined ? [] : await readSeeds(service.seed, root)), ...last]
 }
 
 interface BuildOptions {
@@ -78,13 +110,47 @@ interface BuildOptions {
   readonly cacheDir: string | undefined
 }
 
+/** The error with the place in the config that led to it; undefined for one that is not about the files of a build. */
+function placed(error: unknown, place: string): PoststackError | undefined {
+  if (!isPoststackError(error) || error.code !== 'BUILD_CONTEXT_INVALID') return undefined
+  const { code, message, hint, details, cause } = error
+  const field = typeof details['field'] === 'string' && place.startsWith('services.') ? `.${details['field']}` : ''
+  return new PoststackError(code, `${place}${field}: ${message}`, { hint, details: { ...details, place }, cause })
+}
+
 async function readBuilds(config: Config, options: BuildOptions): Promise<Readonly<Record<string, BuildFacts>>> {
-  const services = config.services.flatMap((service) =>
-    service.kind === 'container' && service.build !== undefined ? [{ name: service.name, build: service.build }] : [],
+  const idle = config.services.flatMap((service) =>
+    service.idle === undefined ? [] : [[service.name, unread] as const],
   )
-  const facts = [...services, ...config.images].map(async ({ name, build }) => {
-    const [fingerprint, bases] = await Promise.all([fingerprintBuild(build, options), baseImages(build)])
-    return [name, { fingerprint, baseImages: bases }] as const
+  const services = selectServices(config.services, []).flatMap((service) =>
+    service.kind === 'container' && service.build !== undefined
+      ? [{ name: service.name, build: service.build, place: `services.${service.name}.build` }]
+      : [],
+  )
+  const images = config.images.map(({ name, build }) => ({ name, build, place: `containers/${name}` }))
+  const problems: PoststackError[] = []
+  const facts = [...services, ...images].map(async ({ name, build, place }) => {
+    try {
+      return [[name, await readBuild(build, options)] as const]
+    } catch (error) {
+      const problem = placed(error, place)
+      if (problem === undefined) throw error
+      problems.push(problem)
+      return []
+    }
   })
-  return Object.fromEntries((await Promise.all(facts)).toSorted(([a], [b]) => compareText(a, b)))
+  const read = (await Promise.all(facts)).flat()
+  if (problems.length > 0) throw together(problems.toSorted((a, b) => compareText(a.message, b.message)))
+  return Object.fromEntries([...idle, ...read].toSorted(([a], [b]) => compareText(a, b)))
+}
+
+/** All of them in one, as a person mends them together. */
+function together(problems: readonly PoststackError[]): PoststackError {
+  const [first, ...others] = problems
+  if (first !== undefined && others.length === 0) return first
+  const list = problems.map(({ message }) => `- ${message}`).join('\n')
+  return new PoststackError('BUILD_CONTEXT_INVALID', `${String(problems.length)} images cannot be built:\n${list}`, {
+    hint: [...new Set(problems.flatMap(({ hint }) => hint ?? []))].join('\n'),
+    details: { problems: problems.map(({ message, details }) => ({ message, ...details })) },
+  })
 }

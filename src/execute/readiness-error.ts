@@ -24,6 +24,8 @@ interface ErrorContext {
   readonly service: string
   readonly target: Target | undefined
   readonly runtime: Runtime
+  /** Takes secrets out of what a service has written. */
+  readonly hide: (text: string) => string
 }
 
 const logLines = 20
@@ -41,9 +43,9 @@ export async function readinessError(
   // Where the server itself refuses us, its log holds little but our own attempts.
   const silent = failure.kind === 'gone' || failure.kind === 'lasting'
   const logs = silent ? [] : await lastLines(context)
-  const symptoms = { exitCode: container?.exitCode, logs }
+  const symptoms = { exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory }
   return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
-    hint: hintOf(failure, symptoms, context) ?? waitingHint(probe, context.target),
+    hint: hintOf(failure, symptoms, context) ?? waitingHint(probe, { ...context, isSilent: logs.length === 0 }),
     details: {
       service: context.service,
       waitedMs: Math.round(elapsedMs),
@@ -100,13 +102,27 @@ function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext):
     : 'Its last lines of output say why.'
 }
 
-function waitingHint(probe: Probe, target: Target | undefined): string {
+interface Waiting {
+  readonly service: string
+  readonly target: Target | undefined
+  readonly isSilent: boolean
+}
+
+/** What to do about a service that is not ready where nothing better is known. */
+export function waitingHint(probe: Probe, { isSilent, service, target }: Waiting): string {
   const longer = 'If it only needs longer, raise readyTimeoutSeconds.'
   if (target === undefined) return `Check that the server runs and that the URL has its host and port. ${longer}`
+  if (probe.kind === 'exec')
+    return `Run the check yourself: poststack container exec ${service} -- ${probe.command.map(quoted).join(' ')}. Its program must be in the image. ${longer}`
   const listens = probe.kind === 'http' || probe.kind === 'tcp'
   return listens
     ? `Check its output, and that it listens on all addresses (0.0.0.0) at the declared port of the container. ${longer}`
-    : `Its last lines of output say how far it got. ${longer}`
+    : `${isSilent ? 'It has written nothing so far.' : 'Its last lines of output say how far it got.'} ${longer}`
+}
+
+/** As a shell reads it back. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function exitText({ exitCode }: ObservedContainer): string {
@@ -118,7 +134,8 @@ function duration(ms: number): string {
 }
 
 /** The run may be stopping, and the error must come out all the same, so this has a deadline of its own and never fails. */
-async function lastLines({ runtime, target }: ErrorContext): Promise<readonly string[]> {
+async function lastLines({ runtime, target, hide }: ErrorContext): Promise<readonly string[]> {
   if (target === undefined) return []
-  return runtime.logs(target, logLines, { signal: AbortSignal.timeout(logMs) }).catch(() => [])
+  const lines = await runtime.logs(target, logLines, { signal: AbortSignal.timeout(logMs) }).catch(() => [])
+  return lines.map(hide)
 }

@@ -5,8 +5,12 @@
 import type { Secrets } from '../config/secrets.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import type { MigrationFolder } from '../migrations/types.ts'
-import type { BusyPort, DatabaseTarget, ObservedDatabase } from '../plan/types.ts'
+import type { StackRecord } from '../migrations/ledger/stack-tables.ts'
+import type { MigrationEvent } from '../migrations/events.ts'
+import type { MigrationFolder, Seed } from '../migrations/types.ts'
+import type { BusyPort, ObservedDatabase } from '../plan/answers.ts'
+import type { HostPort } from '../plan/held-ports.ts'
+import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 export type DatabaseProbe =
@@ -14,12 +18,20 @@ export type DatabaseProbe =
   | { readonly ready: false; readonly code: ErrorCode; readonly reason: string }
 
 export interface MigrateRequest {
+  /** Name of the service whose database it is. */
+  readonly service: string
   readonly target: DatabaseTarget
   readonly folder: MigrationFolder
+  /** The plan has told already what is to be known of applied files. */
+  readonly warned: boolean
   readonly signal: AbortSignal
-  readonly onApplied: (applied: MigrationRun) => void
-  /** Said while another run holds the migration lock, once a second. */
-  readonly onWaiting: (holder: string) => void
+  readonly onEvent: (event: MigrationEvent) => void
+}
+
+export interface SeedRequest extends Omit<MigrateRequest, 'folder' | 'warned'> {
+  readonly seeds: readonly Seed[]
+  /** Runs a script to its end, and fails when that is not a good one. */
+  readonly runScript: (path: string, signal: AbortSignal) => Promise<void>
 }
 
 export interface MigrationRun {
@@ -28,20 +40,45 @@ export interface MigrationRun {
   readonly durationMs: number
 }
 
+export interface RecordRequest {
+  readonly target: DatabaseTarget
+  readonly record: StackRecord
+  readonly signal: AbortSignal
+  /** Said while a migration run holds a lock that is needed, once a second. */
+  readonly onWaiting: (holder: string) => void
+}
+
 /** PostgreSQL as observing and executing need it. */
 export interface Databases {
   /** One attempt: connect to the target database as the target role and ask it something. */
   probe(target: DatabaseTarget, signal: AbortSignal): Promise<DatabaseProbe>
-  /** Reads the ledger; creates nothing and takes no lock. */
-  read(target: DatabaseTarget, signal: AbortSignal): Promise<ObservedDatabase>
+  /** Reads the ledger and what is recorded beside it, and looks at the texts that are pending; creates nothing and takes no lock. */
+  read(declared: NonNullable<DesiredService['migrations']>, signal: AbortSignal): Promise<ObservedDatabase>
   /** Applies what is pending under the lock and returns what was applied. */
   migrate(request: MigrateRequest): Promise<readonly MigrationRun[]>
+  /** Runs the seeds that are missing under the lock and returns their files. */
+  seed(request: SeedRequest): Promise<readonly string[]>
+  /** Writes what differs from the record. False: the tables of these names are not ours, and were left alone. */
+  record(request: RecordRequest): Promise<boolean>
 }
 
 /** Which of these host ports something else holds now, and who. */
 export type FindBusyPorts = (wanted: readonly HostPort[], signal: AbortSignal) => Promise<readonly BusyPort[]>
 
-export type HostPort = Pick<BusyPort, 'host' | 'hostAddress'>
+export interface ScriptRun {
+  /** Absolute path. */
+  readonly file: string
+  /** Whose database is meant; the only one without it. */
+  readonly service?: string | undefined
+  readonly signal: AbortSignal
+  /** Gets each line that it prints, secrets masked. */
+  readonly onLine: (line: string) => void
+}
+
+export type CommandRun = Omit<ScriptRun, 'file'> & {
+  /** A program and its arguments. */
+  readonly command: readonly string[]
+}
 
 export interface World {
   readonly runtime: Runtime
@@ -49,5 +86,11 @@ export interface World {
   readonly busyPorts: FindBusyPorts
   readonly secrets: Secrets
   readonly emit: Emit
+  /** Runs a script of the project in the environment of the stack. Fails with `SCRIPT_FAILED` unless it ends with 0. */
+  readonly runScript: (run: ScriptRun) => Promise<void>
+  /** The same for a program with its arguments, in the folder of the project. */
+  readonly runCommand: (run: CommandRun) => Promise<void>
+  /** Where the output of builds is kept: the project's `logs/containers`. Without it, it is only told. */
+  readonly logFolder?: string
   readonly signal: AbortSignal
 }

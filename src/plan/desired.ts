@@ -1,40 +1,32 @@
 /**
  * Config and files to `Desired`: names, images, volumes and the canonical spec of every container. Pure.
  */
-import { createHash } from 'node:crypto'
-
 import type {
   Config,
-  ContainerServiceConfig,
   ExternalServiceConfig,
   PostgresServiceConfig,
   SecretPart,
   ServiceConfig,
 } from '../config/types.ts'
 import { compareText } from '../config/text-order.ts'
-import type { MigrationFolder } from '../migrations/types.ts'
-import { builtRef, desiredImages, qualifyImage, type ImageInput } from './images.ts'
-import { postgresPort, resolveText } from './references.ts'
-import type {
-  ContainerSpec,
-  DatabaseTarget,
-  Desired,
-  DesiredService,
-  DesiredVolume,
-  Probe,
-  SpecMount,
-  SpecPort,
-} from './types.ts'
+import type { MigrationFolder, Seed } from '../migrations/types.ts'
+import { containerProbe, containerSpec, hostSide, runFields } from './desired-container.ts'
+import { desiredImages, qualifyImage, type ImageInput } from './images.ts'
+import { projectId } from './names.ts'
+import { passwordFile, postgresPort } from './references.ts'
+import type { ContainerSpec, DatabaseTarget, Desired, DesiredService, DesiredVolume } from './types.ts'
 
 export interface DesiredInput extends ImageInput {
   /** Migration folders by service. */
   readonly folders: Readonly<Record<string, MigrationFolder>>
+  /** Seeds by service, where they are declared. */
+  readonly seeds?: Readonly<Record<string, readonly Seed[]>>
   /** Keyed digest of each secret by its name. */
   readonly digests: Readonly<Record<string, string>>
+  /** See `Desired`. */
+  readonly unkept?: readonly string[]
 }
 
-/** Where the password of a PostgreSQL service lies inside its container. */
-const passwordFile = '/run/poststack/password'
 /** Parallel queries need more shared memory than the 64 MB an engine gives. */
 const postgresShmBytes = 256 * 1024 * 1024
 
@@ -48,17 +40,15 @@ export function desiredState(input: DesiredInput): Desired {
     stack: config.name,
     project: projectId(config.root),
     root: config.root,
+    conventional: config.conventional,
     network: services.some(({ container }) => container !== undefined) ? config.name : undefined,
     images: desiredImages(input).toSorted((a, b) => compareText(a.ref, b.ref)),
     volumes: desiredVolumes(config).toSorted((a, b) => compareText(a.key, b.key)),
     services,
     digests: input.digests,
+    ...(config.hooks === undefined ? {} : { hooks: config.hooks }),
+    unkept: input.unkept ?? [],
   }
-}
-
-/** Identifies a checkout by its real path. */
-function projectId(root: string): string {
-  return createHash('sha256').update(root).digest('hex').slice(0, 12)
 }
 
 function desiredService(service: ServiceConfig, input: DesiredInput): DesiredService {
@@ -67,6 +57,7 @@ function desiredService(service: ServiceConfig, input: DesiredInput): DesiredSer
     kind: service.kind,
     dependsOn: service.dependsOn,
     readyTimeoutMs: service.readyTimeoutMs,
+    ...(service.idle === undefined ? {} : { idle: service.idle }),
   }
   if (service.kind === 'external') {
     const target = externalTarget(service)
@@ -99,7 +90,14 @@ function migrationsOf(
   input: DesiredInput,
 ): DesiredService['migrations'] {
   const folder = input.folders[service.name]
-  return service.migrations === undefined || folder === undefined ? undefined : { target, folder }
+  if (service.migrations === undefined || folder === undefined) return undefined
+  const seeds = input.seeds?.[service.name]
+  return { target, folder, ...(seeds === undefined ? {} : { seeds }) }
+}
+
+/** Where the host reaches a declared database, and as whom. */
+export function databaseTarget(service: PostgresServiceConfig | ExternalServiceConfig): DatabaseTarget {
+  return service.kind === 'postgres' ? managedTarget(service) : externalTarget(service)
 }
 
 function managedTarget(service: PostgresServiceConfig): DatabaseTarget {
@@ -121,12 +119,6 @@ function externalTarget(service: ExternalServiceConfig): DatabaseTarget {
     password: service.password,
     ...(service.parameters === '' ? {} : { parameters: service.parameters }),
   }
-}
-
-/** "All addresses" is an address to listen on, not one to connect to. */
-function hostSide(address: string): string {
-  if (address === '0.0.0.0') return '127.0.0.1'
-  return address === '::' ? '::1' : address
 }
 
 function postgresSpec(service: PostgresServiceConfig): ContainerSpec {
@@ -151,7 +143,7 @@ function postgresSpec(service: PostgresServiceConfig): ContainerSpec {
       password,
       ...(settings.length === 0 ? {} : { settings: service.settings }),
     },
-    ...restartOf(service.restart),
+    ...runFields(service),
   }
 }
 
@@ -162,54 +154,6 @@ function dataMount({ image, version }: PostgresServiceConfig): string {
 
 function dataVolume(service: PostgresServiceConfig): string {
   return `${service.name}-data`
-}
-
-function restartOf(restart: PostgresServiceConfig['restart']): Pick<ContainerSpec, 'restart'> {
-  return restart === 'no' ? {} : { restart }
-}
-
-function containerSpec(service: ContainerServiceConfig, input: DesiredInput): ContainerSpec {
-  const { build, name } = service
-  const image = build === undefined ? qualifyImage(service.image ?? '') : builtRef({ name, build }, input)
-  return {
-    image,
-    ...(service.command === undefined ? {} : { command: service.command }),
-    ...(service.entrypoint === undefined ? {} : { entrypoint: service.entrypoint }),
-    env: Object.fromEntries(Object.entries(service.env).map(([key, text]) => [key, resolveText(text, input.config)])),
-    ...(service.ports.length === 0 ? {} : { ports: service.ports.map(specPort) }),
-    ...(service.mounts.length === 0 ? {} : { mounts: service.mounts.map(specMount) }),
-    ...(service.workdir === undefined ? {} : { workdir: service.workdir }),
-    ...(service.user === undefined ? {} : { user: service.user }),
-    ...(service.stopGraceSeconds === 10 ? {} : { stopGraceSeconds: service.stopGraceSeconds }),
-    ...restartOf(service.restart),
-  }
-}
-
-function specPort(port: ContainerServiceConfig['ports'][number]): SpecPort {
-  return {
-    container: port.container,
-    protocol: port.protocol,
-    ...(port.host === undefined ? {} : { host: port.host, hostAddress: port.hostAddress }),
-  }
-}
-
-function specMount(mount: ContainerServiceConfig['mounts'][number]): SpecMount {
-  const readOnly = mount.readOnly ? { readOnly: true } : {}
-  return mount.kind === 'volume'
-    ? { kind: 'volume', volume: mount.volume, target: mount.target, ...readOnly }
-    : { kind: 'bind', source: mount.source, target: mount.target, ...readOnly }
-}
-
-function containerProbe(service: ContainerServiceConfig): Probe {
-  if (service.job) return { kind: 'completed' }
-  const { ready } = service
-  if (ready.kind !== 'http' && ready.kind !== 'tcp') return ready
-  const port = service.ports.find(({ name }) => name === ready.port)
-  if (port?.host === undefined) throw new Error(`${service.name}: probe on port ${ready.port}, which is not published`)
-  const address = { hostAddress: hostSide(port.hostAddress), port: port.host }
-  return ready.kind === 'tcp'
-    ? { kind: 'tcp', ...address }
-    : { kind: 'http', ...address, path: ready.path, ...(ready.status === undefined ? {} : { status: ready.status }) }
 }
 
 function desiredVolumes(config: Config): readonly DesiredVolume[] {

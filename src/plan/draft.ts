@@ -14,10 +14,13 @@ export interface StepOptions {
 export interface Draft {
   /** Adds a step and returns its number. */
   add(subject: string, action: Action, cause: string, options?: StepOptions): number
+  /** From now on a step that needs nothing else needs this one. */
+  lead(id: number): void
   warn(subject: string, message: string): void
   unchanged(service: string): void
   /** How many steps there are so far. */
   size(): number
+  steps(): readonly PlanStep[]
   finish(): Plan
 }
 
@@ -26,14 +29,18 @@ export function createDraft(facts: {
   readonly stack: string
   readonly project: string
   readonly runtime: RuntimeName
+  readonly selected: readonly string[]
+  readonly keptVolumes: readonly string[]
 }): Draft {
   const steps: PlanStep[] = []
   const warnings: PlanWarning[] = []
   const unchanged: string[] = []
+  let first: number | undefined
   return {
     add(subject, action, text, options = {}) {
       const id = steps.length + 1
-      const needs = [...new Set((options.needs ?? []).filter((need) => need !== undefined))].toSorted((a, b) => a - b)
+      const own = [...new Set((options.needs ?? []).filter((need) => need !== undefined))].toSorted((a, b) => a - b)
+      const needs = own.length > 0 || first === undefined || options.undo !== undefined ? own : [first]
       const cause: Cause = { text, changes: options.changes ?? [] }
       steps.push({
         id,
@@ -46,6 +53,9 @@ export function createDraft(facts: {
       })
       return id
     },
+    lead(step) {
+      first = step
+    },
     warn(subject, message) {
       warnings.push({ subject, message })
     },
@@ -53,6 +63,11 @@ export function createDraft(facts: {
       unchanged.push(service)
     },
     size: () => steps.length,
-    finish: () => ({ version: 1, ...facts, steps, warnings, unchanged: unchanged.toSorted() }),
+    steps: () => [...steps],
+    finish: () => {
+      const subjects = new Set(steps.map(({ subject }) => subject))
+      const left = unchanged.filter((service) => !subjects.has(`service:${service}`))
+      return { version: 1, ...facts, steps, warnings, unchanged: left.toSorted() }
+    },
   }
 }

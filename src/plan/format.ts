@@ -14,7 +14,7 @@ import type { Action, Cause, Plan, PlanStep } from './step.ts'
  */
 export function formatPlan(plan: Plan): string {
   const forward = plan.steps.filter(({ undo }) => undo === undefined)
-  const lines = [`${plan.stack} on ${plan.runtime}: ${summary(forward)}`]
+  const lines = [`${plan.stack} on ${plan.runtime}: ${summary(plan, forward)}`]
   if (forward.length > 0) lines.push('', ...table(forward))
   const back = plan.steps.filter(({ undo }) => undo !== undefined)
   if (back.length > 0) lines.push('', 'if that fails:', ...table(back))
@@ -28,12 +28,22 @@ export function isBlocked(plan: Plan): boolean {
   return plan.steps.some(({ action }) => action.kind === 'blocked')
 }
 
-function summary(forward: readonly PlanStep[]): string {
-  if (forward.length === 0) return 'everything is as declared'
+function summary({ goal, selected, unchanged }: Plan, forward: readonly PlanStep[]): string {
+  const names = selected.join(', ')
+  if (forward.length === 0) {
+    if (goal === 'up' && unchanged.length === 0) return noServices
+    if (goal === 'clean') return 'nothing is left over'
+    if (!['up', 'start', 'restart'].includes(goal)) return 'nothing to do'
+    return names === '' ? 'everything is as declared' : `${names} and all that is needed for it: as declared`
+  }
   const blocked = forward.filter(({ action }) => action.kind === 'blocked').length
-  const count = `${String(forward.length)} ${forward.length === 1 ? 'step' : 'steps'}`
+  const steps = `${String(forward.length)} ${forward.length === 1 ? 'step' : 'steps'}`
+  const count = names === '' ? steps : `${steps} for ${names}`
   return blocked === 0 ? count : `${count}, ${String(blocked)} blocked: nothing will be done until that is mended`
 }
+
+/** Said in place of "as declared", where nothing is declared. */
+export const noServices = 'there is no service to run'
 
 function table(steps: readonly PlanStep[]): readonly string[] {
   const width = (text: (step: PlanStep) => string): number => Math.max(...steps.map((step) => text(step).length))
@@ -46,7 +56,7 @@ function table(steps: readonly PlanStep[]): readonly string[] {
     return [
       `${head}${suffix(step)}`,
       ...changesOf(step.cause).map((line) => indent + line),
-      ...waysOf(step.action).map((line) => indent + line),
+      ...linesOf(step.action).map((line) => (line === '' ? '' : indent + line)),
     ]
   })
 }
@@ -65,6 +75,8 @@ export function changesOf(cause: Cause): readonly string[] {
   return cause.changes.map(({ path, before, after }) => `${path}: ${before ?? '(none)'} -> ${after ?? '(none)'}`)
 }
 
-function waysOf(action: Action): readonly string[] {
-  return action.kind === 'blocked' ? action.ways.map((way) => `- ${way}`) : []
+function linesOf(action: Action): readonly string[] {
+  if (action.kind !== 'blocked') return []
+  const ways = action.ways.map((way) => `- ${way}`)
+  return action.frame === undefined ? ways : ['', ...action.frame, '', ...ways]
 }

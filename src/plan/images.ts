@@ -2,12 +2,15 @@
  * Which images a stack needs, what they are called, and what they are built from. Pure.
  */
 import type { BuildConfig, Config, ImageConfig } from '../config/types.ts'
-import type { DesiredImage } from './types.ts'
+import { selectServices } from './order.ts'
+import type { ContextBulk, DesiredImage } from './types.ts'
 
 export interface BuildFacts {
   readonly fingerprint: string
   /** The `FROM` lines that name images outside the Dockerfile. */
   readonly baseImages: readonly string[]
+  /** Where all of a large context goes into the image, and no ignore file leaves anything of it out. */
+  readonly bulk?: ContextBulk
 }
 
 export interface ImageInput {
@@ -50,30 +53,55 @@ function factsOf(name: string, input: ImageInput): BuildFacts {
 }
 
 export function desiredImages(input: ImageInput): readonly DesiredImage[] {
-  const { config } = input
-  const shipped = config.services
-    .filter((service) => service.kind === 'postgres')
-    .filter(({ image }) => image === undefined)
+  const { images } = input.config
+  const services = selectServices(input.config.services, [])
+  const shipped = services.filter((service) => service.kind === 'postgres').filter(({ image }) => image === undefined)
   const built = [
-    ...config.services.flatMap((service) =>
+    ...services.flatMap((service) =>
       service.kind === 'container' && service.build !== undefined ? [{ name: service.name, build: service.build }] : [],
     ),
-    ...config.images,
+    ...images,
   ]
-  const pulled = config.services.flatMap((service) =>
-    service.kind === 'external' || service.image === undefined ? [] : [qualifyImage(service.image)],
-  )
-  const ours = [...new Set(shipped.map(({ version }) => version))].map((version) =>
-    shippedPostgres(version, input.shippedImages),
-  )
+  const pulled = services.flatMap((service): readonly DesiredImage[] => {
+    if (service.kind === 'external' || service.image === undefined) return []
+    const platform = service.kind === 'container' ? service.platform : undefined
+    const policy = service.pull === undefined ? {} : { policy: service.pull }
+    const ref = qualifyImage(service.image)
+    return [{ kind: 'pull', ref, ...(platform === undefined ? {} : { platform }), ...policy }]
+  })
+  const [base, ...ours] = shippedImages([...new Set(shipped.map(({ version }) => version))], input.shippedImages)
   const project = built.map((image) => projectImage(image, input))
   const usesBase = ours.length > 0 || project.some(({ needs }) => needs.includes(baseDebian))
   return [
-    ...(usesBase ? [shippedBase(input.shippedImages)] : []),
+    ...(usesBase ? [base] : []),
     ...ours,
     ...new Map(project.map((image) => [image.ref, image])).values(),
-    ...[...new Set(pulled)].map((ref): DesiredImage => ({ kind: 'pull', ref })),
+    ...new Map(pulled.toSorted(byZeal).map((image) => [image.ref, image])).values(),
   ]
+}
+
+/** Of services that run the same image, the one that wants it newest speaks for all: it comes last. */
+function byZeal(a: DesiredImage, b: DesiredImage): number {
+  return zealOf(a) - zealOf(b)
+}
+
+function zealOf(image: DesiredImage): number {
+  if (image.kind === 'build' || image.policy === undefined) return 1
+  return image.policy === 'always' ? 2 : 0
+}
+
+/** Whether an image is one for a platform. `linux/arm64` says nothing of the variant, and images often say none either. */
+export function isForPlatform(image: string, wanted: string): boolean {
+  const [has, asks] = [image.split('/'), wanted.split('/')]
+  return asks.every((part, index) => (index === 2 && has[2] === undefined) || part === has[index])
+}
+
+/** The images that Poststack brings: the base first, then PostgreSQL in these major versions. */
+export function shippedImages(
+  versions: readonly number[],
+  folder: string,
+): readonly [BuildImage, ...(readonly BuildImage[])] {
+  return [shippedBase(folder), ...versions.map((version) => shippedPostgres(version, folder))]
 }
 
 type BuildImage = Extract<DesiredImage, { kind: 'build' }>
@@ -91,6 +119,7 @@ function projectImage(image: ImageConfig, input: ImageInput): BuildImage {
     aliases: [`${repositoryOf(image, input)}:latest`],
     shipped: false,
     needs,
+    ...(facts.bulk === undefined ? {} : { bulk: facts.bulk }),
   }
 }
 
@@ -100,7 +129,8 @@ function shippedBase(folder: string): BuildImage {
     ref: baseDebian,
     build: shippedBuild(folder, 'base-debian', {}),
     fingerprint: 'shipped',
-    aliases: [],
+    // Podman's own name for it, which a Dockerfile may say: so that it is the same image with Docker.
+    aliases: [`localhost/${baseDebian}`],
     shipped: true,
     needs: [],
   }

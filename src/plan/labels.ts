@@ -15,6 +15,10 @@ export const label = {
   volume: `${prefix}volume`,
   /** Major version of the PostgreSQL whose data a volume holds. */
   postgres: `${prefix}postgres`,
+  /** The job that an empty volume remembers. */
+  job: `${prefix}job`,
+  /** Digest of the spec with which that job has ended well. */
+  done: `${prefix}done`,
   /** Canonical JSON of the container's spec, secrets as keyed digests. */
   spec: `${prefix}spec`,
   /** Fingerprint of what an image was built from. */

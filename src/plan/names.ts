@@ -2,8 +2,18 @@
  * Names in the engine. Ours are found by label; a name is only what a new object gets, so when another checkout of the same
  * stack has it, the object gets a second name instead, and both checkouts run side by side.
  */
+import { createHash } from 'node:crypto'
 import { label } from './labels.ts'
-import type { Desired, ObservedContainer, ObservedNetwork, ObservedVolume, Owner, RuntimeSnapshot } from './types.ts'
+import type {
+  ContainerSpec,
+  Desired,
+  DesiredService,
+  ObservedContainer,
+  ObservedNetwork,
+  ObservedVolume,
+  Owner,
+  RuntimeSnapshot,
+} from './types.ts'
 
 /** What a name leads to: use it, or it is taken by something that is not ours to touch. */
 export type NameChoice =
@@ -24,6 +34,11 @@ export function isReplacedName(name: string): boolean {
 /** The name an object gets when another checkout of the same stack has the preferred one. */
 function secondName(name: string, project: string): string {
   return `${name}-${project.slice(0, 6)}`
+}
+
+/** Identifies a checkout by its real path. */
+export function projectId(root: string): string {
+  return createHash('sha256').update(root).digest('hex').slice(0, 12)
 }
 
 /** True for objects made by this stack in this checkout. */
@@ -54,6 +69,16 @@ export function chooseName(
     : { free: false, holder: `stack ${holder.owner.stack} in ${holder.owner.root}` }
 }
 
+/** Every name that a container of this service may have. */
+export function containerNames(
+  { container }: Pick<DesiredService, 'container'>,
+  { project }: Pick<Desired, 'project'>,
+): readonly string[] {
+  if (container === undefined) return []
+  const names = [container.name, secondName(container.name, project)]
+  return [...names, ...names.map(replacedName)]
+}
+
 /** Every name that a plan for this stack may want: what an observation has to look at besides our own objects. */
 export function wantedNames(desired: Desired): {
   readonly containerNames: readonly string[]
@@ -61,9 +86,8 @@ export function wantedNames(desired: Desired): {
   readonly networkNames: readonly string[]
 } {
   const both = (name: string): readonly string[] => [name, secondName(name, desired.project)]
-  const containers = desired.services.flatMap(({ container }) => (container === undefined ? [] : both(container.name)))
   return {
-    containerNames: [...containers, ...containers.map(replacedName)],
+    containerNames: desired.services.flatMap((service) => containerNames(service, desired)),
     volumeNames: desired.volumes.flatMap(({ name }) => both(name)),
     networkNames: desired.network === undefined ? [] : both(desired.network),
   }
@@ -81,4 +105,17 @@ export function volumeNames(desired: Desired, snapshot: RuntimeSnapshot): Readon
       return [volume.key, choice.free ? choice.name : volume.name]
     }),
   )
+}
+
+/** Keys of the volumes that are mounted. */
+export function volumesOf(mounts: ContainerSpec['mounts']): readonly string[] {
+  return (mounts ?? []).flatMap((mount) => (mount.kind === 'volume' ? [mount.volume] : []))
+}
+
+export function isVolumeMissing(
+  key: string,
+  volumes: readonly ObservedVolume[],
+  desired: Pick<Desired, 'stack' | 'project'>,
+): boolean {
+  return !volumes.some((volume) => volume.key === key && isOurs(volume.owner, desired))
 }

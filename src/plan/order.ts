@@ -2,6 +2,7 @@
  * Dependency order. Cycles were refused when the config was parsed, so here one is a bug.
  */
 import { compareText } from '../config/text-order.ts'
+import type { ServiceConfig } from '../config/types.ts'
 import type { DesiredService } from './types.ts'
 
 /** Services with everything they depend on before them; alphabetical among equals, so equal inputs give equal plans. */
@@ -24,12 +25,12 @@ export function dependencyOrder(services: readonly DesiredService[]): readonly D
   return ordered
 }
 
-/** The named services and everything they depend on; all of them when no name is given. */
-export function selectServices<Service extends Pick<DesiredService, 'name' | 'dependsOn'>>(
+/** The named services and everything they depend on; when no name is given, all that run without being named. */
+export function selectServices<Service extends Pick<ServiceConfig, 'name' | 'dependsOn' | 'idle'>>(
   services: readonly Service[],
   names: readonly string[],
 ): readonly Service[] {
-  if (names.length === 0) return services
+  if (names.length === 0) return services.filter(({ idle }) => idle === undefined)
   const byName = new Map(services.map((service) => [service.name, service]))
   const selected = new Set<string>()
   const visit = (name: string): void => {

@@ -3,10 +3,14 @@
  * of its container.
  */
 import type { Config, ReferencePart, ServiceConfig, Text, TextPart } from '../config/types.ts'
+import { hostInside } from './this-machine.ts'
 import type { SpecText } from './types.ts'
 
 /** The port PostgreSQL listens on inside its container. */
 export const postgresPort = 5432
+
+/** Where the password of a PostgreSQL service lies inside its container. */
+export const passwordFile = '/run/poststack/password'
 
 /** Resolves one text of a container's spec. Adjacent plain parts are joined; a text without secrets is a plain string. */
 export function resolveText(text: Text, config: Config): SpecText {
@@ -26,7 +30,7 @@ function resolvePart(part: TextPart, config: Config): readonly ResolvedPart[] {
 
 function resolveProperty(service: ServiceConfig, property: string): readonly ResolvedPart[] {
   if (service.kind === 'container') return [containerProperty(service, property)]
-  const host = service.kind === 'postgres' ? service.name : service.host
+  const host = service.kind === 'postgres' ? service.name : hostInside(service)
   const port = String(service.kind === 'postgres' ? postgresPort : service.port)
   const password = service.password === undefined ? [] : [service.password]
   switch (property) {

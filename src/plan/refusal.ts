@@ -24,7 +24,10 @@ export function refuseBlocked(plan: Plan): void {
   )
   const [first] = blocked
   if (first === undefined) return
-  const reasons = blocked.map(({ cause, subject }) => `${subject.replace(/^service:/, '')}: ${cause.text}`)
+  const reasons = blocked.map(({ action, cause, subject }) => {
+    const frame = action.frame === undefined ? [] : ['', ...action.frame]
+    return [`${subject.replace(/^service:/, '')}: ${cause.text}`, ...frame].join('\n')
+  })
   throw new PoststackError(first.action.code, `nothing was done. ${reasons.join('\n')}`, {
     hint: [...new Set(blocked.flatMap(({ action }) => action.ways))].join('\n'),
     details: {

@@ -4,18 +4,17 @@
  * The new container is made before the old one stops, so that a bad declaration costs no downtime, and the old one is
  * forgotten only when the new one is ready. Two PostgreSQL servers never run on one volume: the old one stops first.
  */
+import { isRunning } from './current.ts'
+import { jobMemory, type JobMemory } from './jobs.ts'
 import { label } from './labels.ts'
-import { isOurs, isReplacedName, ownerLabels, replacedName } from './names.ts'
-import type { Milestones, Planning } from './planning.ts'
-import { defaultGraceSeconds, formatRecord, recordedGrace, recordSpec } from './spec.ts'
+import { blockedByData, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
+import { isReplacedName, ownerLabels, replacedName, volumesOf } from './names.ts'
+import type { Milestones, ServiceContext } from './planning.ts'
+import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from './spec.ts'
 import type { Cause, PlanStep } from './step.ts'
-import type { ContainerPlan, DesiredService, ObservedContainer, Target } from './types.ts'
+import type { ContainerPlan, ObservedContainer, Target } from './types.ts'
 
-export interface ServiceContext extends Planning {
-  readonly service: DesiredService
-  readonly container: NonNullable<DesiredService['container']>
-  readonly subject: string
-}
+export const lostPassword = '.poststack/secrets.json is gone, and the generated password with it'
 
 type Needs = readonly (number | undefined)[]
 
@@ -27,13 +26,18 @@ export interface BringUp {
   /** What interrupted runs left besides. */
   readonly spare: readonly ObservedContainer[]
   readonly cause: Cause
+  /** A step of this run that must be done before the start. */
+  readonly after?: number
 }
 
 /** Makes the container if it is not there, starts it, waits for it, and removes the old one only then. Nothing when it is blocked. */
-export function bringUp({ target, old, spare, cause }: BringUp, context: ServiceContext): Milestones | undefined {
+export function bringUp(
+  { target, old, spare, cause, after }: BringUp,
+  context: ServiceContext,
+): Milestones | undefined {
   const { draft, service, subject } = context
   // Both are told at once; a person mends them together.
-  const blocked = [blockedByPort(context), blockedByVersion(context)]
+  const blocked = [blockedByPort(context), blockedByVersion(context), blockedByData(old, context)]
   if (blocked.includes(true)) return undefined
   const dependencies = service.dependsOn.map(
     (dependency) => context.milestones.get(dependency.service)?.[dependency.condition],
@@ -41,6 +45,8 @@ export function bringUp({ target, old, spare, cause }: BringUp, context: Service
   const discarded = spare.map((container) => discard(container, [], context))
   const creates = target.id === undefined
   const oldTarget = old === undefined ? undefined : { name: parkedName(old, target), id: old.id }
+  // A build takes minutes and may fail: until all is there that the new container needs, the old one keeps its name.
+  const founded = creates ? planFoundations(context) : []
 
   const renamed =
     old === undefined || oldTarget === undefined || oldTarget.name === old.name
@@ -50,26 +56,39 @@ export function bringUp({ target, old, spare, cause }: BringUp, context: Service
           { kind: 'rename', target: { name: old.name, id: old.id }, to: oldTarget.name },
           'the old container makes room',
           {
-            needs: discarded,
+            needs: [...founded, ...discarded, context.handedOver.get(old.id)],
           },
         )
   const replaces = old !== undefined && isRunning(old)
-  const created = creates ? addCreate({ name: target.name, cause, needs: [renamed, ...discarded] }, context) : undefined
+  const created = creates
+    ? addCreate({ name: target.name, cause, needs: [...founded, renamed, ...discarded] }, context)
+    : undefined
   const stopped =
     oldTarget !== undefined && replaces
-      ? addStop(oldTarget, 'the old container; the new one takes over', [created, ...dependencies], context)
+      ? (context.handedOver.get(old.id) ??
+        addStop(oldTarget, 'the old container; the new one takes over', [created, ...dependencies], context))
       : undefined
   const startCause = created === undefined ? cause.text : `created by #${String(created)}`
-  const started = addStart(target, startCause, [created, stopped, ...dependencies, ...discarded], context)
-  const ready = addWait(target, `started by #${String(started)}`, [started], context)
+  const before = [created, stopped, after, ...dependencies, ...discarded]
+  const early = setBeforeStart(context) ? planPassword({ target, old, needs: before }, context) : undefined
+  const started = addStart(target, startCause, [...before, early], context)
+  const password = setBeforeStart(context) ? early : planPassword({ target, old, needs: [started] }, context)
+  const ready = addWait(target, `started by #${String(started)}`, [started, password], context)
+  if (service.probe.kind === 'completed')
+    planMemory(jobMemory(service, context.desired, context.observed), [ready], context)
 
   if (old !== undefined && oldTarget !== undefined) {
     draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
       needs: [ready],
     })
-    addWayBack({ target, old, oldTarget, renamed, created, stopped, started, ready }, context)
+    addWayBack({ target, old, oldTarget, renamed, created, stopped, started, password, ready }, context)
   }
   return { started, ready, completed: service.probe.kind === 'completed' ? ready : undefined }
+}
+
+/** A job that has ended well is remembered, so that it does not run again after `down`. */
+export function planMemory(memory: JobMemory | undefined, needs: Needs, { draft, subject }: ServiceContext): void {
+  if (memory?.remember !== undefined) draft.add(subject, memory.remember, 'it is done once for all', { needs })
 }
 
 /** Name of the old container while the new one is on its way: another one only where the two would meet. */
@@ -85,14 +104,15 @@ interface Replacement {
   readonly created: number | undefined
   readonly stopped: number | undefined
   readonly started: number
+  readonly password: number | undefined
   readonly ready: number
 }
 
 /** If the new container does not get ready: away with it, and the old one back under its name, running as before. */
 function addWayBack(replacement: Replacement, { container, draft, subject }: ServiceContext): void {
   const graceSeconds = container.spec.stopGraceSeconds ?? defaultGraceSeconds
-  const { target, old, oldTarget, renamed, created, stopped, started, ready } = replacement
-  const group = [renamed, created, stopped, started, ready].filter((step) => step !== undefined)
+  const { target, old, oldTarget, renamed, created, stopped, started, password, ready } = replacement
+  const group = [renamed, created, stopped, started, password, ready].filter((step) => step !== undefined)
   const undo = (of: number, before: Needs): { needs: Needs; undo: NonNullable<PlanStep['undo']> } => ({
     needs: [...group, ...before],
     undo: { of, unless: group },
@@ -127,34 +147,23 @@ function addWayBack(replacement: Replacement, { container, draft, subject }: Ser
   draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
 }
 
-function blockedByPort({ container, observed, draft, subject, service }: ServiceContext): boolean {
-  const busy = (container.spec.ports ?? []).flatMap((port) =>
-    observed.busyPorts.filter((held) => held.host === port.host && held.hostAddress === port.hostAddress),
-  )
-  for (const held of busy) {
-    const ways = [`stop what holds it`, `give ${service.name} another host port in the config`]
-    const cause = `port ${String(held.host)} on ${held.hostAddress} is held by ${held.holder}`
-    draft.add(subject, { kind: 'blocked', code: 'PORT_IN_USE', ways }, cause)
-  }
-  return busy.length > 0
+/** A container has a way in that needs no password while its server runs; the data of a native server have one while it does not. */
+export function setBeforeStart({ observed }: ServiceContext): boolean {
+  return !observed.containersPossible
 }
 
-/** A server of another major version would refuse the data, so it is not even made. */
-function blockedByVersion({ container, desired, draft, observed, service, subject }: ServiceContext): boolean {
-  const wanted = container.spec.postgres?.version
-  const keys = volumesOf(container.spec.mounts)
-  const other = observed.volumes.find(
-    ({ key, owner, postgres }) =>
-      postgres !== undefined && postgres !== wanted && keys.includes(key ?? '') && isOurs(owner, desired),
-  )
-  if (wanted === undefined || other === undefined) return false
-  const ways = [
-    `set \`version\` of ${service.name} back to ${String(other.postgres)}`,
-    `move the data: dump it with version ${String(other.postgres)}, run poststack down --volumes, then up with version ${String(wanted)}, and load it`,
-  ]
-  const cause = `volume ${other.name} holds the data of PostgreSQL ${String(other.postgres)}, which version ${String(wanted)} cannot read`
-  draft.add(subject, { kind: 'blocked', code: 'VOLUME_VERSION', ways }, cause)
-  return true
+/** A data volume keeps the password of its first start; that of the config was another one when the old container was made. */
+export function planPassword(
+  { target, old, needs }: Pick<BringUp, 'target' | 'old'> & { readonly needs: Needs },
+  context: ServiceContext,
+): number | undefined {
+  const { container, desired, draft, service, subject } = context
+  const isLost = hasLostPassword(context)
+  if (!isLost && !hasNewPassword(old?.spec, container.spec, desired.digests)) return undefined
+  const { files = {} } = container.spec
+  const { name, readyTimeoutMs: timeoutMs } = service
+  const action = { kind: 'set-password', service: name, target, files, timeoutMs } as const
+  return draft.add(subject, action, isLost ? lostPassword : 'the declared password changed', { needs })
 }
 
 interface Create {
@@ -163,38 +172,45 @@ interface Create {
   readonly needs: Needs
 }
 
+/** The steps for what the container stands on. */
+export function planFoundations({ container, resources }: ServiceContext): Needs {
+  const image = resources.image(container.spec.image)
+  const network = resources.network()
+  return [image, network, ...volumesOf(container.spec.mounts).map((key) => resources.volume(key, image))]
+}
+
 function addCreate({ name, cause, needs }: Create, context: ServiceContext): number {
   const { container, desired, draft, resources, service, subject } = context
   const volumes = volumesOf(container.spec.mounts)
-  const steps = [
-    resources.image(container.spec.image),
-    resources.network(),
-    ...volumes.map((key) => resources.volume(key)),
-  ]
   const plan: ContainerPlan = {
     name,
     service: service.name,
     spec: container.spec,
     volumes: Object.fromEntries(volumes.map((key) => [key, resources.volumeNames[key] ?? key])),
     network: resources.networkName,
-    aliases: [service.name],
+    aliases: [service.name, ...(container.spec.aliases ?? [])],
     labels: {
+      ...container.spec.labels,
       ...ownerLabels(desired),
       [label.service]: service.name,
       [label.spec]: formatRecord(recordSpec(container.spec, desired.digests)),
     },
   }
   return draft.add(subject, { kind: 'create', container: plan }, cause.text, {
-    needs: [...steps, ...needs],
+    needs,
     changes: cause.changes,
   })
 }
 
 function addStart(target: Target, cause: string, needs: Needs, context: ServiceContext): number {
   const { container, draft, service, subject } = context
-  const publishes = (container.spec.ports ?? []).some(({ host }) => host !== undefined)
+  const ports = (container.spec.ports ?? []).flatMap(({ host }) => (host === undefined ? [] : [host]))
+  const publishes = ports.length > 0
   const files = container.spec.files ?? {}
-  return draft.add(subject, { kind: 'start', target, service: service.name, files, publishes }, cause, { needs })
+  const freed = ports.map((port) => context.freed.get(port))
+  return draft.add(subject, { kind: 'start', target, service: service.name, files, publishes }, cause, {
+    needs: [...needs, ...freed],
+  })
 }
 
 export function addWait(target: Target, cause: string, needs: Needs, context: ServiceContext): number {
@@ -210,18 +226,13 @@ function addStop(target: Target, cause: string, needs: Needs, { container, draft
 }
 
 /** Away with a container that an interrupted run left behind. */
-export function discard(container: ObservedContainer, needs: Needs, { draft, subject }: ServiceContext): number {
+export function discard(container: ObservedContainer, needs: Needs, context: ServiceContext): number {
+  const { draft, handedOver, subject } = context
   const target = { name: container.name, id: container.id }
   const cause = 'left behind by an interrupted run'
   const stop = { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) } as const
-  const stopped = isRunning(container) ? draft.add(subject, stop, cause, { needs, risk: 'downtime' }) : undefined
+  const early = handedOver.get(container.id)
+  const stopped =
+    early === undefined && isRunning(container) ? draft.add(subject, stop, cause, { needs, risk: 'downtime' }) : early
   return draft.add(subject, { kind: 'remove', target }, cause, { needs: [stopped, ...needs] })
-}
-
-export function volumesOf(mounts: ServiceContext['container']['spec']['mounts']): readonly string[] {
-  return (mounts ?? []).flatMap((mount) => (mount.kind === 'volume' ? [mount.volume] : []))
-}
-
-export function isRunning({ state }: ObservedContainer): boolean {
-  return state === 'running' || state === 'restarting' || state === 'paused'
 }

@@ -3,7 +3,10 @@
  */
 import type { Draft } from './draft.ts'
 import { label } from './labels.ts'
-import { chooseName, isOurs, ownerLabels, volumeNames } from './names.ts'
+import { isForPlatform } from './images.ts'
+import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames } from './names.ts'
+import { pullAction, type PulledImage } from './pull.ts'
+import type { Action } from './step.ts'
 import type { Desired, DesiredImage, Observed } from './types.ts'
 
 export interface Resources {
@@ -11,8 +14,11 @@ export interface Resources {
   image(ref: string): number | undefined
   /** The step that makes the network, or nothing when it is there or none is needed. */
   network(): number | undefined
-  /** The step that makes the volume, or nothing when it is there. */
-  volume(key: string): number | undefined
+  /**
+   * The step that makes the volume, or nothing when it is there. It waits for the image of the container that asks: a volume carries the
+   * version that it was made for, so none must be left behind by a version that could not be had.
+   */
+  volume(key: string, image: number | undefined): number | undefined
   readonly networkName: string | undefined
   readonly networkMissing: boolean
   /** Engine's name of every volume. */
@@ -38,18 +44,19 @@ export function createResources(context: Context): Resources {
   const names = volumeNames(desired, observed)
   const network = observed.containersPossible ? networkName(desired, observed) : { name: undefined, missing: false }
   const image = (ref: string): number | undefined => once(`image:${ref}`, () => planImage(ref, image, context))
-  const isVolumeMissing = (key: string): boolean =>
-    !observed.volumes.some((volume) => volume.key === key && isOurs(volume.owner, desired))
+  const isMissing = (key: string): boolean => isVolumeMissing(key, observed.volumes, desired)
 
   return {
     image,
     network: () => (network.missing ? once('network', () => planNetwork(network.name, context)) : undefined),
-    volume: (key) =>
-      isVolumeMissing(key) ? once(`volume:${key}`, () => planVolume(key, names[key] ?? key, context)) : undefined,
+    volume: (key, needed) =>
+      isMissing(key)
+        ? once(`volume:${key}`, () => planVolume({ key, name: names[key] ?? key, needed }, context))
+        : undefined,
     networkName: network.name,
     networkMissing: network.missing,
     volumeNames: names,
-    isVolumeMissing,
+    isVolumeMissing: isMissing,
     requireProjectImages() {
       if (!observed.containersPossible) return
       const run = new Set(desired.services.map(({ container }) => container?.spec.image))
@@ -62,15 +69,49 @@ export function createResources(context: Context): Resources {
 
 function planImage(ref: string, image: Resources['image'], { desired, observed, draft }: Context): number | undefined {
   const wanted: DesiredImage | undefined = desired.images.find((candidate) => candidate.ref === ref)
-  if (!observed.containersPossible || wanted === undefined || observed.images.some((present) => present.ref === ref))
-    return undefined
-  if (wanted.kind === 'pull') return draft.add(`image:${ref}`, { kind: 'pull', ref }, 'not found')
+  if (!observed.containersPossible || wanted === undefined) return undefined
+  const cause = whyNotThere(wanted, observed)
+  if (cause === undefined) return undefined
+  if (wanted.kind === 'pull') {
+    const action = wanted.policy === 'never' ? imageMissing(wanted, observed) : pullAction(wanted)
+    return draft.add(`image:${ref}`, action, cause)
+  }
   const needs = wanted.needs.map((needed) => image(needed))
+  warnOfBulk(wanted, draft)
   return draft.add(
     `image:${ref}`,
-    { kind: 'build', image: wanted },
+    { kind: 'build', image: wanted, labels: wanted.shipped ? {} : ownerLabels(desired) },
     wanted.shipped ? 'not found' : 'no image of the present build inputs',
     { needs },
+  )
+}
+
+function whyNotThere(wanted: DesiredImage, { images }: Observed): string | undefined {
+  const present = images.find(({ ref }) => ref === wanted.ref)
+  if (present === undefined) return wanted.kind === 'pull' && wanted.policy === 'never' ? notHere : 'not found'
+  if (wanted.kind === 'build' || wanted.platform === undefined || present.platform === undefined) return undefined
+  if (isForPlatform(present.platform, wanted.platform)) return undefined
+  return `it is there for ${present.platform}, and wanted for ${wanted.platform}`
+}
+
+const notHere = "not found, and `pull: 'never'` forbids to pull it"
+
+function imageMissing({ ref, platform }: PulledImage, { runtime }: Observed): Action {
+  const forPlatform = platform === undefined ? '' : ` --platform ${platform}`
+  const ways = [
+    `bring it here: ${runtime} pull${forPlatform} ${ref}, or ${runtime} load -i FILE`,
+    'or leave `pull` out of the config, and it is pulled',
+  ]
+  return { kind: 'blocked', code: 'IMAGE_MISSING', ways }
+}
+
+/** Reading and sending it takes time at every change, and it seldom belongs into an image. */
+export function warnOfBulk({ bulk, ref }: Extract<DesiredImage, { kind: 'build' }>, draft: Draft): void {
+  if (bulk === undefined) return
+  const megabytes = String(Math.ceil(bulk.bytes / 1024 / 1024))
+  draft.warn(
+    `image:${ref}`,
+    `all ${String(bulk.files)} files (${megabytes} MB) of its build context are copied, most of that ${bulk.most}, and there is no .dockerignore: name in one what the image does not need`,
   )
 }
 
@@ -95,7 +136,13 @@ function planNetwork(name: string | undefined, { desired, observed, draft }: Con
   return draft.add(subject, { kind: 'blocked', code: 'NAME_TAKEN', ways }, `the name is taken by ${choice.holder}`)
 }
 
-function planVolume(key: string, name: string, { desired, observed, draft }: Context): number | undefined {
+interface Volume {
+  readonly key: string
+  readonly name: string
+  readonly needed: number | undefined
+}
+
+function planVolume({ key, name, needed }: Volume, { desired, observed, draft }: Context): number | undefined {
   const wanted = desired.volumes.find((volume) => volume.key === key)
   if (wanted === undefined) return undefined
   const subject = `volume:${name}`
@@ -115,6 +162,7 @@ function planVolume(key: string, name: string, { desired, observed, draft }: Con
       subject,
       { kind: 'create-volume', name, labels: { ...ownerLabels(desired), [label.volume]: key, ...version } },
       'not found',
+      { needs: [needed] },
     )
   const ways = [
     `rename or remove the volume ${name} if nothing needs its data`,

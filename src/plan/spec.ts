@@ -4,7 +4,7 @@
 import { isRecord } from '../config/is-record.ts'
 import { compareText } from '../config/text-order.ts'
 import type { FieldChange } from './step.ts'
-import type { ContainerSpec, RecordedSpec } from './types.ts'
+import type { ContainerSpec, PostgresSpec, RecordedSpec } from './types.ts'
 
 /** What people see instead of a secret. */
 const mask = '(secret)'
@@ -41,6 +41,29 @@ export function recordedGrace(record: RecordedSpec | undefined): number {
   return typeof seconds === 'number' ? seconds : defaultGraceSeconds
 }
 
+/** Role and database that a server was made with, as far as they can be read. */
+export function recordedPostgres(record: RecordedSpec | undefined): Partial<Pick<PostgresSpec, 'user' | 'database'>> {
+  const postgres = record?.['postgres']
+  if (!isRecord(postgres)) return {}
+  const { user, database } = postgres
+  return {
+    ...(typeof user === 'string' ? { user } : {}),
+    ...(typeof database === 'string' ? { database } : {}),
+  }
+}
+
+/** Whether the declared password is another one than that which a server was made with. Not where that cannot be told. */
+export function hasNewPassword(
+  before: RecordedSpec | undefined,
+  { postgres }: ContainerSpec,
+  digests: Readonly<Record<string, string>>,
+): boolean {
+  const recorded = before?.['postgres']
+  const password = isRecord(recorded) ? recorded['password'] : undefined
+  const digest = isRecord(password) ? password['digest'] : undefined
+  return postgres !== undefined && typeof digest === 'string' && digest !== digests[postgres.password.name]
+}
+
 /** What an engine grants when nothing is said. */
 export const defaultGraceSeconds = 10
 
@@ -55,6 +78,8 @@ export function diffSpecs(before: RecordedSpec, after: RecordedSpec): readonly F
     const from = old.get(path)
     const to = wanted.get(path)
     if (from?.identity === to?.identity) return []
+    // What a mounted file held was not recorded before, and is not known where the file cannot be read.
+    if (isContent(path) && (from === undefined || to === undefined)) return []
     const sameText = from !== undefined && to !== undefined && from.text === to.text
     return [{ path, before: from?.text, after: sameText ? `${to.text}, changed` : to?.text }]
   })
@@ -70,7 +95,8 @@ interface Leaf {
 function leaves(record: RecordedSpec): Map<string, Leaf> {
   const found = new Map<string, Leaf>()
   const walk = (value: unknown, path: string): void => {
-    if (isRecordedSecret(value)) found.set(path, { identity: JSON.stringify(value), text: mask })
+    if (isRecordedSecret(value))
+      found.set(path, { identity: JSON.stringify(value), text: isContent(path) ? 'the file' : mask })
     else if (isRecordedText(value)) found.set(path, { identity: JSON.stringify(value), text: maskText(value.parts) })
     else if (isWords(value)) found.set(path, { identity: JSON.stringify(value), text: JSON.stringify(value) })
     else if (Array.isArray(value))
@@ -85,6 +111,24 @@ function leaves(record: RecordedSpec): Map<string, Leaf> {
   return found
 }
 
+function isContent(path: string): boolean {
+  return /^mounts\.\d+\.content$/.test(path)
+}
+
+/** The same spec as it was recorded before the content of mounted files was. */
+export function withoutContents(spec: ContainerSpec): ContainerSpec {
+  const { mounts } = spec
+  if (mounts === undefined) return spec
+  return {
+    ...spec,
+    mounts: mounts.map((mount) => {
+      if (mount.kind !== 'bind') return mount
+      const { kind, readOnly, source, target } = mount
+      return { kind, source, target, ...(readOnly === undefined ? {} : { readOnly }) }
+    }),
+  }
+}
+
 function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`
 }
@@ -97,7 +141,7 @@ function maskText(parts: readonly unknown[]): string {
 function canonical(value: unknown, digests: Readonly<Record<string, string>>): unknown {
   if (Array.isArray(value)) return value.map((item) => canonical(item, digests))
   if (!isRecord(value)) return value
-  if (value['kind'] === 'secret' && typeof value['name'] === 'string')
+  if (value['kind'] === 'secret' && 'encoding' in value && typeof value['name'] === 'string')
     return { secret: value['name'], digest: digestOf(value['name'], digests) }
   return Object.fromEntries(
     Object.entries(value)

@@ -2,7 +2,8 @@
  * What there is, service by service, set against what is declared. Pure: the plan already holds every difference.
  */
 import { resolveMigrations } from '../migrations/resolve.ts'
-import { isOurs, isReplacedName } from './names.ts'
+import { currentContainer } from './current.ts'
+import { jobMemory } from './jobs.ts'
 import { hostInUrl } from './references.ts'
 import type { Plan, PlanStep } from './step.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
@@ -10,7 +11,10 @@ import type { Desired, DesiredService, Observed } from './types.ts'
 export interface ServiceStatus {
   readonly service: string
   readonly kind: 'postgres' | 'external' | 'container'
-  /** `absent`: no container. `ready`: it runs and answers. `completed`: a job that ended well. */
+  /**
+   * `absent`: no container, or an external database of a profile that was not asked for. `ready`: it runs and answers. `completed`: a job that ended well. `failed`: it ended badly, keeps crashing, or
+   * runs and refuses the declared role or database, which waiting does not mend.
+   */
   readonly state: 'absent' | 'stopped' | 'starting' | 'ready' | 'completed' | 'failed'
   /** Why it is not ready, where there is something to say. */
   readonly reason?: string
@@ -59,19 +63,28 @@ function serviceStatus(
   steps: readonly PlanStep[],
 ): ServiceStatus {
   const differences = steps.filter(({ subject }) => subject === `service:${service.name}`).map(describe)
-  const reason = observed.probes[service.name]?.reason
-  const container = containerOf(service, desired, observed)
+  const container = currentContainer(service.name, observed.containers, desired)
+  const before = portBefore(service, container)
+  const state = stateOf(service, desired, observed)
+  const reason =
+    state === 'absent' && service.idle !== undefined
+      ? notAsked(service.idle)
+      : (observed.probes[service.name]?.reason ?? movesFrom(before, service))
   const database = observed.databases[service.name]
   return {
     service: service.name,
     kind: service.kind,
-    state: stateOf(service, desired, observed),
+    state,
     ...(reason === undefined ? {} : { reason }),
     ...(container === undefined ? {} : { container: container.name }),
-    addresses: addressesOf(service),
+    addresses: addressesOf(service, before),
     ...(service.migrations === undefined || database === undefined ? {} : { migrations: countOf(service, database) }),
     differences,
   }
+}
+
+function notAsked(profiles: readonly string[]): string {
+  return `not asked for; with --profile ${profiles.join(' or ')}, or by its name, it runs`
 }
 
 /** Causes that name another step by its number say nothing where the numbers are not shown. */
@@ -79,40 +92,54 @@ function describe({ action, cause }: PlanStep): string {
   return /^(created|started) by #/.test(cause.text) ? action.kind : `${action.kind}: ${cause.text}`
 }
 
-function containerOf(
-  service: DesiredService,
-  desired: Desired,
-  observed: Observed,
-): Observed['containers'][number] | undefined {
-  const mine = observed.containers.filter(({ owner, service: of }) => isOurs(owner, desired) && of === service.name)
-  return mine.find(({ name }) => !isReplacedName(name)) ?? mine[0]
-}
-
 function stateOf(service: DesiredService, desired: Desired, observed: Observed): ServiceStatus['state'] {
   const probe = observed.probes[service.name]
-  if (service.container === undefined) return probe?.state === 'ready' ? 'ready' : 'failed'
-  const container = containerOf(service, desired, observed)
-  if (container === undefined) return 'absent'
+  if (service.container === undefined) {
+    if (service.idle !== undefined && probe?.state === 'unknown') return 'absent'
+    return probe?.state === 'ready' ? 'ready' : 'failed'
+  }
+  const container = currentContainer(service.name, observed.containers, desired)
+  if (container === undefined)
+    return service.probe.kind === 'completed' && jobMemory(service, desired, observed).isDone ? 'completed' : 'absent'
   if (service.probe.kind === 'completed' && container.state === 'exited')
     return container.exitCode === 0 ? 'completed' : 'failed'
   if (container.state === 'restarting' || container.state === 'dead') return 'failed'
   if (container.state === 'exited')
     return container.exitCode === 0 || container.exitCode === undefined ? 'stopped' : 'failed'
   if (container.state !== 'running') return 'stopped'
-  return probe?.state === 'ready' ? 'ready' : 'starting'
+  if (probe?.state === 'ready') return 'ready'
+  // Waiting does not mend these.
+  return probe?.code === 'PASSWORD_REJECTED' || probe?.code === 'DATABASE_MISSING' ? 'failed' : 'starting'
 }
 
-/** Addresses on the host, as a person would type them. */
-export function addressesOf(service: DesiredService): readonly string[] {
+/** The port that a running server of PostgreSQL has instead of the declared one. */
+function portBefore(
+  { container, probe }: DesiredService,
+  found: Observed['containers'][number] | undefined,
+): number | undefined {
+  const [held] = found?.state === 'running' ? found.ports : []
+  if (probe.kind !== 'postgres' || container === undefined || held === undefined) return undefined
+  return found?.ports.some(({ host }) => host === probe.connection.port) === true ? undefined : held.host
+}
+
+function movesFrom(before: number | undefined, { probe }: DesiredService): string | undefined {
+  if (before === undefined || probe.kind !== 'postgres') return undefined
+  return `it still has port ${String(before)}, and is to get ${String(probe.connection.port)}`
+}
+
+/** Addresses on the host, as a person would type them; `port` where a database still listens on another one than declared. */
+export function addressesOf(service: DesiredService, port?: number): readonly string[] {
   if (service.probe.kind === 'postgres') {
-    const { host, port, user, database } = service.probe.connection
+    const { host, user, database, port: declared } = service.probe.connection
     return [
-      `postgresql://${encodeURIComponent(user)}@${hostInUrl(host)}:${String(port)}/${encodeURIComponent(database)}`,
+      `postgresql://${encodeURIComponent(user)}@${hostInUrl(host)}:${String(port ?? declared)}/${encodeURIComponent(database)}`,
     ]
   }
   const httpPort = service.probe.kind === 'http' ? service.probe.port : undefined
   return (service.container?.spec.ports ?? []).flatMap(({ host, hostAddress = '127.0.0.1', protocol }) =>
-    host === undefined ? [] : [`${host === httpPort ? 'http' : protocol}://${hostInUrl(hostAddress)}:${String(host)}`],
+    host === undefined
+      ? []
+      : [`${host === httpPort && protocol === 'tcp' ? 'http' : protocol}://${hostInUrl(hostAddress)}:${String(host)}`],
   )
 }
 
@@ -122,5 +149,6 @@ function countOf(
 ): NonNullable<ServiceStatus['migrations']> {
   if (database.state !== 'read') return 'unknown'
   const { pending } = resolveMigrations(service.migrations?.folder.migrations ?? [], database.applied)
-  return { applied: database.applied.length, pending: pending.length }
+  const applied = database.applied.filter(({ unfinished }) => unfinished === undefined)
+  return { applied: applied.length, pending: pending.length }
 }

@@ -1,9 +1,20 @@
 /**
  * The plan as data: steps with causes, in an order that respects what each one needs.
  */
+import type { HookConfig, HookEvent } from '../config/types.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { MigrationFolder } from '../migrations/types.ts'
-import type { ContainerPlan, DatabaseTarget, DesiredImage, Probe, RuntimeName, SpecText, Target } from './types.ts'
+import type { MigrationFolder, Seed } from '../migrations/types.ts'
+import type {
+  ChangeableFields,
+  ContainerPlan,
+  DatabaseTarget,
+  DeclaredStack,
+  DesiredImage,
+  Probe,
+  RuntimeName,
+  SpecText,
+  Target,
+} from './types.ts'
 
 /** A field that differs, with both values as a person may see them: secrets read `(secret)`. */
 export interface FieldChange {
@@ -20,14 +31,30 @@ export interface Cause {
   readonly changes: readonly FieldChange[]
 }
 
+/** Cause of a `record` step that only follows from the others of its plan. */
+export const recordsFollow = 'containers change'
+
 export type Risk = 'none' | 'downtime' | 'data-loss'
 
 /** What a step does. One action is one call of the engine, one wait, or one migration run. */
 export type Action =
-  | { readonly kind: 'build'; readonly image: Extract<DesiredImage, { kind: 'build' }> }
-  | { readonly kind: 'pull'; readonly ref: string }
+  | {
+      readonly kind: 'build'
+      readonly image: Extract<DesiredImage, { kind: 'build' }>
+      /** Whose image it is; none for Poststack's own, which all stacks share. */
+      readonly labels: Readonly<Record<string, string>>
+      readonly noCache?: boolean
+    }
+  | { readonly kind: 'pull'; readonly ref: string; readonly platform?: string }
   | { readonly kind: 'create-network'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'create-volume'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  | {
+      /** Remembers that a job has ended well: makes the volume of that name, then removes those that are out of date. */
+      readonly kind: 'remember'
+      readonly name: string
+      readonly labels: Readonly<Record<string, string>>
+      readonly outdated: readonly string[]
+    }
   | { readonly kind: 'create'; readonly container: ContainerPlan }
   | {
       readonly kind: 'start'
@@ -35,6 +62,17 @@ export type Action =
       readonly service: string
       readonly files: Readonly<Record<string, SpecText>>
       readonly publishes: boolean
+    }
+  /** Changes a container that runs, and goes on running. */
+  | { readonly kind: 'update'; readonly target: Target; readonly fields: ChangeableFields }
+  | {
+      /** Gives the role of a server its declared password, which the data of an earlier one do not have. */
+      readonly kind: 'set-password'
+      readonly service: string
+      readonly target: Target
+      /** Those that its container gets, the password among them. */
+      readonly files: Readonly<Record<string, SpecText>>
+      readonly timeoutMs: number
     }
   | {
       readonly kind: 'wait'
@@ -51,13 +89,42 @@ export type Action =
       /** A preview; the step decides again under the lock. */
       readonly pending: readonly string[] | 'unknown'
     }
+  | {
+      readonly kind: 'seed'
+      readonly service: string
+      readonly database: DatabaseTarget
+      readonly seeds: readonly Seed[]
+      /** Their files. A preview; the step decides again under the lock. */
+      readonly pending: readonly string[] | 'unknown'
+    }
+  | {
+      readonly kind: 'hook'
+      readonly event: HookEvent
+      readonly hook: HookConfig
+      /** Whose database is meant. */
+      readonly service?: string
+    }
+  | {
+      /** The runtime is looked at again, and what it shows is written. */
+      readonly kind: 'record'
+      readonly service: string
+      readonly database: DatabaseTarget
+      readonly declared: DeclaredStack
+    }
   | { readonly kind: 'stop'; readonly target: Target; readonly graceSeconds: number }
   | { readonly kind: 'rename'; readonly target: Target; readonly to: string }
   | { readonly kind: 'remove'; readonly target: Target }
   | { readonly kind: 'remove-network'; readonly target: Target }
   | { readonly kind: 'remove-volume'; readonly target: Target }
+  | { readonly kind: 'remove-image'; readonly target: Target }
   /** Something a person must decide or mend first. A plan with one of these is not carried out. */
-  | { readonly kind: 'blocked'; readonly code: ErrorCode; readonly ways: readonly string[] }
+  | {
+      readonly kind: 'blocked'
+      readonly code: ErrorCode
+      readonly ways: readonly string[]
+      /** The place in question, as lines of a file with a caret. */
+      readonly frame?: readonly string[]
+    }
 
 export type StepKind = Action['kind']
 
@@ -83,14 +150,21 @@ export interface PlanWarning {
   readonly message: string
 }
 
+/** What the stack, or what of it was named, is to be. */
+export type Goal = 'up' | 'down' | 'start' | 'restart' | 'stop' | 'remove' | 'build' | 'clean'
+
 export interface Plan {
   readonly version: 1
-  readonly goal: 'up' | 'down'
+  readonly goal: Goal
   readonly stack: string
   readonly project: string
   readonly runtime: RuntimeName
   readonly steps: readonly PlanStep[]
   readonly warnings: readonly PlanWarning[]
+  /** Services that were asked for by name, sorted; empty: the whole stack. */
+  readonly selected: readonly string[]
+  /** Volumes that a `down` leaves, by name, sorted; empty for `up`. */
+  readonly keptVolumes: readonly string[]
   /** Services that are as declared, sorted. */
   readonly unchanged: readonly string[]
 }

@@ -2,69 +2,20 @@
  * The plain data that planning turns on: what is wanted, what is there, and the steps from one to the other.
  * No secret value stands in any of it: secrets are named, and told apart by keyed digests.
  */
-import type { ErrorCode } from '../errors.ts'
-import type { BuildConfig, Dependency, SecretPart } from '../config/types.ts'
-import type { AppliedMigration, MigrationFolder } from '../migrations/types.ts'
+import type { BuildConfig, Config, Dependency, SecretPart } from '../config/types.ts'
+import type { MigrationFolder, Seed } from '../migrations/types.ts'
+import type { BusyPort, ObservedDatabase, ObservedProbe } from './answers.ts'
+import type { ContainerSpec, RecordedSpec } from './spec-types.ts'
 
-// ---- the canonical spec of a container ---------------------------------------------------------------------------
-
-/** Text of an environment variable or file once references are resolved; secret parts stay names. */
-export type SpecText = string | { readonly parts: readonly (string | SecretPart)[] }
-
-export interface SpecPort {
-  readonly container: number
-  /** Absent: open to the stack's network only. */
-  readonly host?: number
-  readonly hostAddress?: string
-  readonly protocol: 'tcp' | 'udp'
-}
-
-export type SpecMount =
-  | {
-      readonly kind: 'volume'
-      /** Key of a `DesiredVolume`. */ readonly volume: string
-      readonly target: string
-      readonly readOnly?: boolean
-    }
-  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly readOnly?: boolean }
-
-/**
- * Everything about a container whose change asks for a new container. It stands, with secrets as digests, in the container's
- * label, so a later run can say which field changed. A field that has its default is left out: that way a later version of
- * Poststack can add fields without making every recorded spec look changed.
- */
-export interface ContainerSpec {
-  /** Fully qualified (`docker.io/library/nginx:1`), or a local tag for images that are built (`shop/web`). */
-  readonly image: string
-  /** Fingerprint of the build's inputs, for images of the project. */
-  readonly fingerprint?: string
-  readonly command?: readonly string[]
-  readonly entrypoint?: readonly string[]
-  readonly env?: Readonly<Record<string, SpecText>>
-  /** Files with a secret, put in place before each start: path inside the container to content. */
-  readonly files?: Readonly<Record<string, SpecText>>
-  readonly ports?: readonly SpecPort[]
-  readonly mounts?: readonly SpecMount[]
-  readonly workdir?: string
-  readonly user?: string
-  readonly restart?: 'always' | 'unless-stopped' | 'on-failure'
-  readonly stopSignal?: string
-  readonly stopGraceSeconds?: number
-  readonly shmBytes?: number
-  /** A PostgreSQL server, in the terms that the native runtime needs; containers get the same through `env` and `command`. */
-  readonly postgres?: PostgresSpec
-}
-
-export interface PostgresSpec {
-  readonly version: number
-  readonly user: string
-  readonly database: string
-  readonly password: SecretPart
-  readonly settings?: Readonly<Record<string, string>>
-}
-
-/** A spec as it stands in a label: each text with secrets is `{ secret: <keyed digest> }`. */
-export type RecordedSpec = Readonly<Record<string, unknown>>
+export type {
+  ContainerSpec,
+  PostgresSpec,
+  RecordedSpec,
+  SpecHealthcheck,
+  SpecMount,
+  SpecPort,
+  SpecText,
+} from './spec-types.ts'
 
 /** An object of the engine, by the id it had when observed, or by the name an earlier step gives it. */
 export interface Target {
@@ -85,6 +36,13 @@ export interface ContainerPlan {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** What some engines change in a container that is there, with the new values. */
+export interface ChangeableFields {
+  readonly memoryBytes?: number
+  readonly cpus?: number
+  readonly restart?: NonNullable<ContainerSpec['restart']>
+}
+
 // ---- desired -----------------------------------------------------------------------------------------------------
 
 export type DesiredImage =
@@ -100,8 +58,23 @@ export type DesiredImage =
       readonly shipped: boolean
       /** Refs of images that must be there first. */
       readonly needs: readonly string[]
+      /** What its context holds, where that is much and nothing is left out. */
+      readonly bulk?: ContextBulk
     }
-  | { readonly kind: 'pull'; readonly ref: string }
+  | {
+      readonly kind: 'pull'
+      readonly ref: string
+      readonly platform?: string
+      /** Absent: it is pulled when it is missing. */
+      readonly policy?: 'always' | 'never'
+    }
+
+export interface ContextBulk {
+  readonly files: number
+  readonly bytes: number
+  /** The entry of the context that has most of it. */
+  readonly most: string
+}
 
 export interface DesiredVolume {
   /** Unique in the stack: `db-data`. */
@@ -124,6 +97,8 @@ export type Probe =
       readonly port: number
       readonly path: string
       readonly status?: number
+      /** A regular expression that the answer must match. */
+      readonly body?: string
     }
   | { readonly kind: 'tcp'; readonly hostAddress: string; readonly port: number }
   | { readonly kind: 'exec'; readonly command: readonly string[] }
@@ -155,8 +130,17 @@ export interface DesiredService {
   readonly dependsOn: readonly Dependency[]
   readonly probe: Probe
   readonly readyTimeoutMs: number
+  /** Only where it does not run without being named: the profiles that would ask for it. Its files were not read. */
+  readonly idle?: readonly string[]
   /** Present where migrations are declared. */
-  readonly migrations: { readonly target: DatabaseTarget; readonly folder: MigrationFolder } | undefined
+  readonly migrations:
+    | {
+        readonly target: DatabaseTarget
+        readonly folder: MigrationFolder
+        /** In their order; absent where none are declared. */
+        readonly seeds?: readonly Seed[]
+      }
+    | undefined
 }
 
 /** The stack as declared: a pure function of config, migration files and secret digests. */
@@ -166,6 +150,8 @@ export interface Desired {
   readonly project: string
   /** Absolute path, for people: it tells two checkouts apart in messages. */
   readonly root: string
+  /** No config file says any of this. */
+  readonly conventional?: boolean | undefined
   /** Preferred name of the network that the stack's containers share; absent when the stack runs none. */
   readonly network: string | undefined
   /** Sorted by ref. */
@@ -176,6 +162,31 @@ export interface Desired {
   readonly services: readonly DesiredService[]
   /** Keyed digest of each secret by its name. */
   readonly digests: Readonly<Record<string, string>>
+  readonly hooks?: Config['hooks']
+  /** Secrets that were made just now, as nothing was kept: generated passwords that fit no data of before. */
+  readonly unkept: readonly string[]
+}
+
+/** What of the declaration is recorded in the databases of the stack. */
+export interface DeclaredStack {
+  readonly stack: string
+  readonly project: string
+  readonly root: string
+  /** Sorted by name. */
+  readonly services: readonly DeclaredService[]
+  /** All services of the stack, not only those that were asked for. */
+  readonly whole: boolean
+}
+
+export interface DeclaredService {
+  readonly name: string
+  readonly kind: DesiredService['kind']
+  readonly image: string | undefined
+  readonly specDigest: string | undefined
+  readonly addresses: readonly string[]
+  readonly isJob: boolean
+  /** It does not run without being named: only what there is of it is recorded. */
+  readonly idle?: true
 }
 
 // ---- observed ----------------------------------------------------------------------------------------------------
@@ -201,18 +212,31 @@ export interface ObservedContainer {
   readonly exitCode: number | undefined
   /** Id of the image it was made from. */
   readonly imageId: string
-  /** The spec from its label; absent when there is none or it cannot be read. */
+  /**
+   * The spec from its label, with the values that hold now in those fields that the engine changes in place and the label names; absent when
+   * there is none or it cannot be read.
+   */
   readonly spec: RecordedSpec | undefined
   /** Host ports it holds now. */
   readonly ports: readonly { readonly host: number; readonly hostAddress: string }[]
+  /** The engine says that it was killed for the memory it used; only where one container was looked at by itself, and never of some engines. */
+  readonly outOfMemory?: true
+  /** The command of its health check, that of its image included; only where one container was looked at by itself. */
+  readonly healthcheck?: readonly string[]
+  /** Where a record holds the name that cannot be read: its paths, and the process of its server if that still runs. */
+  readonly damaged?: { readonly file: string; readonly folder: string; readonly pid?: number }
 }
 
 export interface ObservedVolume {
   readonly name: string
   readonly owner: Owner | undefined
   readonly key: string | undefined
-  /** Major version of the PostgreSQL whose data it holds, as recorded when it was made. */
+  /** Major version of PostgreSQL: on engines the one it was made for, on native the one whose data it holds, if any. */
   readonly postgres: number | undefined
+  /** Present where it holds no data but remembers a job that has ended well, and by which spec. */
+  readonly job?: { readonly service: string; readonly digest: string }
+  /** When it was made, in milliseconds since 1970, where the runtime says so. */
+  readonly createdMs?: number
 }
 
 export interface ObservedNetwork {
@@ -226,6 +250,8 @@ export interface ObservedImage {
   readonly id: string
   /** From Poststack's label. */
   readonly fingerprint: string | undefined
+  /** `linux/amd64`, `linux/arm64/v8`; absent where it is not known. */
+  readonly platform?: string
 }
 
 /** What one look at an engine gives: everything of ours, and whatever else holds a name that we want. */
@@ -237,33 +263,12 @@ export interface RuntimeSnapshot {
   readonly images: readonly ObservedImage[]
 }
 
-export interface ObservedProbe {
-  /** `ready`: one probe succeeded just now. `not-ready`: it failed. `unknown`: nothing to ask, as nothing runs. */
-  readonly state: 'ready' | 'not-ready' | 'unknown'
-  /** Why not, in a sentence. */
-  readonly reason?: string
-}
-
-export type ObservedDatabase =
-  /** Nothing to ask yet: the server does not run. */
-  | { readonly state: 'unknown' }
-  /** It runs, but does not let us in. */
-  | { readonly state: 'unreachable'; readonly code: ErrorCode; readonly reason: string }
-  /** The ledger's rows sorted by version; an empty list when there is no ledger yet. */
-  | { readonly state: 'read'; readonly applied: readonly AppliedMigration[] }
-
-/** A host port that a service wants and that something else holds. */
-export interface BusyPort {
-  readonly host: number
-  readonly hostAddress: string
-  /** Who holds it, as exactly as can be found out: "container other-db", "process postgres (pid 123)", "another process". */
-  readonly holder: string
-}
-
 export interface Observed extends RuntimeSnapshot {
   readonly runtime: RuntimeName
   /** False for the native runtime: it has no images and no networks, and runs PostgreSQL services only. */
   readonly containersPossible: boolean
+  /** Whether what runs can be given other limits and another restart policy. */
+  readonly changesInPlace: boolean
   /** By service. */
   readonly probes: Readonly<Record<string, ObservedProbe>>
   /** By service, for services with migrations. */

@@ -2,18 +2,23 @@
  * Building and pulling images. Building goes through the engine's program: it sends the context, knows the user's
  * registries and speaks BuildKit, none of which the socket does for us.
  */
-import { stat } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PoststackError } from '../errors.ts'
+import { temporaryFolder } from '../config/temporary.ts'
 import type { BuildConfig } from '../config/types.ts'
 import { openContext } from './container-context.ts'
 import type { BuildContext, Builder } from './container-context.ts'
+import { leftoverFlags, removeLeftovers } from './container-leftovers.ts'
 import type { Engine } from './engine-connect.ts'
 import { findProgram, runProgram } from './exec.ts'
 import { engineImageName } from './image-names.ts'
-import type { BuildRequest, OutputOptions } from './runtime.ts'
+import { installCommands } from './install.ts'
+import type { BuildRequest, OutputOptions, Revealed } from './runtime.ts'
 
 const buildTimeoutMs = 60 * 60 * 1000
 const helpTimeoutMs = 30_000
+const cleanUpMs = 10_000
 
 /**
  * Builds an image under the name that was asked for.
@@ -33,16 +38,22 @@ export async function buildImage(
       'RUNTIME_MISSING',
       `Building ${request.ref} needs the program "${program.name}", which is not on PATH.`,
       {
-        hint: `Install ${program.name}'s command line. Its socket answers, so everything but builds works without it.`,
+        hint: `Install it with ${installCommands(program.name)}. The engine's socket answers, so everything but builds works without it.`,
         details: { program: program.name, image: request.ref },
       },
     )
-  const context = await openContext(request.build, await builderOf(engine, signal))
+  const builder = await builderOf(engine, signal)
+  const ids = Object.keys(request.secrets ?? {})
+  if (builder === 'docker' && ids.length > 0) throw needsBuildKit(request, ids)
+  await removeLeftovers(engine, request.build, 'dead', signal)
+  const context = await openContext(request.build, builder)
+  const secrets = await writeSecrets(request.secrets)
+  const flags = [...secrets.flags, ...(builder === 'podman' ? await leftoverFlags(request.build) : [])]
   let step: string | undefined
   try {
     const { exitCode, lastLines } = await runProgram({
       program: program.name,
-      args: [...program.args, ...buildArguments(request, engine, context)],
+      args: [...program.args, ...buildArguments(request, engine, { ...context, secrets: flags })],
       // BuildKit draws over its own lines unless it is told that nobody looks.
       env: { ...program.env, BUILDKIT_PROGRESS: 'plain' },
       signal,
@@ -55,10 +66,42 @@ export async function buildImage(
     })
     if (exitCode !== 0) throw buildFailed(request, { exitCode, step, lastLines })
   } catch (error) {
+    // Podman is told to end, and leaves its working containers; the signal of the build has sounded already.
+    if (signal.aborted) await removeLeftovers(engine, request.build, 'own', AbortSignal.timeout(cleanUpMs))
     throw context.failure() ?? error
   } finally {
-    await context.close()
+    await Promise.all([context.close(), secrets.close()])
   }
+}
+
+interface SecretFiles {
+  readonly flags: readonly string[]
+  readonly close: () => Promise<void>
+}
+
+/** The engine's program takes secrets from files; this user's alone, and gone after the build. */
+async function writeSecrets(secrets: Revealed = {}): Promise<SecretFiles> {
+  const ids = Object.keys(secrets).toSorted()
+  if (ids.length === 0) return { flags: [], close: () => Promise.resolve() }
+  const folder = await temporaryFolder('secrets')
+  const flags: string[] = []
+  for (const [index, id] of ids.entries()) {
+    const file = join(folder, String(index))
+    await writeFile(file, secrets[id] ?? '', { mode: 0o600 })
+    flags.push('--secret', `id=${id},src=${file}`)
+  }
+  return { flags, close: () => rm(folder, { recursive: true, force: true }) }
+}
+
+function needsBuildKit({ ref }: BuildRequest, ids: readonly string[]): PoststackError {
+  return new PoststackError(
+    'RUNTIME_MISSING',
+    `Building ${ref} needs BuildKit for its secrets (${ids.join(', ')}), which this docker program does not have.`,
+    {
+      hint: "Install docker's buildx plugin, or set DOCKER_BUILDKIT=1 where the program has BuildKit built in.",
+      details: { image: ref },
+    },
+  )
 }
 
 /**
@@ -79,19 +122,28 @@ async function builderOf({ name, program }: Engine, signal: AbortSignal): Promis
 
 /** The arguments after the program's name. */
 export function buildArguments(
-  { ref, aliases, build, labels }: BuildRequest,
+  { ref, aliases, build, labels, noCache = false }: BuildRequest,
   engine: Pick<Engine, 'name' | 'flavour'>,
-  context: Pick<BuildContext, 'flags' | 'source'>,
+  context: Pick<BuildContext, 'flags' | 'source'> & { readonly secrets?: readonly string[] },
 ): string[] {
   return [
     'build',
     // The OCI format has no health checks; Docker's builder leaves the container of a failed step behind.
     ...(engine.name === 'podman' ? ['--format', 'docker'] : ['--force-rm']),
-    ...[ref, ...aliases].flatMap((name) => ['-t', engineImageName(name, engine.flavour)]),
+    ...[...new Set([ref, ...aliases].map((name) => engineImageName(name, engine.flavour)))].flatMap((name) => [
+      '-t',
+      name,
+    ]),
+    ...(noCache ? ['--no-cache'] : []),
     ...context.flags,
+    ...(context.secrets ?? []),
     ...pairs('--label', labels),
     ...pairs('--build-arg', build.args),
     ...(build.target === undefined ? [] : ['--target', build.target]),
+    ...(build.platform === undefined ? [] : ['--platform', build.platform]),
+    ...(build.cache === false ? ['--no-cache'] : []),
+    ...(build.cacheFrom ?? []).flatMap((source) => ['--cache-from', source]),
+    ...(build.cacheTo ?? []).flatMap((destination) => ['--cache-to', destination]),
     context.source,
   ]
 }

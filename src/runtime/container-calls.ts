@@ -8,6 +8,7 @@ import type { ObservedContainer, Target } from '../plan/types.ts'
 import { refusal } from './container-refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
+import type { EngineAnswer } from './engine-http.ts'
 import { asRecord, asText, containerFromInspect, containerFromList } from './inspect.ts'
 import type { Labels } from './inspect.ts'
 
@@ -49,16 +50,27 @@ interface ListOptions {
 
 async function listFiltered(engine: Engine, kind: Kind, { filter, signal }: ListOptions): Promise<readonly unknown[]> {
   const path = `${listPaths[kind]}&filters=${encodeURIComponent(JSON.stringify(filter))}`
+  const value = await readList(engine, path, signal)
+  const list = kind === 'volumes' ? (asRecord(value)['Volumes'] ?? []) : value
+  return Array.isArray(list) ? list : []
+}
+
+/** What an engine has at the path of a list. */
+export async function readList(engine: Engine, path: string, signal: AbortSignal): Promise<unknown> {
+  const answer = await read(engine, path, signal)
+  if (answer.status !== 200) throw refusal(`${engine.name} did not list what it has`, answer)
+  return parseJson(answer)
+}
+
+/**
+ * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, and to show
+ * one image podman looks into all of them for its parent.
+ */
+export async function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await engine.client.send({ method: 'GET', path, signal })
-    if (answer.status === 200) {
-      const value = parseJson(answer)
-      const list = kind === 'volumes' ? (asRecord(value)['Volumes'] ?? []) : value
-      return Array.isArray(list) ? list : []
-    }
-    // Podman fails as a whole when something is removed while it makes the list.
-    const vanished = answer.status !== 400 && /no such|not found|does not exist/i.test(messageOf(answer))
-    if (!vanished || attempt === 5) throw refusal(`${engine.name} did not list ${kind}`, answer)
+    const passing = answer.status === 500 && /no such|not found|not known|does not exist/i.test(messageOf(answer))
+    if (!passing || attempt === 5) return answer
     await pause(30 * attempt, signal)
   }
 }
@@ -94,7 +106,11 @@ export async function needContainer(engine: Engine, target: Target, signal: Abor
  * Without an id it goes by the exact name: engines take the beginning of an id for a name, and a container called `db` must not be
  * mixed up with one whose id starts so.
  */
-async function findContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {
+export async function findContainer(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Inspected | undefined> {
   const key = encodeURIComponent(target.id ?? target.name)
   const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
   // Podman answers 500 for a container that goes while it is being looked at.

@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Pack } from 'tar-stream'
 import type { BuildConfig } from '../config/types.ts'
+import { isOwnFile, ownFilePatterns } from '../config/own-files.ts'
 import { temporaryFolder } from '../config/temporary.ts'
 import { isCode, PoststackError } from '../errors.ts'
 
@@ -30,7 +31,7 @@ type Archive = Required<Pick<BuildContext, 'input' | 'failure' | 'close'>>
 type Paths = Pick<BuildConfig, 'context' | 'dockerfile'>
 
 // The last rule that matches wins, so no `!` of the user brings it back.
-const ownRules = ['.poststack', '**/.poststack', '**/.poststack/**'].join('\n')
+const ownRules = ['.poststack', '**/.poststack', '**/.poststack/**', ...ownFilePatterns].join('\n')
 // Podman mounts the folder itself, ignored files and all: what it mounts must be a copy. Other kinds of mounts see no context.
 const bindMount = /--mount=(?!\S*\btype=(?:cache|secret|ssh|tmpfs)\b)/i
 const dockerfileInArchive = '.dockerfile.poststack'
@@ -132,7 +133,7 @@ async function startArchive(paths: Paths, rules: Rules, withDockerfile: boolean)
 }
 
 function isOwn(path: string): boolean {
-  return path.split('/').includes('.poststack')
+  return isOwnFile(path) || path.split('/').includes('.poststack')
 }
 
 /**
@@ -161,7 +162,7 @@ async function packFolder(packing: Packing, folder: string): Promise<void> {
   const names = await readdir(join(paths.context, folder))
   for (const name of names.toSorted()) {
     const path = folder === '' ? name : `${folder}/${name}`
-    if (name === '.poststack' || path === leftOut) continue
+    if (name === '.poststack' || isOwnFile(path) || path === leftOut) continue
     const ignored = rules.ignores(path)
     if (ignored && !rules.exceptions) continue
     const isFolder = await packEntry(packing, path, ignored)

@@ -2,24 +2,27 @@
  * Pulling images over the socket, with one line of progress for all layers together.
  */
 import { isPoststackError, PoststackError } from '../errors.ts'
+import { isForPlatform } from '../plan/images.ts'
+import { observeImage } from './container-reads.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf } from './engine-http.ts'
 import { parseImageName } from './image-names.ts'
 import { createLineSplitter } from './lines.ts'
-import type { OutputOptions } from './runtime.ts'
+import type { PullOptions } from './runtime.ts'
 
 /** Without a sign of progress for so long a registry counts as gone. */
 const silenceMs = 120_000
 const lineEveryMs = 500
 
 /** @throws `PULL_FAILED` with the registry's or the engine's own words. */
-export async function pullImage(engine: Engine, ref: string, { signal, onLine }: OutputOptions): Promise<void> {
+export async function pullImage(engine: Engine, ref: string, { platform, signal, onLine }: PullOptions): Promise<void> {
   const name = parseImageName(ref)
   // What is built here must never be taken from a registry where somebody else owns the name.
   if (name.local) throw pullFailed(ref, 'the name has no registry in front of it')
   const progress = createPullProgress(ref, onLine)
   const lines = createLineSplitter(progress.take)
   const query = new URLSearchParams({ fromImage: name.repository, tag: name.digest ?? name.tag ?? 'latest' })
+  if (platform !== undefined) query.set('platform', platform)
   try {
     const answer = await engine.client.send({
       method: 'POST',
@@ -31,11 +34,22 @@ export async function pullImage(engine: Engine, ref: string, { signal, onLine }:
     lines.end()
     const failure = answer.status >= 300 ? messageOf(answer) : progress.failure()
     if (failure !== undefined) throw pullFailed(ref, failure)
+    if (platform !== undefined) await requirePlatform(engine, { ref, platform, signal })
   } catch (error) {
     if (isPoststackError(error) && error.code === 'RUNTIME_UNREACHABLE' && 'timeoutMs' in error.details)
       throw pullFailed(ref, `nothing came for ${String(silenceMs / 1000)} s`, error)
     throw error
   }
+}
+
+/** Of an image that is for one platform only, podman takes that one, whatever was asked for. */
+async function requirePlatform(
+  engine: Engine,
+  { ref, platform, signal }: { readonly ref: string; readonly platform: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const image = await observeImage(engine, ref, signal)
+  if (image?.platform === undefined || isForPlatform(image.platform, platform)) return
+  throw pullFailed(ref, `the registry has it for ${image.platform}, and not for ${platform}`)
 }
 
 export interface PullProgress {
@@ -129,6 +143,8 @@ function pullFailed(ref: string, reason: string, cause?: unknown): PoststackErro
 
 function hintFor(ref: string, reason: string): string {
   if (parseImageName(ref).local) return `Write the whole name, for example docker.io/library/${ref}.`
+  if (/does not match the specified platform|no (?:matching manifest|image found)|and not for /i.test(reason))
+    return 'Leave `platform` out, or name an image that is made for it.'
   if (/unauthorized|denied|authentication required/i.test(reason))
     return `Check the name. If the image is private, pull it once with the engine's own program, which knows your login: podman pull ${ref}, or docker pull ${ref}.`
   if (/not found|manifest unknown|no such image/i.test(reason)) return 'Check the name and the tag.'

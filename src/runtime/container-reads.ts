@@ -3,19 +3,21 @@
  */
 import { pause } from '../abort.ts'
 import type { ObservedContainer, ObservedImage, RuntimeSnapshot } from '../plan/types.ts'
-import { inspectContainer, listRunning, listWanted, needContainer } from './container-calls.ts'
+import { findContainer, inspectContainer, listRunning, listWanted, needContainer, read } from './container-calls.ts'
 import type { Kind } from './container-calls.ts'
+import { mayBeUpdated, withLiveLimits } from './container-limits.ts'
+import { readLogLines } from './container-logs.ts'
 import { refusal } from './container-refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { parseJson } from './engine-http.ts'
 import { engineImageName } from './image-names.ts'
 import { asRecord, asText, containerFromList, imageFrom, networkFrom, volumeFrom } from './inspect.ts'
-import { createDemultiplexer, createLineSplitter } from './lines.ts'
-import type { ExecResult, Runtime, Scope } from './runtime.ts'
+import { createDemultiplexer } from './lines.ts'
+import type { ExecResult, LogLine, Runtime, Scope } from './runtime.ts'
 
 const keptOutput = 64 * 1024
 
-export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'exec'>
+export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'readLogs' | 'exec'>
 
 export function createReads(engine: Engine): Reads {
   return {
@@ -30,9 +32,12 @@ export function createReads(engine: Engine): Reads {
       return `${engine.flavour} container ${name}${of}`
     },
     logs: async (target, lines, { signal }) => {
-      const { id } = await needContainer(engine, target, signal)
-      return readLogs(engine, { id, name: target.name, lines, signal })
+      const found: string[] = []
+      const onLine = ({ text }: LogLine): void => void found.push(text)
+      await readLogLines(engine, { target, request: { tail: lines, since: undefined, follow: false, onLine }, signal })
+      return found
     },
+    readLogs: (target, request, { signal }) => readLogLines(engine, { target, request, signal }),
     exec: async (target, command, { signal }) => {
       const { id } = await needContainer(engine, target, signal)
       return exec(engine, { id, name: target.name, command, signal })
@@ -58,14 +63,21 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
   }
 }
 
-/** Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports. */
+/**
+ * Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports; Docker's shows no
+ * limits.
+ */
 async function lookCloser(
   engine: Engine,
   container: ObservedContainer,
   signal: AbortSignal,
 ): Promise<ObservedContainer> {
+  const { id, name, spec } = container
+  if (spec !== undefined && mayBeUpdated(engine, container)) {
+    const found = await findContainer(engine, { id, name }, signal)
+    return found === undefined ? container : { ...container, spec: withLiveLimits(spec, found.raw) }
+  }
   if (engine.flavour !== 'podman' || container.state !== 'created') return container
-  const { id, name } = container
   return (await inspectContainer(engine, { id, name }, signal)) ?? container
 }
 
@@ -90,38 +102,16 @@ function byName(one: { readonly name: string }, other: { readonly name: string }
   return one.name < other.name ? -1 : 1
 }
 
-async function observeImage(engine: Engine, ref: string, signal: AbortSignal): Promise<ObservedImage | undefined> {
+export async function observeImage(
+  engine: Engine,
+  ref: string,
+  signal: AbortSignal,
+): Promise<ObservedImage | undefined> {
   const path = `/images/${engineImageName(ref, engine.flavour)}/json`
-  const answer = await engine.client.send({ method: 'GET', path, signal })
+  const answer = await read(engine, path, signal)
   if (answer.status === 404) return undefined
   if (answer.status !== 200) throw refusal(`${engine.name} did not show image ${ref}`, answer)
   return imageFrom(ref, parseJson(answer))
-}
-
-interface LogRequest {
-  readonly id: string
-  readonly name: string
-  readonly lines: number
-  readonly signal: AbortSignal
-}
-
-async function readLogs(engine: Engine, { id, name, lines, signal }: LogRequest): Promise<readonly string[]> {
-  if (lines === 0) return []
-  const found: string[] = []
-  const keep = (line: string) => {
-    found.push(line)
-    if (found.length > lines) found.shift()
-  }
-  const streams = { 1: createLineSplitter(keep), 2: createLineSplitter(keep) }
-  const demultiplexer = createDemultiplexer((stream, data) => {
-    streams[stream].push(data)
-  })
-  const path = `/containers/${id}/logs?stdout=1&stderr=1&timestamps=0&tail=${String(lines)}`
-  const answer = await engine.client.send({ method: 'GET', path, signal, onData: demultiplexer.push })
-  if (answer.status !== 200) throw refusal(`${engine.name} did not show the log of ${name}`, answer)
-  streams[1].end()
-  streams[2].end()
-  return found
 }
 
 interface ExecRequest {

@@ -13,6 +13,38 @@ export function refusal(what: string, answer: Refusal, code: ErrorCode = 'ENGINE
   return new PoststackError(code, `${what}: ${messageOf(answer)}`, { details: { status: answer.status } })
 }
 
+/** The same for a start, without what the layers of an engine say of each other; and what to do about the usual reasons. */
+export function startRefusal(container: string, answer: Refusal): PoststackError {
+  const message = messageOf(answer)
+  const reason = message
+    .replace(/^.*(?:unable to start container process|crun): /s, '')
+    .replace(/: unknown$|: OCI .*$/s, '')
+  const known = startHints.find(({ pattern }) => pattern.test(reason))
+  return new PoststackError('ENGINE_REFUSED', `Container ${container} did not start: ${reason}`, {
+    hint: known?.hint,
+    details: { status: answer.status, message },
+  })
+}
+
+const startHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
+  {
+    pattern: /executable file|exec.*no such file or directory|executable path/i,
+    hint: 'What it is to run is not in the image: check `command` and `entrypoint`, and that the build copies the file.',
+  },
+  {
+    pattern: /exec.*(?:permission denied|is a directory)/i,
+    hint: 'What it is to run cannot be executed: it is a folder, or not marked executable. Check `command` and `entrypoint`, and the mode of the file in the image.',
+  },
+  {
+    pattern: /exec format error/i,
+    hint: "It is built for another processor, or a script without a `#!` line. Use an image of this machine's architecture.",
+  },
+  {
+    pattern: /unable to find user|no users found|no matching entries in passwd/i,
+    hint: 'The image does not have the `user` of the service: use one that it has, or a number.',
+  },
+]
+
 /** 409 in Docker, 500 with a text in podman. */
 export function isNameConflict(answer: Refusal): boolean {
   return answer.status >= 400 && /\bname\b.*\balready in use\b/i.test(messageOf(answer))

@@ -2,17 +2,19 @@
  * The calls of the container driver that change something, each safe to repeat.
  */
 import { access } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { pause } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
+import { portsClash } from '../plan/held-ports.ts'
 import type { ContainerPlan, Target } from '../plan/types.ts'
 import { inspectContainer, inspectNamed, listRunning, needContainer } from './container-calls.ts'
 import type { Inspected } from './container-calls.ts'
 import { archiveOf } from './container-files.ts'
-import { isNameConflict, nameTaken, portConflict, portInUse, refusal } from './container-refusals.ts'
+import { isNameConflict, nameTaken, portConflict, portInUse, refusal, startRefusal } from './container-refusals.ts'
 import { containerBody } from './container-spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
-import { asRecord, carriesLabels, labelsOf, portsClash, requestedPorts } from './inspect.ts'
+import { asRecord, carriesLabels, gatewayOf, labelsOf, requestedPorts } from './inspect.ts'
 import type { Labels } from './inspect.ts'
 import type { Revealed, Runtime } from './runtime.ts'
 
@@ -20,13 +22,21 @@ export type Writes = Omit<
   Runtime,
   | 'name'
   | 'containersPossible'
+  | 'changesInPlace'
+  | 'updateContainer'
+  | 'setStoppedPassword'
   | 'observe'
   | 'inspect'
   | 'portHolder'
   | 'logs'
   | 'exec'
+  | 'attach'
+  | 'readLogs'
+  | 'builtImages'
+  | 'removeImage'
   | 'buildImage'
   | 'pullImage'
+  | 'watchEnds'
   | 'close'
 >
 
@@ -132,10 +142,11 @@ interface Creation {
 async function createContainer(engine: Engine, { container, env, signal }: Creation): Promise<void> {
   const { name, spec } = container
   await requireBindSources(engine, container)
+  const gateway = await gatewayFor(engine, container, signal)
   const answer = await engine.client.send({
     method: 'POST',
     path: `/containers/create?name=${encodeURIComponent(name)}`,
-    body: containerBody(container, env, engine.flavour),
+    body: containerBody(container, env, { flavour: engine.flavour, gateway }),
     signal,
     timeoutMs: slowCallMs,
   })
@@ -151,6 +162,29 @@ async function createContainer(engine: Engine, { container, env, signal }: Creat
       },
     )
   throw refusal(`Container ${name} was not made`, answer)
+}
+
+/**
+ * Podman's socket writes the word `host-gateway` itself into the file of hosts; there the network's own gateway is this machine. An ordinary
+ * user's networks have theirs in a namespace of their own: there it is an address of the machine, as podman takes one for
+ * `host.containers.internal`.
+ */
+async function gatewayFor(
+  engine: Engine,
+  { network, spec }: ContainerPlan,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const wanted = Object.values(spec.extraHosts ?? {}).includes('host-gateway')
+  if (!wanted || engine.flavour === 'docker' || network === undefined) return undefined
+  if (engine.local && process.getuid?.() !== 0) return ownAddress()
+  const answer = await engine.client.send({ method: 'GET', path: `/networks/${encodeURIComponent(network)}`, signal })
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show network ${network}`, answer)
+  return gatewayOf(parseJson(answer))
+}
+
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 }
 
 /** Docker refuses a bind whose source is missing; podman makes an empty folder, owned by root, where the user has misspelt a path. */
@@ -198,7 +232,7 @@ async function startContainer(engine: Engine, { target, files, signal }: Start):
   const path = `/containers/${container.id}/${call}`
   const answer = await engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs })
   if (answer.status < 300 || answer.status === 304) return
-  throw portConflict(container.name, answer) ?? refusal(`Container ${container.name} did not start`, answer)
+  throw portConflict(container.name, answer) ?? startRefusal(container.name, answer)
 }
 
 /**

@@ -1,7 +1,11 @@
 /**
  * The runtime for podman and Docker: one driver, over the socket that both serve.
  */
+import { attach } from './container-attach.ts'
 import { buildImage } from './container-build.ts'
+import { builtImages, removeImage } from './container-images.ts'
+import { watchEnds } from './container-events.ts'
+import { updateContainer } from './container-limits.ts'
 import { pullImage } from './container-pull.ts'
 import { createReads } from './container-reads.ts'
 import { createWrites } from './container-writes.ts'
@@ -19,10 +23,16 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
   return {
     name: options.name,
     containersPossible: true,
+    changesInPlace: engine.flavour === 'docker',
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: (request, output) => buildImage(engine, request, output),
+    builtImages: (owner, { signal }) => builtImages(engine, owner, signal),
+    removeImage: (target, { signal }) => removeImage(engine, target, signal),
+    updateContainer: (target, fields, { signal }) => updateContainer(engine, { target, fields, signal }),
+    attach: (target, request, { signal }) => attach(engine, { target, request, signal }),
     pullImage: (ref, output) => pullImage(engine, ref, output),
+    watchEnds: (scope, ends) => watchEnds(engine, scope, ends),
     close: () => engine.close(),
   }
 }

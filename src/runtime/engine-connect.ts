@@ -13,6 +13,7 @@ import { createEngineClient, formatAddress } from './engine-http.ts'
 import type { EngineAddress, EngineClient } from './engine-http.ts'
 import { findProgram, startProgram } from './exec.ts'
 import type { BackgroundProgram } from './exec.ts'
+import { installCommands } from './install.ts'
 
 export interface ConnectOptions {
   readonly name: EngineName
@@ -235,14 +236,13 @@ function missing(name: EngineName, candidates: readonly Candidate[]): PoststackE
     'RUNTIME_MISSING',
     `${title(name)} is not installed: no program "${name}" on PATH, and nothing at ${sockets.join(', ')}.`,
     {
-      hint:
-        name === 'podman'
-          ? 'Install it from your distribution (apt install podman, dnf install podman) or https://podman.io, or use --runtime native.'
-          : 'Install it from https://docs.docker.com/engine/install, or use --runtime native.',
+      hint: `Install it with ${installCommands(name)}, or as ${guides[name]} says.`,
       details: { program: name, sockets },
     },
   )
 }
+
+const guides = { podman: 'https://podman.io', docker: 'https://docs.docker.com/engine/install' } as const
 
 function notRunning(name: EngineName, candidates: readonly Candidate[]): PoststackError {
   const sockets = candidates.map(({ address }) => formatAddress(address))

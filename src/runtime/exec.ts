@@ -2,15 +2,18 @@
  * Runs programs: the only door to execa. Never through a shell, and never with an environment that the caller did not give.
  */
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
+import { constants as systemConstants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
+import { stripVTControlCharacters } from 'node:util'
 import { interruption, onAbort, throwIfAborted } from '../abort.ts'
 import { isCode, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { createLineSplitter } from './lines.ts'
+import type { AttachedProgram } from './runtime.ts'
 
 export interface ProgramRequest {
   readonly program: string
@@ -19,11 +22,13 @@ export interface ProgramRequest {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
   readonly timeoutMs: number
-  /** Gets each line of both streams as it comes. */
+  /** Gets each line of both streams as it comes, without colours and other control codes. */
   readonly onLine?: (line: string) => void
   readonly cwd?: string
   /** Given to the program as its standard input, which is empty otherwise. */
   readonly input?: string | Readable
+  /** Gets what the program says on descriptor 3, which it has then. */
+  readonly report?: ((text: string) => void) | undefined
   /** Texts that are secret: errors show `***` in their place. */
   readonly secrets?: readonly string[]
   readonly uid?: number
@@ -57,7 +62,9 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
   const { execa } = await import('execa')
   const lastLines: string[] = []
   let stdout = ''
-  const keep = (line: string) => {
+  const keep = (text: string) => {
+    // Docker's classic builder colours each piece of stderr, also where nobody sees it: words would be cut by codes.
+    const line = text.includes('\u001B') ? stripVTControlCharacters(text) : text
     lastLines.push(maskSecrets(line, request))
     if (lastLines.length > keptLines) lastLines.shift()
     request.onLine?.(line)
@@ -66,7 +73,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     env: request.env,
     extendEnv: false,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-    ...(request.input === undefined ? { stdin: 'ignore' } : { input: request.input }),
+    ...inputOf(request),
     ...(request.uid === undefined ? {} : { uid: request.uid }),
     ...(request.gid === undefined ? {} : { gid: request.gid }),
     buffer: false,
@@ -77,6 +84,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     ...(request.ownGroup === true ? { detached: true } : {}),
   })
   if (request.ownGroup === true) endGroupWith(running, request.signal)
+  if (request.report !== undefined) (running.stdio[3] as Readable).setEncoding('utf8').on('data', request.report)
   const splitters = [running.stdout, running.stderr].map((stream) => {
     const splitter = createLineSplitter(keep)
     stream?.on('data', splitter.push)
@@ -102,6 +110,11 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramResult
     throw programError('ENGINE_REFUSED', maskSecrets(why, request), { request, result: ended })
   }
   return ended
+}
+
+function inputOf({ input, report }: ProgramRequest) {
+  if (input !== undefined) return { input }
+  return report === undefined ? { stdin: 'ignore' as const } : { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] as const }
 }
 
 /** What a program started ends with it, when it is ended from here. */
@@ -174,6 +187,51 @@ export function startProgram({
   running.unref()
   if ('unref' in running.stderr && typeof running.stderr.unref === 'function') running.stderr.unref()
   return { ended, stop }
+}
+
+export interface AttachOptions {
+  /** Hands the signals that we get over, until the result is called. */
+  readonly handOver: (receiver: (name: NodeJS.Signals) => void) => () => void
+  /** A terminal gives Ctrl-C to all that run in its foreground, so the program has had it already. */
+  readonly terminal: boolean
+}
+
+/**
+ * Runs a program in our place: it has our streams and our signals. Gives its exit code, or 128 and the number of the signal that ended it.
+ *
+ * @throws `PROGRAM_MISSING`
+ */
+export function runAttached(
+  { program, args, env, report }: AttachedProgram,
+  { handOver, terminal }: AttachOptions,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const stdio: StdioOptions = report === undefined ? 'inherit' : ['inherit', 'inherit', 'inherit', 'pipe']
+    const running = spawn(program, args, { env, stdio })
+    if (report !== undefined) (running.stdio[3] as Readable).setEncoding('utf8').on('data', report)
+    const takeBack = handOver((name) => {
+      if (!terminal || (name !== 'SIGINT' && name !== 'SIGQUIT')) running.kill(name)
+    })
+    running.once('error', (error) => {
+      takeBack()
+      reject(isCode(error, 'ENOENT', 'EACCES') ? notStarted(program, error) : error)
+    })
+    running.once('close', (code, signal) => {
+      takeBack()
+      resolve(code ?? 128 + (signal === null ? 0 : systemConstants.signals[signal]))
+    })
+  })
+}
+
+function notStarted(program: string, cause: unknown): PoststackError {
+  const message = isCode(cause, 'EACCES')
+    ? `The program "${program}" may not be run by this user.`
+    : `The program "${program}" was not found.`
+  return new PoststackError('PROGRAM_MISSING', message, {
+    hint: 'Check the name, and that its folder stands in PATH.',
+    details: { program },
+    cause,
+  })
 }
 
 /** The file of a program, looked for as the system would. */

@@ -20,9 +20,15 @@ export function ownerOf(labels: Labels): Owner | undefined {
 }
 
 /** The fields of a volume that come from its labels. */
-export function labelledVolume(labels: Labels): Pick<ObservedVolume, 'owner' | 'key' | 'postgres'> {
+export function labelledVolume(labels: Labels): Pick<ObservedVolume, 'owner' | 'key' | 'postgres' | 'job'> {
   const postgres = Number(labels[label.postgres])
-  return { owner: ownerOf(labels), key: labels[label.volume], postgres: postgres > 0 ? postgres : undefined }
+  const [service, digest] = [labels[label.job], labels[label.done]]
+  return {
+    owner: ownerOf(labels),
+    key: labels[label.volume],
+    postgres: postgres > 0 ? postgres : undefined,
+    ...(service === undefined || digest === undefined ? {} : { job: { service, digest } }),
+  }
 }
 
 /** The fields of a container that come from its labels. */
@@ -61,6 +67,7 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   const runState = asRecord(entry['State'])
   const state = stateOf(runState['Status'])
   const exitCode = runState['ExitCode']
+  const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
   return {
     id: asText(entry['Id']),
     name: withoutSlash(asText(entry['Name'])),
@@ -72,7 +79,16 @@ export function containerFromInspect(value: unknown): ObservedContainer {
       holdsPorts(state) || isPrepared(runState)
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
+    ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
   }
+}
+
+/** As a program and its arguments; nothing for none, and for one that is switched off. */
+function healthCommand(healthcheck: unknown): readonly string[] | undefined {
+  const [kind, ...words] = asList(asOptionalRecord(healthcheck)['Test']).map(asText)
+  if (kind === 'CMD-SHELL') return ['/bin/sh', '-c', words.join(' ')]
+  return kind === 'CMD' && words.length > 0 ? words : undefined
 }
 
 /** The host ports that a container asks for when it starts, of the answer of `GET /containers/{id}/json`. */
@@ -80,17 +96,15 @@ export function requestedPorts(value: unknown): Ports {
   return boundPorts(asOptionalRecord(asRecord(asRecord(value)['HostConfig'])['PortBindings']))
 }
 
-/** True when one program cannot hold both: same port, and the same address or one that means all. */
-export function portsClash(one: Ports[number], other: Ports[number]): boolean {
-  const addresses = [one.hostAddress, other.hostAddress]
-  const everywhere = addresses.includes('0.0.0.0') || addresses.includes('::')
-  return one.host === other.host && (everywhere || one.hostAddress === other.hostAddress)
-}
-
 export function volumeFrom(value: unknown): ObservedVolume {
   const entry = asRecord(value)
   const labels = labelsOf(entry['Labels'])
-  return { name: asText(entry['Name']), ...labelledVolume(labels) }
+  const createdMs = typeof entry['CreatedAt'] === 'string' ? Date.parse(entry['CreatedAt']) : Number.NaN
+  return {
+    name: asText(entry['Name']),
+    ...labelledVolume(labels),
+    ...(Number.isNaN(createdMs) ? {} : { createdMs }),
+  }
 }
 
 export function networkFrom(value: unknown): ObservedNetwork {
@@ -98,11 +112,28 @@ export function networkFrom(value: unknown): ObservedNetwork {
   return { id: asText(entry['Id']), name: asText(entry['Name']), owner: ownerOf(labelsOf(entry['Labels'])) }
 }
 
+/** The first address that a network's containers reach the host by. */
+export function gatewayOf(network: unknown): string | undefined {
+  const configs = asList(asOptionalRecord(asRecord(network)['IPAM'])['Config'])
+  const gateways = configs.map((config) => asRecord(config)['Gateway'])
+  return gateways.find((gateway) => typeof gateway === 'string' && gateway !== '') as string | undefined
+}
+
 /** `ref` is the name that was asked for: engines answer with names of their own. */
 export function imageFrom(ref: string, value: unknown): ObservedImage {
   const entry = asRecord(value)
   const labels = labelsOf(asOptionalRecord(entry['Config'])['Labels'])
-  return { ref, id: imageIdOf(entry['Id']), fingerprint: labels[label.fingerprint] }
+  const platform = platformOf(entry)
+  const known = platform === undefined ? {} : { platform }
+  return { ref, id: imageIdOf(entry['Id']), fingerprint: labels[label.fingerprint], ...known }
+}
+
+/** What an image is made for; nothing where it does not say. */
+function platformOf(image: Readonly<Record<string, unknown>>): string | undefined {
+  const parts = [image['Os'], image['Architecture'], image['Variant']].filter(
+    (part) => part !== undefined && part !== '',
+  )
+  return parts.length < 2 ? undefined : parts.map(asText).join('/')
 }
 
 /** Labels are null in Docker where there are none. */

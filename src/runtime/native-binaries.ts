@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { PoststackError } from '../errors.ts'
+import { installPostgres } from './install.ts'
 import { linkLibraries } from './native-libraries.ts'
 
 export interface Binaries {
@@ -35,33 +36,52 @@ export interface BinariesRequest {
 
 /** The first place with programs of the major, or `POSTGRES_BINARIES_MISSING` with what was found where. */
 export async function findBinaries(request: BinariesRequest): Promise<Binaries> {
-  const looked: string[] = []
+  const looked: Looked[] = []
   for (const place of request.places) {
     const found = await lookAt(place, request)
     if (typeof found !== 'string') return found
-    looked.push(`${place.kind === 'folder' ? place.folder : `${place.name}, from ${place.from}`}: ${found}`)
+    looked.push({ place, found })
   }
   const major = String(request.major)
   throw new PoststackError(
     'POSTGRES_BINARIES_MISSING',
-    `No programs of PostgreSQL ${major} were found on this machine.`,
+    `No programs of PostgreSQL ${major} were found in the usual folders, on PATH or in node_modules${otherText(looked)}.`,
     {
-      hint: `${installHint(request.major)} Looked at:\n${looked.map((line) => `  ${line}`).join('\n')}`,
-      details: { major: request.major, looked },
+      hint: installHint(request.major),
+      details: {
+        major: request.major,
+        looked: looked.map(({ place, found }) => `${placeText(place)}: ${found}`),
+      },
     },
   )
 }
 
+interface Looked {
+  readonly place: Place
+  /** Why it does not do. */
+  readonly found: string
+}
+
+/** Only what was found and does not do: that nothing is in twenty other places helps nobody. */
+function otherText(looked: readonly Looked[]): string {
+  const others = looked.flatMap(({ place, found }) =>
+    found === nothing || found === notInstalled
+      ? []
+      : [`${place.kind === 'folder' ? place.folder : place.name} (${found})`],
+  )
+  return others.length === 0 ? '' : `, only ${[...new Set(others)].join(', ')}`
+}
+
+function placeText(place: Place): string {
+  return place.kind === 'folder' ? place.folder : `${place.name}, from ${place.from}`
+}
+
+const nothing = 'nothing there'
+const notInstalled = 'not installed'
+
 /** The usual places, those of the system first: they get its updates. */
 export function usualPlaces(major: number, root: string, path: string | undefined): readonly Place[] {
-  const number = String(major)
-  const folders = [
-    `/usr/lib/postgresql/${number}/bin`,
-    `/usr/pgsql-${number}/bin`,
-    `/opt/homebrew/opt/postgresql@${number}/bin`,
-    `/usr/local/opt/postgresql@${number}/bin`,
-    `/Applications/Postgres.app/Contents/Versions/${number}/bin`,
-  ]
+  const folders = systemFolders(major)
   const onPath = (path ?? '').split(delimiter).filter((folder) => folder.startsWith('/') && !folders.includes(folder))
   const name = packageName()
   return [
@@ -69,6 +89,18 @@ export function usualPlaces(major: number, root: string, path: string | undefine
     ...[...new Set(onPath)].map((folder): Place => ({ kind: 'folder', folder })),
     { kind: 'package', name, from: root },
     { kind: 'package', name, from: import.meta.dirname },
+  ]
+}
+
+/** Where the packages of systems put the programs of a major version. */
+export function systemFolders(major: number): readonly string[] {
+  const number = String(major)
+  return [
+    `/usr/lib/postgresql/${number}/bin`,
+    `/usr/pgsql-${number}/bin`,
+    `/opt/homebrew/opt/postgresql@${number}/bin`,
+    `/usr/local/opt/postgresql@${number}/bin`,
+    `/Applications/Postgres.app/Contents/Versions/${number}/bin`,
   ]
 }
 
@@ -107,7 +139,7 @@ async function lookAtPackage(
     // Its `exports` hide package.json; the main module stands one folder below.
     folder = dirname(dirname(createRequire(join(place.from, 'package.json')).resolve(place.name)))
   } catch {
-    return 'not installed'
+    return notInstalled
   }
   const { version = '' } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version?: string }
   if (Number(version.split('.')[0]) !== request.major) return `version ${version}`
@@ -121,7 +153,7 @@ async function programsIn(folder: string): Promise<Binaries | string> {
   const binaries = { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres'), env: {} }
   const found = await Promise.all([binaries.initdb, binaries.postgres].map(isProgram))
   if (found.every(Boolean)) return binaries
-  if (found[0] === found[1]) return 'nothing there'
+  if (found[0] === found[1]) return nothing
   return `no ${found[0] === true ? 'postgres' : 'initdb'} there`
 }
 
@@ -141,11 +173,8 @@ const packageVersions: Readonly<Record<number, string>> = {
 }
 
 function installHint(major: number): string {
-  const number = String(major)
-  const system =
-    process.platform === 'darwin' ? `brew install postgresql@${number}` : `apt install postgresql-${number}`
   const version = packageVersions[major]
   const install =
     version === undefined ? '' : `, or in the project with \`npm install --save-optional ${packageName()}@${version}\``
-  return `Install them with \`${system}\`${install}.`
+  return `Install them with ${installPostgres(major)}${install}.`
 }

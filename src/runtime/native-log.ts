@@ -4,6 +4,7 @@
 import { open } from 'node:fs/promises'
 import { unreadable } from '../config/state-folder.ts'
 import { isCode, PoststackError } from '../errors.ts'
+import { installPostgres } from './install.ts'
 import { processHoldingPort } from './port-holder.ts'
 
 const chunkBytes = 64 * 1024
@@ -55,6 +56,8 @@ export interface FailedStart {
   readonly name: string
   readonly port: number
   readonly address: string
+  /** Major version of the server. */
+  readonly major: number
   /** What the server wrote. */
   readonly output: string
   readonly exitCode: number
@@ -62,7 +65,7 @@ export interface FailedStart {
 
 /** The error for a server that ended right after its start. */
 export async function startFailure(start: FailedStart, signal: AbortSignal): Promise<PoststackError> {
-  const { name, port, address, output, exitCode } = start
+  const { name, port, address, major, output, exitCode } = start
   const lines = output.split('\n').filter((line) => line.trim() !== '')
   if (/could not bind .*: Address already in use/.test(output)) {
     const holder = (await processHoldingPort(port, signal)) ?? 'another process'
@@ -81,13 +84,15 @@ export async function startFailure(start: FailedStart, signal: AbortSignal): Pro
     'ENGINE_REFUSED',
     `The server of ${name} ended with exit code ${String(exitCode)}: ${reason}`,
     {
-      hint: hintFor(output),
+      hint: hintFor(output, major),
       details: { exitCode, output: lines.slice(-20) },
     },
   )
 }
 
-function hintFor(output: string): string {
+function hintFor(output: string, major: number): string {
+  if (/error while loading shared libraries|Library not loaded/.test(output))
+    return `The programs lack a library. Install the system's own: ${installPostgres(major)}.`
   const known = knownCauses.find(([pattern]) => pattern.test(output))
   return known?.[1] ?? 'The lines of its log say more: poststack logs.'
 }
@@ -109,9 +114,8 @@ const knownCauses: readonly (readonly [RegExp, string])[] = [
     /pre-existing shared memory block/,
     'Processes of the last server are still ending. Run the command again in a moment.',
   ],
-  [/lock file ".*" already exists/, 'Another server works on this data directory. Stop it first.'],
   [
-    /error while loading shared libraries|Library not loaded/,
-    "The programs lack a library: install PostgreSQL from the system's packages.",
+    /lock file ".*" already exists/,
+    'The process with the number in postmaster.pid of the data directory works on it, or came there with a copy. Stop it if it is a server; if it is none, delete that file.',
   ],
 ]

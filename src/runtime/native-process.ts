@@ -26,11 +26,24 @@ export interface ServerMark {
   readonly data: string
 }
 
+const markName = 'poststack.container='
 const linux = process.platform === 'linux'
 
 /** Setting that marks a server with its container's id. PostgreSQL accepts any setting whose name has a prefix. */
 export function markSetting(id: string): string {
-  return `poststack.container=${id}`
+  return `${markName}${id}`
+}
+
+/** True if this process is a server that Poststack started, whichever. */
+export function isServerOfOurs(process: LiveProcess): boolean {
+  return process.commandLine.includes(` -c ${markName}`)
+}
+
+/** The folder of the project whose data this process serves, if it is a server of ours. */
+export function projectOf(process: LiveProcess): string | undefined {
+  if (!isServerOfOurs(process)) return undefined
+  const data = process.workFolder ?? / -D (.+?) -c /.exec(process.commandLine)?.[1]
+  return /^(.+)\/\.poststack\/native\/volumes\/[^/]+\/data$/.exec(data ?? '')?.[1]
 }
 
 /** True if this process works on this data directory. A PostgreSQL server and its children stand in it. */
@@ -44,9 +57,25 @@ export function isServer(process: LiveProcess, mark: ServerMark): boolean {
   return process.commandLine.includes(markSetting(mark.id)) && worksOn(process, mark.data)
 }
 
+/** True for a process that was killed and is being taken apart: its memory is gone, and its arguments with it. */
+export function isEnding(process: LiveProcess): boolean {
+  return process.commandLine === ''
+}
+
 export async function readProcess(pid: number, signal: AbortSignal): Promise<LiveProcess | undefined> {
   if (!Number.isSafeInteger(pid) || pid <= 1) return undefined
   return linux ? readFromProc(pid) : (await listByPs(['-p', String(pid)], signal))[0]
+}
+
+/** A process that has ended, but still holds its number until its parent has asked how: PostgreSQL takes it for alive. */
+export async function isUnreaped(pid: number, signal: AbortSignal): Promise<boolean> {
+  if (!Number.isSafeInteger(pid) || pid <= 1 || (await readProcess(pid, signal)) !== undefined) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Every process that can be seen. */

@@ -55,7 +55,8 @@ export function logOf(container: Container): string {
 
 export async function createRecord(folders: NativeFolders, plan: ContainerPlan): Promise<void> {
   const record: ContainerRecord = { version: 1, id: randomUUID(), labels: plan.labels, server: serverPlan(plan) }
-  if (!(await makeFolderWith(folderOf(folders.servers, plan.name), 'container.json', record))) throw taken(plan.name)
+  if (!(await makeFolderWith(folderOf(folders.servers, plan.name), 'container.json', record)))
+    throw taken(folders, plan.name)
 }
 
 /** Every container that has a readable record, and the names of folders without one. */
@@ -86,7 +87,7 @@ export async function renameRecord(folders: NativeFolders, container: Container,
       await rename(container.folder, target)
       await syncFolder(folders.servers)
     } catch (error) {
-      throw isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR') ? taken(to) : error
+      throw isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR') ? taken(folders, to) : error
     }
   })
 }
@@ -180,21 +181,6 @@ async function exitCodeOf(folders: NativeFolders, container: Container, last: La
   return words.some((line) => line.includes('database system is shut down')) ? 0 : 1
 }
 
-/** A folder without a readable record: nobody's, but it holds the name. */
-export function observeStranger(name: string): ObservedContainer {
-  return {
-    id: `folder:${name}`,
-    name,
-    owner: undefined,
-    service: undefined,
-    state: 'created',
-    exitCode: undefined,
-    imageId: '',
-    spec: undefined,
-    ports: [],
-  }
-}
-
 export async function createVolumeRecord(folders: NativeFolders, name: string, labels: Labels): Promise<void> {
   if (await makeFolderWith(folderOf(folders.volumes, name), 'volume.json', { version: 1, labels })) return
   const there = await readVolumeLabels(folders, name)
@@ -209,10 +195,28 @@ export async function observeVolumes(folders: NativeFolders): Promise<readonly O
   const names = await namesIn(folders.volumes)
   return Promise.all(
     names.map(async (name) => {
-      const labels = (await readVolumeLabels(folders, name)) ?? {}
-      return { name, ...labelledVolume(labels) }
+      const volume = labelledVolume((await readVolumeLabels(folders, name)) ?? {})
+      return { name, ...volume, postgres: await majorOfData(folders, name, volume.postgres) }
     }),
   )
+}
+
+/** Read from the data themselves: a volume that no server was ever started on is anybody's. */
+async function majorOfData(
+  folders: NativeFolders,
+  volume: string,
+  recorded: number | undefined,
+): Promise<number | undefined> {
+  const file = join(folderOf(folders.volumes, volume), 'data', 'PG_VERSION')
+  try {
+    const major = Number((await readFile(file, 'utf8')).trim())
+    return major > 0 ? major : undefined
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    // Another user's data: what the volume was made for is the best that is known.
+    if (isCode(error, 'EACCES')) return recorded
+    throw unreadable(file, error)
+  }
 }
 
 async function readContainer(folders: NativeFolders, name: string): Promise<Container | undefined> {
@@ -270,6 +274,9 @@ function serverPlan({ name, spec, volumes }: ContainerPlan): ServerPlan {
   }
 }
 
-function taken(name: string): PoststackError {
-  return new PoststackError('NAME_TAKEN', `A container named ${name} is there already.`, { details: { name } })
+function taken(folders: NativeFolders, name: string): PoststackError {
+  return new PoststackError('NAME_TAKEN', `A container named ${name} is there already.`, {
+    hint: `Look at ${folderOf(folders.servers, name)}: move it away if it is nobody's.`,
+    details: { name },
+  })
 }

@@ -7,9 +7,18 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import { pause, throwIfAborted } from '../abort.ts'
 import { writing } from '../config/state-folder.ts'
 import { isCode, PoststackError } from '../errors.ts'
+import { installPostgres } from './install.ts'
 import type { Binaries } from './native-binaries.ts'
 import { readFrom, startFailure } from './native-log.ts'
-import { listProcesses, markSetting, readProcess, signalProcess, worksOn } from './native-process.ts'
+import {
+  isEnding,
+  isUnreaped,
+  listProcesses,
+  markSetting,
+  readProcess,
+  signalProcess,
+  worksOn,
+} from './native-process.ts'
 import type { LiveProcess } from './native-process.ts'
 import { logOf, readPostmasterFile, runningServer, writeLastRun } from './native-records.ts'
 import type { Container, ServerPlan } from './native-records.ts'
@@ -50,9 +59,9 @@ export async function launchServer(request: StartRequest, surroundings: Surround
   // Another process may have started the same container at the same time, and won.
   if ((await runningServer(surroundings.folders, container, surroundings.signal)) !== undefined) return
   await writeLastRun(container, { pid: 0, started: undefined, exitCode })
-  const { port, address } = container.record.server
+  const { port, address, postgres } = container.record.server
   throw await startFailure(
-    { name: container.name, port, address, output: await readFrom(log, from), exitCode },
+    { name: container.name, port, address, major: postgres.version, output: await readFrom(log, from), exitCode },
     surroundings.signal,
   )
 }
@@ -88,23 +97,26 @@ export async function shutDown(
 /** The process that works on a data directory as its server, whoever started it. */
 export async function serverOn(data: string, signal: AbortSignal): Promise<LiveProcess | undefined> {
   const process = await readProcess((await readPostmasterFile(data)).pid, signal)
-  return process !== undefined && worksOn(process, data) ? process : undefined
+  return process !== undefined && !isEnding(process) && worksOn(process, data) ? process : undefined
 }
 
 /**
  * Clears up after a server that was killed. Its children end by themselves, but not at once, and PostgreSQL does not start beside them.
- * And when its process id belongs to another program by now, PostgreSQL would take that one for the server: then its note is removed,
- * but only once no process at all works on the data directory.
+ * PostgreSQL asks only whether its number answers: another program may have it by now, or the dead server itself, for ever where
+ * nobody asks how it ended (PID 1 of many containers). Then its note is removed, but only once no process at all works on the data
+ * directory. Memory that such a process still shared would be found without the note, too: PostgreSQL looks for it by the directory.
  */
-async function clearDeadServer(data: string, signal: AbortSignal): Promise<void> {
+export async function clearDeadServer(data: string, signal: AbortSignal): Promise<void> {
   const note = await readPostmasterFile(data)
   if (!note.there) return
   await endChildren(data, { graceMs: childrenGraceMs, signal })
   const holder = await readProcess(note.pid, signal)
   // PostgreSQL itself sees that the process is gone.
-  if (holder === undefined && note.pid > 0) return
+  if (holder === undefined && note.pid > 0 && !(await isUnreaped(note.pid, signal))) return
   const all = await listProcesses(signal)
   if (all.some((process) => worksOn(process, data))) return
+  // Another start may have been faster, and then it is that one's note.
+  if ((await readPostmasterFile(data)).pid !== note.pid) return
   await writing(data, () => rm(`${data}/postmaster.pid`, { force: true }))
 }
 
@@ -135,7 +147,7 @@ async function attempt(request: StartRequest, surroundings: Surroundings, log: s
         await output.write('unshare: not found\n')
         return 127
       }
-      throw cannotRun(binaries.postgres, error)
+      throw cannotRun(binaries.postgres, container.record.server.postgres.version, error)
     }
     child.unref()
     const pid = child.pid ?? 0
@@ -204,20 +216,20 @@ async function endChildren(
     const left = (await listProcesses(signal)).filter((process) => worksOn(process, data))
     // The server itself shows its arguments, its children what they do: `postgres: checkpointer`. Where a server lives, another
     // start was faster, and these are its children.
-    const orphans = left.every((process) => process.commandLine.startsWith('postgres: '))
+    const orphans = left.every((process) => isEnding(process) || process.commandLine.startsWith('postgres: '))
     if (left.length === 0 || !orphans) return
     if (Date.now() - began >= graceMs) for (const process of left) await signalProcess(process, 'SIGKILL', signal)
     await pause(20, signal)
   }
 }
 
-function cannotRun(program: string, cause: unknown): PoststackError {
+function cannotRun(program: string, major: number, cause: unknown): PoststackError {
   const code = String((cause as NodeJS.ErrnoException).code)
   return new PoststackError('ENGINE_REFUSED', `${program} could not be started (${code}).`, {
     hint:
       code === 'EACCES'
         ? 'The user that the server runs as cannot reach the program or the data: keep them outside of private homes, or run as an ordinary user.'
-        : "The programs may be made for another system: npm's packages need glibc. Install PostgreSQL from the system's packages.",
+        : `The programs may be made for another system: npm's packages need glibc. Install the system's own: ${installPostgres(major)}.`,
     details: { program, code },
     cause,
   })

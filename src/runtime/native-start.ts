@@ -106,7 +106,12 @@ async function checkMajor(data: string, wanted: number): Promise<void> {
   )
 }
 
-async function binariesFor(
+/** Fails with `POSTGRES_BINARIES_MISSING` unless a server of the major can be run here. */
+export async function requireBinaries(context: NativeContext, major: number, signal: AbortSignal): Promise<void> {
+  await binariesFor(context, major, { thorough: false, signal })
+}
+
+export async function binariesFor(
   { folders, env, places }: NativeContext,
   major: number,
   { thorough, signal }: { readonly thorough: boolean; readonly signal: AbortSignal },
@@ -130,7 +135,7 @@ async function binariesFor(
   })
 }
 
-function passwordIn(files: Revealed, { name, record }: Container): string {
+export function passwordIn(files: Revealed, { name, record }: Container): string {
   const path = record.server.passwordFile
   const contents = Object.values(files)
   const password = (path === undefined ? undefined : files[path]) ?? (contents.length === 1 ? contents[0] : undefined)

@@ -5,12 +5,15 @@
 import { resolve } from 'node:path'
 import { compareText } from '../config/text-order.ts'
 import { throwIfAborted } from '../abort.ts'
-import { PoststackError } from '../errors.ts'
+import { isPoststackError, PoststackError } from '../errors.ts'
 import { label } from '../plan/labels.ts'
 import type { RuntimeSnapshot, Target } from '../plan/types.ts'
 import { usualPlaces } from './native-binaries.ts'
 import type { Place } from './native-binaries.ts'
 import { deleteFolder, folderOf, makeFolders, nativeFolders, sweep } from './native-folders.ts'
+import { observeDamaged } from './native-damaged.ts'
+import { watchEnds } from './native-ends.ts'
+import { readServerLog } from './native-follow.ts'
 import { lastLines } from './native-log.ts'
 import {
   createRecord,
@@ -19,7 +22,6 @@ import {
   findContainer,
   logOf,
   observeContainer,
-  observeStranger,
   observeVolumes,
   readContainers,
   removeRecord,
@@ -27,10 +29,10 @@ import {
   runningServer,
 } from './native-records.ts'
 import type { Container } from './native-records.ts'
+import { setStoppedPassword } from './native-password.ts'
 import { serverOn, shutDown } from './native-server.ts'
-import { startContainer, volumeInUse } from './native-start.ts'
+import { requireBinaries, startContainer, volumeInUse } from './native-start.ts'
 import type { NativeContext } from './native-start.ts'
-import { processHoldingPort } from './port-holder.ts'
 import type { Runtime, Scope } from './runtime.ts'
 
 export interface NativeOptions {
@@ -43,28 +45,58 @@ export interface NativeOptions {
 }
 
 export function createNativeRuntime(options: NativeOptions): Runtime {
-  const root = resolve(options.root)
-  const folders = nativeFolders(root)
-  const env = programEnvironment(options.env ?? {})
-  const places = options.binaries ?? ((major: number) => usualPlaces(major, root, env['PATH']))
-  const context: NativeContext = { folders, env, places }
+  const context = contextOf(options)
+  const { folders } = context
   return {
     name: 'native',
     containersPossible: false,
+    changesInPlace: false,
     ...createReads(context),
     ...createContainerWrites(context),
     ...createVolumeWrites(context),
     buildImage: () => notHere('builds no images'),
     pullImage: () => notHere('pulls no images'),
+    updateContainer: () => notHere('has no limits'),
     createNetwork: () => notHere('has no networks'),
+    builtImages: () => Promise.resolve([]),
     // There is none, and what is gone already is done.
     removeNetwork: () => Promise.resolve(),
+    removeImage: () => Promise.resolve(),
+    watchEnds: (scope, ends) => watchEnds(folders, scope, ends),
     close: () => Promise.resolve(),
   }
 }
 
-function createReads(context: NativeContext): Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'exec'> {
+/** Why servers of a major version cannot run here; nothing where they can. */
+export async function missingBinaries({
+  major,
+  signal,
+  ...options
+}: NativeOptions & { readonly major: number; readonly signal: AbortSignal }): Promise<PoststackError | undefined> {
+  try {
+    await requireBinaries(contextOf(options), major, signal)
+    return undefined
+  } catch (error) {
+    if (isPoststackError(error) && error.code === 'POSTGRES_BINARIES_MISSING') return error
+    throw error
+  }
+}
+
+function contextOf(options: NativeOptions): NativeContext {
+  const root = resolve(options.root)
+  const env = programEnvironment(options.env ?? {})
+  const places = options.binaries ?? ((major: number) => usualPlaces(major, root, env['PATH']))
+  return { folders: nativeFolders(root), env, places }
+}
+
+function createReads(
+  context: NativeContext,
+): Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'readLogs' | 'exec' | 'attach'> {
   const { folders } = context
+  const refuse = async (target: Target, signal: AbortSignal): Promise<never> => {
+    throwIfAborted(signal)
+    throw noCommands((await existing(context, target)).name)
+  }
   return {
     observe: (scope, { signal }) => observe(context, scope, signal),
     inspect: async (target, { signal }) => {
@@ -80,24 +112,29 @@ function createReads(context: NativeContext): Pick<Runtime, 'observe' | 'inspect
         const stack = container.record.labels[label.stack]
         return `container ${container.name}${stack === undefined ? '' : ` of stack ${stack}`}`
       }
-      return processHoldingPort(host, signal)
+      return undefined
     },
     logs: async (target, lines, { signal }) => {
       throwIfAborted(signal)
       return lastLines(logOf(await existing(context, target)), lines)
     },
-    exec: async (target, _command, { signal }) => {
+    readLogs: async (target, request, { signal }) => {
       throwIfAborted(signal)
-      const { name } = await existing(context, target)
-      throw new PoststackError(
-        'ENGINE_REFUSED',
-        `Commands cannot be run in ${name}: the native runtime has no containers.`,
-        {
-          hint: 'Run the command on this machine and connect over TCP, or use podman or docker.',
-        },
-      )
+      const container = await existing(context, target)
+      const isRunning = async (): Promise<boolean> => (await runningServer(folders, container, signal)) !== undefined
+      await readServerLog({ path: logOf(container), request, signal, isRunning })
     },
+    exec: (target, _command, { signal }) => refuse(target, signal),
+    attach: (target, _request, { signal }) => refuse(target, signal),
   }
+}
+
+function noCommands(name: string): PoststackError {
+  return new PoststackError(
+    'ENGINE_REFUSED',
+    `Commands cannot be run in ${name}: the native runtime has no containers.`,
+    { hint: 'Run it on this machine, with the connection variables set: poststack exec -- <command>' },
+  )
 }
 
 async function observe({ folders }: NativeContext, scope: Scope, signal: AbortSignal): Promise<RuntimeSnapshot> {
@@ -107,7 +144,8 @@ async function observe({ folders }: NativeContext, scope: Scope, signal: AbortSi
     scope.containerNames.includes(name) ||
     (labels[label.stack] === scope.stack && labels[label.project] === scope.project)
   const known = await Promise.all(containers.filter(wanted).map((one) => observeContainer(folders, one, signal)))
-  const unknown = strangers.filter((name) => scope.containerNames.includes(name)).map(observeStranger)
+  const damaged = strangers.filter((name) => scope.containerNames.includes(name))
+  const unknown = await Promise.all(damaged.map((name) => observeDamaged(folders, name, signal)))
   const volumes = await observeVolumes(folders)
   return {
     containers: [...known, ...unknown].toSorted((one, other) => compareText(one.name, other.name)),
@@ -120,7 +158,13 @@ async function observe({ folders }: NativeContext, scope: Scope, signal: AbortSi
   }
 }
 
-type ContainerWrites = 'createContainer' | 'startContainer' | 'stopContainer' | 'renameContainer' | 'removeContainer'
+type ContainerWrites =
+  | 'createContainer'
+  | 'startContainer'
+  | 'setStoppedPassword'
+  | 'stopContainer'
+  | 'renameContainer'
+  | 'removeContainer'
 
 function createContainerWrites(context: NativeContext): Pick<Runtime, ContainerWrites> {
   const { folders } = context
@@ -129,11 +173,17 @@ function createContainerWrites(context: NativeContext): Pick<Runtime, ContainerW
       throwIfAborted(signal)
       await makeFolders(folders)
       await sweep(folders.servers)
+      // Before the old server makes room for one that cannot run.
+      if (plan.spec.postgres !== undefined) await requireBinaries(context, plan.spec.postgres.version, signal)
       await createRecord(folders, plan)
     },
     startContainer: async (target, files, { signal }) => {
       throwIfAborted(signal)
       await startContainer(context, await existing(context, target), { files, signal })
+    },
+    setStoppedPassword: async (target, files, { signal }) => {
+      throwIfAborted(signal)
+      await setStoppedPassword(context, await existing(context, target), { files, signal })
     },
     stopContainer: async (target, graceSeconds, { signal }) => {
       throwIfAborted(signal)
@@ -168,6 +218,9 @@ function createVolumeWrites(context: NativeContext): Pick<Runtime, 'createVolume
       throwIfAborted(signal)
       await makeFolders(folders)
       await sweep(folders.volumes)
+      // Nothing is made for a server that cannot run.
+      const major = Number(labels[label.postgres] ?? 0)
+      if (major > 0) await requireBinaries(context, major, signal)
       await createVolumeRecord(folders, name, labels)
     },
     removeVolume: async (target, { signal }) => {

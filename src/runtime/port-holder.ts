@@ -5,19 +5,35 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { isPoststackError } from '../errors.ts'
 import { runProgram } from './exec.ts'
+import { projectOf, readProcess } from './native-process.ts'
 
 /**
- * The process that listens on a TCP port of any address, as text for people: `process postgres (pid 123)`, or
- * `another process` when it is another user's. Undefined when nothing listens, or the system does not tell.
+ * The process that listens on a TCP port of any address, as text for people: `process postgres (pid 123)`, a server of ours with the
+ * folder of its project, or `another process` when it is another user's. Undefined when nothing listens, or the system does not tell.
  */
 export async function processHoldingPort(port: number, signal: AbortSignal): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => ''))
     const sockets = listeningSockets((await Promise.all(tables)).join('\n'), port)
     if (sockets.size === 0) return undefined
-    return (await processWithSocket(sockets)) ?? 'another process'
+    const found = await processWithSocket(sockets)
+    return found === undefined ? 'another process' : await described(found, signal)
   }
-  return holderByLsof(port, signal)
+  const found = await holderByLsof(port, signal)
+  return found === undefined ? undefined : await described(found, signal)
+}
+
+interface Holder {
+  readonly program: string
+  readonly pid: number
+}
+
+async function described({ program, pid }: Holder, signal: AbortSignal): Promise<string> {
+  const server = await readProcess(pid, signal)
+  const project = server === undefined ? undefined : projectOf(server)
+  return project === undefined
+    ? `process ${program} (pid ${String(pid)})`
+    : `the native PostgreSQL of the stack in ${project} (pid ${String(pid)})`
 }
 
 /** Inode numbers of the sockets that listen on a port, out of `/proc/net/tcp`. */
@@ -33,14 +49,14 @@ export function listeningSockets(table: string, port: number): ReadonlySet<strin
 }
 
 /** The first process in `lsof -Fpc` output: lines `p<pid>` and `c<command>`. */
-export function parseLsof(output: string): string | undefined {
+export function parseLsof(output: string): Holder | undefined {
   const lines = output.split('\n')
   const pid = lines.find((line) => /^p\d+$/.test(line))?.slice(1)
-  const name = lines.find((line) => line.startsWith('c'))?.slice(1)
-  return pid === undefined ? undefined : describe(name ?? 'unknown', pid)
+  const program = lines.find((line) => line.startsWith('c'))?.slice(1)
+  return pid === undefined ? undefined : { program: program ?? 'unknown', pid: Number(pid) }
 }
 
-async function processWithSocket(inodes: ReadonlySet<string>): Promise<string | undefined> {
+async function processWithSocket(inodes: ReadonlySet<string>): Promise<Holder | undefined> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   // From the lowest: children inherit the sockets of the server that opened them.
   for (const pid of pids.toSorted((one, other) => Number(one) - Number(other))) {
@@ -48,7 +64,7 @@ async function processWithSocket(inodes: ReadonlySet<string>): Promise<string | 
     const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')))
     const holds = links.some((link) => link.startsWith('socket:[') && inodes.has(link.slice(8, -1)))
     if (!holds) continue
-    return describe(await programOf(pid), pid)
+    return { program: await programOf(pid), pid: Number(pid) }
   }
   return undefined
 }
@@ -61,7 +77,7 @@ async function programOf(pid: string): Promise<string> {
   return name.trim()
 }
 
-async function holderByLsof(port: number, signal: AbortSignal): Promise<string | undefined> {
+async function holderByLsof(port: number, signal: AbortSignal): Promise<Holder | undefined> {
   try {
     const { stdout } = await runProgram({
       program: 'lsof',
@@ -76,8 +92,4 @@ async function holderByLsof(port: number, signal: AbortSignal): Promise<string |
     if (isPoststackError(error) && error.code !== 'INTERRUPTED' && error.code !== 'TERMINATED') return undefined
     throw error
   }
-}
-
-function describe(name: string, pid: string): string {
-  return `process ${name} (pid ${pid})`
 }

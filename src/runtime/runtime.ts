@@ -5,7 +5,15 @@
  * Every call takes an `AbortSignal`, has a deadline of its own, and fails with a `PoststackError`.
  */
 import type { BuildConfig } from '../config/types.ts'
-import type { ContainerPlan, ObservedContainer, RuntimeName, RuntimeSnapshot, Target } from '../plan/types.ts'
+import type { BuiltImage } from '../plan/clean.ts'
+import type {
+  ChangeableFields,
+  ContainerPlan,
+  ObservedContainer,
+  RuntimeName,
+  RuntimeSnapshot,
+  Target,
+} from '../plan/types.ts'
 
 /** What to look for: everything of this stack and project, and whatever holds one of the names. */
 export interface Scope {
@@ -36,6 +44,20 @@ export interface BuildRequest {
   readonly aliases: readonly string[]
   readonly build: BuildConfig
   readonly labels: Readonly<Record<string, string>>
+  /** Use nothing of an earlier build. */
+  readonly noCache?: boolean
+  /** Values of the build's secrets by their ids. */
+  readonly secrets?: Revealed
+}
+
+export interface PullOptions extends OutputOptions {
+  /** Default: the engine's own. */
+  readonly platform?: string | undefined
+}
+
+export interface EndOptions extends CallOptions {
+  /** Gets the service whose container ended. */
+  readonly onEnd: (service: string | undefined) => void
 }
 
 export interface ExecResult {
@@ -44,10 +66,50 @@ export interface ExecResult {
   readonly output: string
 }
 
+/** A program to start with the streams of whoever starts it. */
+export interface AttachedProgram {
+  readonly program: string
+  readonly args: readonly string[]
+  /** The whole environment of the program, `PATH` included. Secrets may stand in it, and nowhere else. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Gets what the program says on descriptor 3, which it has then. */
+  readonly report?: ((text: string) => void) | undefined
+}
+
+export interface AttachRequest {
+  readonly command: readonly string[]
+  /** Variables that the command gets besides those of its container. */
+  readonly env: Revealed
+  /** Whether it gets a terminal of its own: somebody types into it. */
+  readonly terminal: boolean
+}
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr'
+  readonly text: string
+  /** ISO 8601, where it is known. */
+  readonly time: string | undefined
+}
+
+export interface LogsRequest {
+  /** How many lines of what is there; all when undefined. */
+  readonly tail: number | undefined
+  /** Only what came from then on. */
+  readonly since: Date | undefined
+  /** Go on until the container ends. */
+  readonly follow: boolean
+  readonly onLine: (line: LogLine) => void
+}
+
+/** Whose images. */
+export type ImageOwner = Pick<Scope, 'stack' | 'project'>
+
 export interface Runtime {
   readonly name: RuntimeName
   /** False where only PostgreSQL services can run and images and networks do not exist. */
   readonly containersPossible: boolean
+  /** Whether `updateContainer` works, and `observe` shows what it has changed. */
+  readonly changesInPlace: boolean
   /** One read-only look. Deterministic order: everything sorted by name. */
   observe(scope: Scope, options: CallOptions): Promise<RuntimeSnapshot>
   /** One container, or nothing when it is gone. */
@@ -55,7 +117,11 @@ export interface Runtime {
   /** The holder of a host port among this engine's containers, as text for people. */
   portHolder(host: number, options: CallOptions): Promise<string | undefined>
   buildImage(request: BuildRequest, options: OutputOptions): Promise<void>
-  pullImage(ref: string, options: OutputOptions): Promise<void>
+  pullImage(ref: string, options: PullOptions): Promise<void>
+  /** The images that were built with this owner's labels, sorted by id. */
+  builtImages(owner: ImageOwner, options: CallOptions): Promise<readonly BuiltImage[]>
+  /** Takes a name from an image, and with the last one the image; by id where it has none. One that is gone already is done, one in use is an error. */
+  removeImage(target: Target, options: CallOptions): Promise<void>
   /** Done if it is there already with the same labels; a foreign one of that name is an error, `NAME_TAKEN`. */
   createNetwork(name: string, labels: Readonly<Record<string, string>>, options: CallOptions): Promise<void>
   createVolume(name: string, labels: Readonly<Record<string, string>>, options: CallOptions): Promise<void>
@@ -65,6 +131,13 @@ export interface Runtime {
   startContainer(target: Target, files: Revealed, options: CallOptions): Promise<void>
   /** Asks it to stop, kills it after the grace time, and returns when it has ended. A stopped one is left alone. */
   stopContainer(target: Target, graceSeconds: number, options: CallOptions): Promise<void>
+  /** Gives a container other limits or another restart policy; one that runs goes on running. */
+  updateContainer(target: Target, fields: ChangeableFields, options: CallOptions): Promise<void>
+  /**
+   * Gives the role of a server that does not run the password in `files`; only where there is no way into one that runs, which elsewhere a
+   * command in its container has. Fails with `ENGINE_REFUSED`.
+   */
+  setStoppedPassword?(target: Target, files: Revealed, options: CallOptions): Promise<void>
   renameContainer(target: Target, to: string, options: CallOptions): Promise<void>
   /** Removes a stopped container, never a named volume. One that is gone already is done. */
   removeContainer(target: Target, options: CallOptions): Promise<void>
@@ -73,7 +146,16 @@ export interface Runtime {
   removeVolume(target: Target, options: CallOptions): Promise<void>
   /** The last lines of a container's output, oldest first. */
   logs(target: Target, lines: number, options: CallOptions): Promise<readonly string[]>
+  /** Gives a container's output line by line, oldest first; each stream in its order. */
+  readLogs(target: Target, request: LogsRequest, options: CallOptions): Promise<void>
   exec(target: Target, command: readonly string[], options: CallOptions): Promise<ExecResult>
+  /** The program that runs a command in a container with its own streams and exit code. `NOT_RUNNING` when the container does not run. */
+  attach(target: Target, request: AttachRequest, options: CallOptions): Promise<AttachedProgram>
+  /**
+   * Tells of each container of this stack that ends or is removed, whoever did it, until the signal is given; then it returns. Where
+   * some may have been missed, it tells of nobody in particular.
+   */
+  watchEnds(scope: Pick<Scope, 'stack' | 'project'>, options: EndOptions): Promise<void>
   /** Frees connections and helper processes; what runs goes on running. */
   close(): Promise<void>
 }

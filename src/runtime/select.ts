@@ -26,7 +26,7 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   switch (options.choice) {
     case 'podman':
     case 'docker':
-      return openEngine(options.choice, options)
+      return openChosen(options.choice, options)
     case 'native':
       refuseContainers(options)
       return openNative(options)
@@ -52,6 +52,19 @@ async function selectAutomatically(options: SelectOptions): Promise<Runtime> {
   }
   if (containersOf(options).length === 0) return openNative(options)
   throw noEngine(options, failures)
+}
+
+/** An engine that was asked for. What could do without it is told only where it really can. */
+async function openChosen(name: EngineName, options: SelectOptions): Promise<Runtime> {
+  try {
+    return await openEngine(name, options)
+  } catch (error) {
+    if (!isPoststackError(error) || error.code !== 'RUNTIME_MISSING') throw error
+    const { code, message, details } = error
+    const instead =
+      containersOf(options).length === 0 ? 'Or do without an engine: --runtime native' : startable(options, 'native')
+    throw new PoststackError(code, message, { hint: `${error.hint ?? ''}\n${instead}`.trim(), details, cause: error })
+  }
 }
 
 async function openEngine(name: EngineName, { env, signal }: SelectOptions): Promise<Runtime> {
@@ -90,11 +103,12 @@ function noEngine(options: SelectOptions, failures: readonly PoststackError[]): 
 }
 
 /** What works without an engine, as a command to run. */
-function startable({ services }: SelectOptions): string {
+function startable({ services }: SelectOptions, runtime?: RuntimeChoice): string {
+  const flag = runtime === undefined ? '' : ` --runtime ${runtime}`
   const names = services.filter(({ kind }) => kind !== 'container').map(({ name }) => name)
   return names.length === 0
     ? 'Install podman or docker: no service of this stack can run without one.'
-    : `poststack up ${names.join(' ')}, which needs no container engine`
+    : `poststack up ${names.join(' ')}${flag}, which needs no container engine`
 }
 
 function containersOf({ services }: SelectOptions): readonly string[] {
@@ -102,6 +116,7 @@ function containersOf({ services }: SelectOptions): readonly string[] {
 }
 
 function listNames(names: readonly string[]): string {
-  const last = names.at(-1) ?? ''
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
+  const quoted = names.map((name) => `"${name}"`)
+  const last = quoted.at(-1) ?? ''
+  return quoted.length < 2 ? last : `${quoted.slice(0, -1).join(', ')} and ${last}`
 }

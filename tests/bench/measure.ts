@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process'
 export interface Program {
   readonly command: readonly [string, ...string[]]
   readonly cwd: string
+  /** On top of `environment`. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Timing {
@@ -28,7 +30,7 @@ export async function measureInTurns(programs: readonly Program[], runs: number)
   return times.map(timingOf)
 }
 
-function timingOf(times: readonly number[]): Timing {
+export function timingOf(times: readonly number[]): Timing {
   const sorted = times.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const upper = sorted[middle] ?? NaN
@@ -36,7 +38,8 @@ function timingOf(times: readonly number[]): Timing {
   return { median, min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN }
 }
 
-async function timeOnce(program: Program): Promise<number> {
+/** Runs it once, in milliseconds. Fails unless it ends with 0. */
+export async function timeOnce(program: Program): Promise<number> {
   const began = performance.now()
   const { code, output } = await runProgram(program)
   const took = performance.now() - began
@@ -45,10 +48,10 @@ async function timeOnce(program: Program): Promise<number> {
 }
 
 export function runProgram(program: Program): Promise<{ readonly code: number | null; readonly output: string }> {
-  const { command, cwd } = program
+  const { command, cwd, env } = program
   const [file, ...args] = command
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(file, args, { cwd, env: { ...environment, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stdout.on('data', (part: Buffer) => (output += part.toString()))
     child.stderr.on('data', (part: Buffer) => (output += part.toString()))

@@ -1,120 +1,119 @@
 /**
  * `npm run bench`: what README's section "Performance" says, measured anew.
- *
- *   --only word    only rows whose name has the word in it
- *   --runs n       runs of each program that count (default 9)
- *   --json         one document instead of the table
  */
 import { execFileSync } from 'node:child_process'
-import { cpus, tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { measureInTurns, type Program, type Timing } from './measure.ts'
-import { makeStack, poststackIn, type BenchStack, type RuntimeName } from './stacks.ts'
+import { measureMigrations } from './migrations.ts'
+import { measureStacks } from './stack-rows.ts'
+import { migrationTable, stackTable, testsTable, watchTable } from './table.ts'
+import { measureTestDatabases } from './test-databases.ts'
+import { measureWatch } from './watch.ts'
 
-interface Row {
-  readonly name: string
-  readonly poststack?: Timing
-  readonly floor?: Timing
-  /** Poststack's median divided by the floor's. */
-  readonly ratio?: number
-  readonly compose?: Timing | 'not installed'
-  /** Why it was not measured. */
-  readonly missing?: string
-}
+const usage = `npm run bench -- [stacks] [migrations] [watch] [tests] [flags]
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    runs: { type: 'string', default: '9' },
-    json: { type: 'boolean', default: false },
-  },
-})
-const runs = Number(values.runs)
-if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs} is not a number of runs`)
-const isWanted = (name: string): boolean => name.includes(values.only)
+Measures these parts, or all, and prints a table of each. Best on a machine that does nothing else.
+
+  --only WORD  only rows whose name has the word in it
+  --runs N     runs of each program that count (default: 9 for stacks, 5 for migrations, 30 for watch and tests)
+  --json       one document instead of the tables
+  --write      put the tables into README.md, too
+  --help       this text
+`
+const parts = ['stacks', 'migrations', 'watch', 'tests'] as const
+type PartName = (typeof parts)[number]
+const { values, positionals } = readWords()
 
 execFileSync(process.execPath, [fileURLToPath(new URL('../../.build/build.mjs', import.meta.url)), '--if-stale'], {
   stdio: ['ignore', 'ignore', 'inherit'],
 })
-let stack: BenchStack | undefined
 // Ctrl-C reaches the program under way, too. What was made is removed before the bench ends.
 const interruption = new AbortController()
-process.on('SIGINT', () => {
-  interruption.abort(new Error('interrupted'))
-})
-try {
-  await measureAll()
-} finally {
-  await stack?.remove()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interruption.abort(new Error('interrupted'))
+  })
+}
+const machine = { node: process.version, platform: `${process.platform} ${process.arch}`, cpus: cpus().length }
+const results: Record<string, unknown> = {}
+for (const part of parts) {
+  if (positionals.length > 0 && !positionals.includes(part)) continue
+  const { table, result } = await measure(part)
+  results[part] = result
+  if (!values.json) process.stdout.write(`${table}\n\n`)
+  if (values.write) await writeTable(part, table)
+}
+if (values.json) process.stdout.write(`${JSON.stringify({ version: 2, type: 'bench', ...machine, ...results })}\n`)
+
+/** Ends the process where there is nothing to measure: with the help that was asked for, or with what is wrong. */
+function readWords(): ReturnType<typeof parseWords> {
+  try {
+    const words = parseWords()
+    if (!words.values.help) return words
+    process.stdout.write(usage)
+    process.exit(0)
+  } catch (error) {
+    // What Node says after the first sentence is about words that nobody wants here.
+    const [why = ''] = String(error instanceof Error ? error.message : error).split('. ')
+    process.stderr.write(`${why}\n\n${usage}`)
+    process.exit(2)
+  }
 }
 
-async function measureAll(): Promise<void> {
-  const rows: Row[] = []
-  const add = (row: Row): void => {
-    rows.push(row)
-    if (!values.json) process.stderr.write(`${row.name}: ${row.missing ?? row.ratio?.toFixed(1) ?? ''}\n`)
-  }
-  for (const word of ['version', '--help']) {
-    const name = `\`poststack ${word}\``
-    const nothing: Program = { command: [process.execPath, '-e', '0'], cwd: tmpdir() }
-    if (isWanted(name)) add(await compare(name, poststackIn(tmpdir(), [word]), nothing))
-  }
-  const sizes: Readonly<Record<RuntimeName, readonly number[]>> = {
-    native: [1, 5],
-    podman: [1, 5, 20],
-    docker: [1, 5, 20],
-  }
-  for (const runtime of ['native', 'podman', 'docker'] as const) {
-    for (const size of sizes[runtime]) await measureStack(runtime, size, add)
-  }
-  const machine = { node: process.version, platform: `${process.platform} ${process.arch}`, cpus: cpus().length, runs }
-  process.stdout.write(
-    values.json ? `${JSON.stringify({ version: 1, type: 'bench', ...machine, rows })}\n` : table(rows, machine),
-  )
+function parseWords() {
+  const words = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string', default: '' },
+      runs: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const { only, runs, write } = words.values
+  const unknown = words.positionals.find((word) => !parts.some((part) => part === word))
+  if (unknown !== undefined) throw new Error(`"${unknown}" is no part of the bench`)
+  if (write && only !== '') throw new Error('--write takes whole tables, so it goes without --only')
+  if (runs !== undefined && !/^[1-9]\d*$/.test(runs)) throw new Error(`--runs ${runs} is not a number of runs`)
+  return words
 }
 
-async function measureStack(runtime: RuntimeName, size: number, add: (row: Row) => void): Promise<void> {
-  const what = `${runtime}, ${size} ${size === 1 ? 'service' : 'services'}`
-  const names = { plan: `\`plan\`, ${what}`, up: `\`up\` with nothing to do, ${what}` }
-  if (!Object.values(names).some(isWanted)) return
-  interruption.signal.throwIfAborted()
-  const made = await makeStack(runtime, size)
-  if (typeof made === 'string') {
-    add({ name: what, missing: made })
-    return
+async function measure(part: PartName): Promise<{ readonly table: string; readonly result: unknown }> {
+  const runs = runsOf(part)
+  const options = {
+    runs,
+    isWanted: (name: string): boolean => name.includes(values.only),
+    signal: interruption.signal,
+    say: (line: string): void => {
+      if (!values.json) process.stderr.write(`${line}\n`)
+    },
   }
-  stack = made
-  if (isWanted(names.plan)) add(await compare(names.plan, made.poststack('plan'), made.floor))
-  if (isWanted(names.up)) {
-    const row = await compare(names.up, made.poststack('up'), made.floor, made.compose)
-    add(runtime === 'docker' ? { compose: 'not installed', ...row } : row)
+  const { node, platform, cpus: processors } = machine
+  const foot = `Medians (fastest–slowest) of ${runs} runs, Node ${node}, ${platform}, ${processors} processors.`
+  if (part === 'stacks') {
+    const rows = await measureStacks(options)
+    return { table: stackTable(rows, foot), result: { runs, rows } }
   }
-  stack = undefined
-  await made.remove()
+  if (part === 'watch') {
+    const result = await measureWatch(options)
+    return { table: watchTable(result, foot), result: { runs, ...result } }
+  }
+  if (part === 'tests') {
+    const rows = await measureTestDatabases(options)
+    return { table: testsTable(rows, foot), result: { runs, rows } }
+  }
+  const result = await measureMigrations(options)
+  return { table: migrationTable(result, foot), result: { runs, ...result } }
 }
 
-async function compare(name: string, ours: Program, bare: Program, peer?: Program): Promise<Row> {
-  const [poststack, floor, compose] = await measureInTurns([ours, bare, ...(peer === undefined ? [] : [peer])], runs)
-  if (poststack === undefined || floor === undefined) throw new Error('nothing was measured')
-  const ratio = poststack.median / floor.median
-  return { name, poststack, floor, ratio, ...(compose === undefined ? {} : { compose }) }
+function runsOf(part: PartName): number {
+  return values.runs === undefined ? { stacks: 9, migrations: 5, watch: 30, tests: 30 }[part] : Number(values.runs)
 }
 
-function table(rows: readonly Row[], machine: Readonly<Record<string, string | number>>): string {
-  const head = ['| what | Poststack, ms | floor, ms | ratio | docker compose, ms |', '|---|---|---|---|---|']
-  const lines = rows.map(({ name, missing, poststack, floor, ratio, compose }) =>
-    missing === undefined
-      ? `| ${name} | ${text(poststack)} | ${text(floor)} | ${ratio?.toFixed(1) ?? ''} | ${text(compose)} |`
-      : `| ${name} | not measured: ${missing} | | | |`,
-  )
-  const { node, platform, cpus: processors, runs: count } = machine
-  const foot = `Medians (fastest to slowest) of ${count} runs, Node ${node}, ${platform}, ${processors} processors.`
-  return `${[...head, ...lines].join('\n')}\n\n${foot}\n`
-}
-
-function text(timing: Timing | string | undefined): string {
-  if (timing === undefined || typeof timing === 'string') return timing ?? ''
-  const [median, min, max] = [timing.median, timing.min, timing.max].map((ms) => String(Math.round(ms)))
-  return `${median} (${min}–${max})`
+async function writeTable(part: PartName, table: string): Promise<void> {
+  const { readmeFile, withGeneratedPart } = await import('../support/readme.ts')
+  await writeFile(readmeFile, withGeneratedPart(await readFile(readmeFile, 'utf8'), `bench ${part}`, table))
 }

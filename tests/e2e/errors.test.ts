@@ -1,13 +1,13 @@
 /**
  * What goes wrong on runtimes: the whole text that a stranger reads, the exit code, and that the next run is not blocked.
  */
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { appliedMigrations, tempProject } from '../support/project.ts'
 import { database, debianImage, itemsMigration } from '../support/services.ts'
-import { realRuntimes } from '../support/world.ts'
+import { lookAt, realRuntimes } from '../support/world.ts'
 
 /** Holds a port until the function that it returns is called, or the test ends. */
 async function hold(port: number): Promise<() => Promise<void>> {
@@ -27,7 +27,9 @@ async function hold(port: number): Promise<() => Promise<void>> {
 
 const job = "container({ build: { dockerfile: './Dockerfile' }, job: true })"
 
-describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
+const engines = await realRuntimes()
+
+describe.each(engines)('$title', ({ name: runtime, missing }) => {
   const obligation = (text: string, body: () => Promise<void>): void => {
     test.skipIf(missing !== undefined)(`${runtime}: ${text}`, body)
   }
@@ -55,7 +57,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
 
              1 of 2 pending migrations applied; 002_prices.sql was rolled back, so the database is as after 001_items.sql.
 
-             try: Correct 002_prices.sql and run again: nothing of it is in the database.
+             try: Something it needs is not there: correct 002_prices.sql, or add the migration that makes it before this one; then run again.
       "
     `)
 
@@ -85,6 +87,44 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     await project.succeed('up')
   })
 
+  const other = runtime === 'native' ? 'podman' : 'native'
+  const otherMissing = missing ?? engines.find(({ name }) => name === other)?.missing
+  test.skipIf(otherMissing !== undefined)(
+    `${runtime}: a port that the stack holds itself on ${other} must be told as such`,
+    async () => {
+      const project = await tempProject({ runtime: other })
+      await project.declare({ db: database(project, { fields: '' }) })
+      await project.succeed('up')
+      const ended = await project.runWith(['up', '--runtime', runtime], { bare: true })
+      expect(ended.code).toBe(1)
+      expect(ended.stderr).toContain(`this stack runs on ${other} already, and holds port ${String(project.port)}`)
+      expect(ended.stderr).toContain(`try: poststack down --runtime ${other}`)
+      expect(await project.sql('SELECT 1')).toEqual([[1]])
+    },
+  )
+
+  test.skipIf(otherMissing !== undefined)(
+    `${runtime}: a stack that is there must be found without --runtime, and only what belongs to it go with down`,
+    async () => {
+      const project = await tempProject({ runtime })
+      const elsewhere = lookAt({ ...project, runtime: other, temporary: join(project.root, '../tmp') })
+      onTestFinished(() => elsewhere.destroy())
+      await project.declare({ db: database(project, { fields: '' }) })
+      // The other one keeps data of it, and this one runs it.
+      for (const word of ['up', 'down']) {
+        const ended = await project.runWith([word, '--runtime', other], { bare: true })
+        expect([ended.stderr, ended.code]).toEqual([expect.anything(), 0])
+      }
+      await project.succeed('up')
+      expect((await project.runWith(['up'], { bare: true })).stdout).toContain(`on ${runtime} (nothing to do`)
+      const down = await project.runWith(['down', '--volumes', '--yes'], { bare: true })
+      expect([down.code, await project.world.containers(), await project.world.volumes()]).toEqual([0, [], []])
+      expect(await elsewhere.volumes()).toEqual([`${project.stack}-db-data`])
+      // What is left of it is there, so that is where it comes up again.
+      expect((await project.runWith(['status'], { bare: true })).stdout).toContain(` on ${other}: `)
+    },
+  )
+
   obligation('a port that another stack holds must be named with that stack', async () => {
     const [one, two] = [await tempProject({ runtime }), await tempProject({ runtime })]
     await one.declare({ db: database(one, { fields: '' }) })
@@ -94,34 +134,61 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     expect(await two.world.containers()).toEqual([])
     expect(ended.code).toBe(1)
     // The native runtime's servers are processes, and a process has no stack's name.
-    expect(ended.stderr).toContain(runtime === 'native' ? 'process postgres (pid' : `${one.stack}-db`)
+    const holder =
+      runtime === 'native'
+        ? `the native PostgreSQL of the stack in ${one.root} (pid `
+        : `${runtime} container ${one.stack}-db (stack ${one.stack}, service db, ${one.root})`
+    expect(ended.stderr).toContain(`is held by ${holder}`)
+    // Asked by another engine, whose own containers these are not.
+    const asking = runtime === 'podman' ? 'docker' : 'podman'
+    if (engines.find(({ name }) => name === asking)?.missing === undefined) {
+      const asked = await two.runWith(['up', '--runtime', asking], { bare: true })
+      expect(asked.code).toBe(1)
+      expect(asked.stderr).toContain(`is held by ${holder}`)
+    }
     expect(await one.sql('SELECT 1')).toEqual([[1]])
   })
 
-  obligation('a password that the data do not know must be told as such, and the old one must still fit', async () => {
+  obligation(
+    'a database or password that the data do not know must be told as such, and the old one must still fit',
+    async () => {
+      const project = await tempProject({ runtime })
+      await project.write(itemsMigration)
+      await project.declare({ db: database(project) })
+      await project.succeed('up')
+      // Known beforehand, so the server that runs is not even restarted, and the old word fits at once.
+      const before = await project.world.only('db')
+      await project.declare({ db: database(project, { fields: "migrations: './migrations', database: 'orders'" }) })
+      const renamed = await project.run('up')
+      expect(renamed.code).toBe(1)
+      expect(renamed.stderr).toContain('[DATABASE_MISSING]')
+      expect(renamed.stderr).toContain('try: set `database` back to "poststack"')
+      expect(await project.world.only('db')).toEqual(before)
+      await project.declare({ db: database(project) })
+      expect((await project.succeed('up')).stdout).toContain('nothing to do')
+
+      await project.succeed('down')
+      // A generated password that is lost is made anew, and given to the role that the data have.
+      await rm(join(project.root, '.poststack/secrets.json'))
+      await project.succeed('up')
+      expect((await project.succeed('up')).stdout).toContain('nothing to do')
+      expect(await project.sql('SELECT body FROM items')).toEqual([['first']])
+    },
+  )
+
+  obligation('a version whose image or programs are missing must leave nothing that bars another version', async () => {
     const project = await tempProject({ runtime })
-    await project.write(itemsMigration)
-    await project.declare({ db: database(project) })
-    await project.succeed('up')
-    await project.succeed('down')
-    const file = join(project.root, '.poststack/secrets.json')
-    const secrets = await readFile(file, 'utf8')
-    await rm(file)
+    const lacking = runtime === 'native' ? 'version: 13' : "version: 16, image: 'localhost/nope/pg:16'"
+    await project.declare({ db: database(project, { fields: lacking }) })
     const ended = await project.run('up')
-    expect(await project.world.volumes()).toEqual([`${project.stack}-db-data`])
-    expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('[PASSWORD_REJECTED]')
-    const error = ended.stderr.slice(ended.stderr.indexOf('error  '))
-    expect(project.mask(error)).toMatchInlineSnapshot(`
-      "error  Service db runs, but does not let Poststack in: The server at 127.0.0.1:PORT does not let role "poststack" in: password authentication failed for user "poststack".  [PASSWORD_REJECTED]
+    expect(await project.world.containers()).toEqual([])
+    expect(await project.world.volumes()).toEqual([])
+    expect(ended.code).not.toBe(0)
+    expect(ended.stderr).toContain(runtime === 'native' ? '[POSTGRES_BINARIES_MISSING]' : '[PULL_FAILED]')
 
-             try: A data volume keeps the password of its first start; a new one in the config does not change it. Put the old password back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes.
-      "
-    `)
-
-    await project.write({ '.poststack/secrets.json': secrets })
+    await project.declare({ db: database(project, { fields: 'version: 17' }) })
     await project.succeed('up')
-    expect(await project.sql('SELECT body FROM items')).toEqual([['first']])
+    expect(await project.sql("SELECT current_setting('server_version_num')::int / 10000")).toEqual([[17]])
   })
 
   if (runtime === 'native') return
@@ -133,7 +200,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     expect(await project.world.containers()).toEqual([])
     expect(ended.code).toBe(2)
     expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
-      "error  There is no Dockerfile at ROOT/Dockerfile.  [BUILD_CONTEXT_INVALID]
+      "error  services.job.build.dockerfile: There is no Dockerfile at ROOT/Dockerfile.  [BUILD_CONTEXT_INVALID]
 
              try: Make one, or name another file with \`dockerfile\`, for example Containerfile.
       "

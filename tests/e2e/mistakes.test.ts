@@ -2,7 +2,7 @@
  * What is asked wrongly, and what a machine lacks: told before anything is made, as text that says what to do.
  */
 import { execFile } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -26,11 +26,16 @@ test('all mistakes of a config must be told at once, with the nearest right word
     'poststack.config.ts': [
       "import { container, defineConfig, postgres } from 'poststack'",
       '',
+      "const db = postgres({ prot: 5432, version: 12, migrations: './migrations' })",
       'export default defineConfig({',
       "  name: 'Shop!',",
       '  services: {',
-      "    db: postgres({ prot: 5432, version: 12, migrations: './migrations' }),",
+      '    db,',
       "    web: container({ image: 'debian', ports: { http: { container: 80, host: 99999 } }, dependsOn: ['bd'] }),",
+      "    job: container({ image: 'debian', env: {",
+      '      A: db.urll,',
+      '      B: `${db.host}`.toUpperCase(),',
+      '    } }),',
       '  },',
       '})',
       '',
@@ -39,12 +44,14 @@ test('all mistakes of a config must be told at once, with the nearest right word
   const ended = await project.run('up')
   expect(ended).toMatchObject({ code: 2, stdout: '' })
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
-    "error  poststack.config.ts has 5 mistakes:  [CONFIG_INVALID]
-             name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:4)
-             services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:6)
-             services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:6)
-             services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:7)
-             services.web.dependsOn[0]: there is no service \`bd\`: did you mean \`db\`?
+    "error  poststack.config.ts has 7 mistakes:  [CONFIG_INVALID]
+             services.job.env.B: holds \`db.host\` in a changed form; its value is not known yet, so it can only be used whole, or inside a template string, found "{{POSTSTACK-REFERENCE:1:HOST}}" (poststack.config.ts:11)
+             name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:5)
+             services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
+             services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)
+             services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:8)
+             services.web.dependsOn[0]: there is no service \`bd\`: did you mean \`db\`? (poststack.config.ts:8)
+             services.job.env.A: \`db\` has no \`urll\`: did you mean \`url\`?, found db.urll (poststack.config.ts:10)
     "
   `)
 })
@@ -113,7 +120,8 @@ test('an engine that is not installed must be told with what to install, or do i
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  Podman is not installed: no program "podman" on PATH, and nothing at unix:///run/podman/podman.sock.  [RUNTIME_MISSING]
 
-           try: Install it from your distribution (apt install podman, dnf install podman) or https://podman.io, or use --runtime RUNTIME.
+           try: Install it with \`apt install podman\`, \`dnf install podman\` or \`brew install podman\`, or as https://podman.io says.
+           try: Or do without an engine: --runtime RUNTIME
     "
   `)
 })
@@ -125,7 +133,7 @@ test('containers on the native runtime must be refused, with what can still be s
   expect(await project.world.containers()).toEqual([])
   expect(ended).toMatchObject({ code: 4, stdout: '' })
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
-    "error  The RUNTIME runtime runs PostgreSQL only, and app is a container.  [RUNTIME_MISSING]
+    "error  The RUNTIME runtime runs PostgreSQL only, and "app" is a container.  [RUNTIME_MISSING]
 
            try: poststack up db, which needs no container engine
            try: --runtime podman, or --runtime docker
@@ -172,6 +180,47 @@ test('a database of somebody else must be migrated, and never made, stopped or d
            try: Poststack makes nothing on a server that it does not run: create the database and the role there (CREATE DATABASE, CREATE ROLE), or mend the \`url\` of the service.
     "
   `)
+})
+
+test('a syntax error in a pending migration must stand in the plan, before anything is done', async () => {
+  const project = await asked()
+  await project.write({ 'migrations/002_prices.sql': 'SELECT 1;\n\nCREATE TABEL prices ();\n' })
+  // The server has the last word, and there is none yet.
+  expect((await project.succeed('plan')).stdout).toContain(
+    'warning: service:db: 002_prices.sql, line 3, column 8: syntax error at or near "TABEL"',
+  )
+  await rm(join(project.root, 'migrations/002_prices.sql'))
+  await project.succeed('up')
+  await project.write({ 'migrations/002_prices.sql': 'SELECT 1;\n\nCREATE TABEL prices ();\n' })
+  const planned = await project.run('plan')
+  expect(planned.code).toBe(2)
+  expect(project.mask(planned.stdout)).toMatchInlineSnapshot(`
+    "STACK on RUNTIME: 1 step, 1 blocked: nothing will be done until that is mended
+
+      #1 service:db  blocked  002_prices.sql, line 3, column 8: syntax error at or near "TABEL" (SQLSTATE 42601)
+
+             1 | SELECT 1;
+             2 |
+           > 3 | CREATE TABEL prices ();
+               |        ^
+
+           - Correct it and run again.
+    "
+  `)
+  const ended = await project.run('up')
+  expect(ended.code).toBe(2)
+  expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
+    "error  nothing was done. db: 002_prices.sql, line 3, column 8: syntax error at or near "TABEL" (SQLSTATE 42601)  [MIGRATION_INVALID]
+
+             1 | SELECT 1;
+             2 |
+           > 3 | CREATE TABEL prices ();
+               |        ^
+
+           try: Correct it and run again.
+    "
+  `)
+  expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
 })
 
 test('a reader that goes away must not leave the stack half-made', async () => {

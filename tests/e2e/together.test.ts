@@ -101,7 +101,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
 
         #1 service:db  blocked  the name STACK-db is taken by something that Poststack did not make
              - remove or rename the container STACK-db if nothing needs it
-             - set \`containerName\` of db, or \`name\` of the stack, to something else
+             - set another \`containerName\` of db, or \`name\` of the stack, in the config
       "
     `)
     expect(up.code).toBe(1)
@@ -109,7 +109,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       "error  nothing was done. db: the name STACK-db is taken by something that Poststack did not make  [NAME_TAKEN]
 
              try: remove or rename the container STACK-db if nothing needs it
-             try: set \`containerName\` of db, or \`name\` of the stack, to something else
+             try: set another \`containerName\` of db, or \`name\` of the stack, in the config
       "
     `)
     expect(down.code).toBe(0)

@@ -4,9 +4,9 @@ import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { bundleConfig, bundleOwn } from '../../src/config/load-bundle.ts'
 import { completeDependencies } from '../../src/config/load-dependencies.ts'
-import { defaultGrants, guardFlags } from '../../src/config/load-guarded.ts'
+import { guardFlags, readableFolders } from '../../src/config/load-guarded.ts'
 import { ownPackage } from '../../src/config/own-package.ts'
-import { configProject } from '../support/config-project.ts'
+import { configProject, load } from '../support/config-project.ts'
 
 const config =
   "import { defineConfig, postgres } from 'poststack'\nexport default defineConfig({ services: { db: postgres() } })"
@@ -20,6 +20,26 @@ describe('the bundle', () => {
     expect(code.length).toBeLessThan(20_000)
     expect(code).not.toContain('node_modules')
     expect(bundle.inputs).toEqual([file])
+  })
+
+  it('tells of files that import each other, and not of types', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'poststack.config.ts':
+        "import { base } from './base.ts'\nexport const prefix = 'x'\nexport interface T { a: 1 }\nexport default { name: base, services: {} }",
+      'base.ts': "import { prefix } from './poststack.config.ts'\nexport const base = `${prefix}-shop`",
+      'types.ts': "import type { T } from './poststack.config.ts'\nexport const t: T = { a: 1 }",
+    })
+    const { notices, plain } = await load(root)
+    expect(plain).toMatchObject({ name: 'undefined-shop' })
+    expect(notices).toEqual([
+      'base.ts imports poststack.config.ts imports base.ts: what one of them needs while it is evaluated may be undefined still',
+    ])
+    await writeFile(
+      join(root, 'poststack.config.ts'),
+      "import { t } from './types.ts'\nexport default { services: {}, t }",
+    )
+    expect((await load(root)).notices).toEqual([])
   })
 
   it('leaves to the engine what our entry imports when it is called', async () => {
@@ -61,15 +81,26 @@ describe('the permission flags', () => {
     ['23.5.0', '--permission'],
     ['24.0.0', '--permission'],
   ])('on Node %s begin with %s', (version, expected) => {
-    expect(guardFlags({ read: [] }, [], version)[0]).toBe(expected)
+    expect(guardFlags({}, [], version)[0]).toBe(expected)
   })
 
   it('allow each folder once, and none that lies in another one', async () => {
     const root = await configProject({ 'a/node_modules/x/i.js': '', 'b/node_modules/y/i.js': '' })
-    const grants = defaultGrants(join(root, 'a'), [{ path: join(root, 'b/node_modules/y/i.js') }])
-    const own = [join(root, 'b/node_modules/y')]
-    const flags = guardFlags(grants, own, '24.0.0').filter((one) => one.includes(root))
+    const readable = readableFolders(join(root, 'a'), [{ path: join(root, 'b/node_modules/y/i.js') }])
+    const flags = guardFlags({ read: [join(root, 'b/node_modules/y')] }, readable, '24.0.0').filter((one) =>
+      one.includes(root),
+    )
     expect(flags).toEqual([`--allow-fs-read=${join(root, 'a')}/*`, `--allow-fs-read=${join(root, 'b/node_modules')}/*`])
+  })
+
+  it.each([
+    ['a file without a star', { read: ['/etc/hostname'] }, '24.0.0', ['--allow-fs-read=/etc/hostname']],
+    ['everything by a star alone', { read: true }, '24.0.0', ['--allow-fs-read=*']],
+    ['programs', { run: true }, '24.0.0', ['--allow-child-process']],
+    ['the network where it is denied', { net: ['a.example'] }, '25.0.0', ['--allow-net']],
+    ['no network where it is open', { net: true }, '24.0.0', []],
+  ] as const)('allow %s', (_, granted, version, flags) => {
+    expect(guardFlags(granted, [], version)).toEqual(['--permission', ...flags])
   })
 })
 

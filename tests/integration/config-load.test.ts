@@ -167,7 +167,7 @@ describe.each(ways)('$way: what a config may be', ({ trusted }) => {
     expect(loaded.root).toBe(root)
     expect(loaded.file).toBe(join(root, kind.file ?? 'poststack.config.ts'))
     const expected = ['package.json', kind.file ?? 'poststack.config.ts', ...(kind.dependencies ?? [])]
-    expect(loaded.dependencies).toEqual(expected.map((name) => join(root, name)).toSorted())
+    expect(loaded.inputs.files).toEqual(expected.map((name) => join(root, name)).toSorted())
     expect(loaded.output).toEqual({ stdout: [], stderr: [] })
   })
 
@@ -199,7 +199,7 @@ describe.each(ways)('$way: what a config may be', ({ trusted }) => {
       'packages/shop/poststack.config.ts',
       'tsconfig.json',
     ]
-    expect(loaded.dependencies).toEqual(files.map((file) => join(root, file)))
+    expect(loaded.inputs.files).toEqual(files.map((file) => join(root, file)))
   })
 
   it('finds the file from a folder below, reports the folder the command was started in', async () => {

@@ -25,6 +25,18 @@ const withAnother = (index: number) => ({
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
 describe('secrets of a stack', () => {
+  it('are hidden in what a service has written, alone and inside a URL, and short words are not', async () => {
+    const root = await configProject({})
+    const generated = await open(root, true)
+    const password = generated.reveal(part('db.password'))
+    expect(generated.hide(`url postgresql://poststack:${password}@db:5432/x ${password}`)).toBe(
+      'url postgresql://poststack:***@db:5432/x ***',
+    )
+    const declared = await open(root, true, withPassword('p@ss word/1'))
+    expect(declared.hide('p@ss word/1 and p%40ss%20word%2F1')).toBe('*** and ***')
+    expect((await open(root, true, withPassword('a'))).hide('a banana')).toBe('a banana')
+  })
+
   it('are made once, kept with mode 0600 in a folder that git ignores, and found again', async () => {
     const root = await configProject({})
     const first = await open(root, true)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
+import { label } from '../../src/plan/labels.ts'
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../../src/config/types.ts'
 import { PoststackError } from '../../src/errors.ts'
 import { formatPlan } from '../../src/plan/format.ts'
@@ -55,8 +56,9 @@ function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
       volume: fc.boolean(),
       needsDb: fc.boolean(),
       declared: fc.boolean(),
+      port: fc.option(fc.constantFrom(5433, 8080, 8081)),
     })
-    .map(({ env, command, job, image, volume, needsDb, declared }) =>
+    .map(({ env, command, job, image, volume, needsDb, declared, port }) =>
       containerService({
         name,
         job,
@@ -66,13 +68,27 @@ function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
         containerName: declared ? `my-${name}` : undefined,
         mounts: volume ? [{ kind: 'volume', volume: 'files', target: '/files', readOnly: false }] : [],
         dependsOn: needsDb ? [{ service: 'db', condition: 'ready' }] : [],
+        ports:
+          port === null
+            ? []
+            : [{ name: 'http', container: 80, host: port, hostAddress: '127.0.0.1', protocol: 'tcp' as const }],
       }),
     )
 }
 
 const anyConfig: fc.Arbitrary<Config> = fc
   .record({ db: anyPostgres, web: fc.option(anyContainer('web')), worker: fc.option(anyContainer('worker')) })
-  .map(({ db, web, worker }) => stackConfig([db, ...[web, worker].filter((service) => service !== null)]))
+  .map(({ db, web, worker }) => {
+    // A port that two services want is refused with the config.
+    const taken = new Set([db.port])
+    const others = [web, worker].flatMap((service) => {
+      if (service === null) return []
+      const ports = service.ports.filter(({ host = 0 }) => !taken.has(host))
+      for (const { host = 0 } of ports) taken.add(host)
+      return [{ ...service, ports }]
+    })
+    return stackConfig([db, ...others])
+  })
 
 /** Something that happens to the world between two runs. */
 const anyAccident = fc.oneof(
@@ -129,13 +145,30 @@ describe('convergence', () => {
           expect(results.filter(({ status }) => status === 'failed')).toEqual([])
           expect(formatPlan(await stack.plan(last))).toBe('shop on memory: everything is as declared\n')
           const names = [...world.containers.values()].map(({ plan }) => plan?.service ?? '').toSorted(compareText)
-          expect(names).toEqual(last.services.map(({ name }) => name))
+          // A job that was done in the past is not made again.
+          const done = [...world.volumes.values()].flatMap(({ labels }) => labels[label.job] ?? [])
+          const needed = last.services.filter(({ name }) => names.includes(name) || !done.includes(name))
+          expect(names).toEqual(needed.map(({ name }) => name))
+          expectRecorded(world, ledgers, last)
         },
       ),
       { numRuns: 300 },
     )
   })
 })
+
+/** The database of a stack with migrations must know the very containers there are. */
+function expectRecorded(world: MemoryRuntime['world'], ledgers: Ledgers, { services }: Desired): void {
+  const declared = services.find(({ name }) => name === 'db')?.migrations?.folder.migrations ?? []
+  if (declared.length === 0) return
+  const recorded = ledgers.get(world.volumes.get('shop-db-data')?.id ?? '')?.recorded
+  expect(recorded?.services.map(({ name }) => name)).toEqual(services.map(({ name }) => name))
+  expect(recorded?.containers.map(({ id, name, state }) => ({ id, name, state }))).toEqual(
+    [...world.containers.values()]
+      .toSorted((a, b) => compareText(a.plan?.service ?? '', b.plan?.service ?? ''))
+      .map(({ id, name, state }) => ({ id, name, state })),
+  )
+}
 
 function isJob(service: string | undefined, past: readonly { readonly config: Config }[]): boolean {
   const declared = past.at(-1)?.config.services.find(({ name }) => name === service)
@@ -191,7 +224,8 @@ describe('the fault sweep', () => {
         expect(healed.filter(({ status }) => status === 'failed')).toEqual([])
         expect((await stack.plan(after)).steps).toEqual([])
         expect(world.volumes.get('shop-db-data')?.id).toBe(data)
-        expect([...ledgers.values()].map((rows) => rows.length)).toEqual([2])
+        expect([...ledgers.values()].map(({ applied }) => applied.length)).toEqual([2])
+        expectRecorded(world, ledgers, after)
         expect(world.containers.size).toBe(3)
         if (runtime.calls.length < n) break
         expect(failed).toBe(true)

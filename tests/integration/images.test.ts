@@ -267,7 +267,13 @@ for (const engine of engines) {
           await lab.engine('kill', '-s', 'KILL', name)
           await lab.exitCode(name)
           await lab.start(name)
-          const row = await ask(await login(name), who)
+          const row = await ask(await login(name), who).catch(async (error: unknown) => {
+            const state = await lab.engine('container', 'inspect', '--format', '{{json .State}}', name)
+            const ports = await lab.engine('port', name)
+            throw new Error(`killed after ${String(delay)} ms: ${ports}\n${state}\n${await lab.logs(name)}`, {
+              cause: error,
+            })
+          })
           expect({ delay, ...row }).toMatchObject({
             delay,
             user: 'shop',
@@ -283,6 +289,24 @@ for (const engine of engines) {
         }
         // Not one cut in the middle would mean that this test tests nothing.
         expect(cutShort).toBeGreaterThan(0)
+      })
+
+      it('a killed first start whose server had the process id that another process has now is made again', async () => {
+        const before = [
+          'sleep 1000 &',
+          'printf "%s\\n%s\\n" $! "$PGDATA" >/var/run/postgresql/.s.PGSQL.5432.lock',
+          'mkdir -p "$PGDATA" && touch "$PGDATA/poststack-first-start-unfinished"',
+          'exec docker-entrypoint.sh postgres',
+        ]
+        const name = await lab.create({
+          env: { POSTGRES_USER: 'shop', POSTGRES_DB: 'store', POSTGRES_PASSWORD: secret },
+          files: { '/docker-entrypoint-initdb.d/1.sql': 'CREATE TABLE once AS SELECT 1 AS x;' },
+          options: ['--entrypoint', 'bash', '--user', 'postgres'],
+          command: ['-c', before.join('\n')],
+        })
+        await lab.start(name)
+        expect(await ask(await login(name), 'SELECT count(*)::int AS n FROM once')).toEqual({ n: 1 })
+        expect(await lab.logs(name)).toContain('the last first start did not finish')
       })
 
       it('the image says how it wants to be checked, stopped and stored', async () => {

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { readProcess, signalProcess } from '../../src/runtime/native-process.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
 import {
+  ask,
   askWhenReady,
   dataOf,
   destroyProject,
@@ -109,6 +110,32 @@ describe('processes', () => {
     }
   })
 
+  test.runIf(linux)('a dead server whose parent never asks how it ended does not prevent the next start', async () => {
+    const root = await emptyProject()
+    const port = await freePort()
+    const parent = spawn(process.execPath, ['--import', 'tsx', script, root, String(port), 'stay'])
+    try {
+      await expect
+        .poll(() => ask({ port }, 'create table kept as select 3 as answer').catch(() => 'not yet'), {
+          timeout: 20_000,
+        })
+        .toBeUndefined()
+      const one = { root, port, runtime: createNativeRuntime({ root, env: process.env }) }
+      const dead = await postmaster(one)
+      // Stopped, it asks for nothing: as PID 1 of a container that runs a program of its own.
+      parent.kill('SIGSTOP')
+      process.kill(dead, 'SIGKILL')
+      await expect.poll(() => readFile(`/proc/${String(dead)}/stat`, 'utf8')).toMatch(/\) Z /)
+      expect(await state(one)).toBe('exited')
+      await start(one)
+      expect(await askWhenReady(one, 'select answer from kept')).toBe(3)
+      expect(await readFile(`/proc/${String(dead)}/stat`, 'utf8'), 'still there').toMatch(/\) Z /)
+      await stop(one)
+    } finally {
+      parent.kill('SIGKILL')
+    }
+  })
+
   test('a signal goes to the process that was meant, and not to a later one with its id', async () => {
     const stranger = spawn('sleep', ['100'])
     try {
@@ -168,27 +195,39 @@ describe('processes', () => {
 
   test.runIf(linux)('Ctrl-C reaches us and not initdb, which ends without a word and without a trace', async () => {
     for (const program of ['/initdb ', ' --boot ', ' --single ']) {
-      const root = await emptyProject()
-      const port = await freePort()
-      // The leader of a group, as a command in a terminal is: Ctrl-C goes to all of the group.
-      const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
-        detached: true,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
-      let words = ''
-      child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()))
-      const ended = new Promise((resolve) => child.once('close', resolve))
-      await expect.poll(() => commandLinesIn(root, child.pid), { interval: 5, timeout: 20_000 }).toContain(program)
-      process.kill(-(child.pid ?? 0), 'SIGINT')
-      await ended
-      expect(words).toContain('INTERRUPTED')
-      expect(words).not.toMatch(/initdb|unshare|exit code|postgres:/)
-      expect(await processesIn(root)).toEqual([])
-      const volumes = join(root, '.poststack/native/volumes')
-      expect((await promisify(execFile)('find', [volumes, '-name', '.new-*'])).stdout).toBe('')
+      // On a busy machine a short program is missed at times.
+      for (let left = 10; !(await interruptedDuring(program)); left--)
+        expect(left, `${program}was never seen`).toBeGreaterThan(1)
     }
   })
 })
+
+/** Sends Ctrl-C to a start while this program runs for it, and looks at what comes of it. False when the program was not seen. */
+async function interruptedDuring(program: string): Promise<boolean> {
+  const root = await emptyProject()
+  const port = await freePort()
+  // The leader of a group, as a command in a terminal is: Ctrl-C goes to all of the group.
+  const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let words = ''
+  child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()))
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  while (child.exitCode === null && !(await commandLinesIn(root, child.pid)).includes(program));
+  if (child.exitCode !== null) {
+    await destroyProject(root)
+    return false
+  }
+  process.kill(-(child.pid ?? 0), 'SIGINT')
+  await ended
+  expect(words).toContain('INTERRUPTED')
+  expect(words).not.toMatch(/initdb|unshare|exit code|postgres:/)
+  expect(await processesIn(root)).toEqual([])
+  const volumes = join(root, '.poststack/native/volumes')
+  expect((await promisify(execFile)('find', [volumes, '-name', '.new-*'])).stdout).toBe('')
+  return true
+}
 
 /** What runs for a project, the command itself apart. */
 async function commandLinesIn(root: string, apart: number | undefined): Promise<string> {

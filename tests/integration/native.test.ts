@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
+import { label } from '../../src/plan/labels.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { processHoldingPort } from '../../src/runtime/port-holder.ts'
 import {
   ask,
   askWhenReady,
@@ -14,6 +16,7 @@ import {
   destroyProjects,
   emptyProject,
   files,
+  labelsOf,
   options,
   planFor,
   postmaster,
@@ -52,6 +55,28 @@ describe('a server', () => {
     expect(await askWhenReady(one, 'select answer from kept')).toBe(42)
     expect(await ask(one, 'show work_mem')).toBe('7MB')
     expect(await ask(one, 'show fsync')).toBe('on')
+  })
+
+  test('whose record is damaged is not passed over: the file is named, and the process that still runs', async () => {
+    const one = await project()
+    await start(one)
+    const folder = join(one.root, '.poststack/native/servers', target.name)
+    const record = join(folder, 'container.json')
+    const text = await readFile(record, 'utf8')
+    const damaged = async () => {
+      const scope = { stack: 'shop', project: '0123456789ab', volumeNames: [], networkNames: [], imageRefs: [] }
+      const { containers } = await one.runtime.observe({ ...scope, containerNames: [target.name] }, options)
+      expect(containers.map(({ name }) => name)).toEqual([target.name])
+      return containers[0]?.damaged
+    }
+    expect(await damaged()).toBeUndefined()
+    await writeFile(record, '{bad')
+    expect(await damaged()).toEqual({ file: record, folder, pid: await postmaster(one) })
+    await writeFile(record, text)
+    expect(await damaged()).toBeUndefined()
+    await stop(one)
+    await rm(record)
+    expect(await damaged()).toEqual({ file: record, folder })
   })
 
   test('leaves nothing secret in its records, and keeps them private', async () => {
@@ -101,6 +126,39 @@ describe('a server', () => {
     expect(await askWhenReady(one, 'select answer from kept')).toBe(1)
   })
 
+  test('alone says which version made the data of a volume, not what the volume was made for', async () => {
+    const root = await emptyProject()
+    const runtime = createNativeRuntime({ root, env: process.env })
+    const labels = { ...labelsOf(root), [label.postgres]: '17', [label.volume]: 'db-data' }
+    await runtime.createVolume(volume, labels, options)
+    const scope = { stack: 'shop', project: '0123456789ab', containerNames: [], volumeNames: [volume] }
+    const observed = async (): Promise<unknown> =>
+      (await runtime.observe({ ...scope, networkNames: [], imageRefs: [] }, options)).volumes.map(
+        ({ key, postgres }) => ({ key, postgres }),
+      )
+    expect(await observed()).toEqual([{ key: 'db-data', postgres: undefined }])
+    await runtime.createContainer(planFor(root, await freePort()), {}, options)
+    await runtime.startContainer(target, files, options)
+    expect(await observed()).toEqual([{ key: 'db-data', postgres: 17 }])
+    // A run under an earlier declaration made the volume and got no further.
+    await writeFile(
+      join(root, '.poststack/native/volumes', volume, 'volume.json'),
+      JSON.stringify({ version: 1, labels: { ...labels, [label.postgres]: '16' } }),
+    )
+    expect(await observed()).toEqual([{ key: 'db-data', postgres: 17 }])
+  })
+
+  test('whose programs are missing is found out before a volume or a container is made', async () => {
+    const root = await emptyProject()
+    const runtime = createNativeRuntime({ root, env: process.env, binaries: () => [] })
+    const labels = { ...labelsOf(root), [label.postgres]: '17', [label.volume]: 'db-data' }
+    const missing = { code: 'POSTGRES_BINARIES_MISSING' }
+    await expect(runtime.createVolume(volume, labels, options)).rejects.toMatchObject(missing)
+    await expect(runtime.createContainer(planFor(root, 1), {}, options)).rejects.toMatchObject(missing)
+    expect(await stat(join(root, '.poststack/native/volumes', volume)).catch(() => 'none')).toBe('none')
+    expect(await runtime.inspect(target, options)).toBeUndefined()
+  })
+
   test('with a setting it does not know fails with the reason', async () => {
     const one = await project({ settings: { shared_bufers: '1MB' } })
     await expect(start(one)).rejects.toMatchObject({
@@ -119,12 +177,17 @@ describe('a server', () => {
       code: 'PORT_IN_USE',
       message: expect.stringMatching(new RegExp(String.raw`held by process .* \(pid ${String(process.pid)}\)`)),
     })
-    expect(await one.runtime.portHolder(one.port, options)).toContain(`(pid ${String(process.pid)})`)
+    // It is nobody's container.
+    expect(await one.runtime.portHolder(one.port, options)).toBeUndefined()
     expect(await state(one)).toBe('exited')
     await new Promise((resolve) => holder.close(resolve))
-    expect(await one.runtime.portHolder(one.port, options)).toBeUndefined()
     await start(one)
     expect(await askWhenReady(one, 'select 1')).toBe(1)
+    expect(await one.runtime.portHolder(one.port, options)).toBe('container shop-db of stack shop')
+    const pid = String(await postmaster(one))
+    expect(await processHoldingPort(one.port, options.signal)).toBe(
+      `the native PostgreSQL of the stack in ${one.root} (pid ${pid})`,
+    )
   })
 })
 

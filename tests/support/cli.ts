@@ -20,9 +20,12 @@ export interface CliOptions {
   readonly cwd: string
   /** Over the environment of the tests; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Typed into a terminal that is made for it; without it there is none. */
-  readonly typed?: string
+  /** Typed into a terminal that is made for it; without it there is none. A text alone answers the first `[y/N]`. */
+  readonly typed?: string | readonly Typed[]
 }
+
+/** What is typed once a text has been said; a function may change the world first. */
+export type Typed = readonly [asked: string, answer: string | (() => Promise<string>)]
 
 export interface RunningCli {
   readonly process: ChildProcess
@@ -69,7 +72,7 @@ export function startCli(words: readonly string[], { cwd, env = {}, typed }: Cli
         })
       }),
   }
-  if (typed !== undefined) void answer(running, typed)
+  if (typed !== undefined) void answer(running, typeof typed === 'string' ? [['[y/N]', typed]] : typed)
   return running
 }
 
@@ -79,9 +82,12 @@ export function runCli(words: readonly string[], options: CliOptions): Promise<E
 }
 
 /** Types once the program has asked: what is typed before would be gone when it opens the terminal. */
-async function answer(running: RunningCli, typed: string): Promise<void> {
-  await running.said('[y/N]').catch(() => undefined)
-  running.process.stdin?.end(typed)
+async function answer(running: RunningCli, typed: readonly Typed[]): Promise<void> {
+  for (const [asked, text] of typed) {
+    await running.said(asked).catch(() => undefined)
+    running.process.stdin?.write(typeof text === 'string' ? text : await text())
+  }
+  running.process.stdin?.end()
 }
 
 /** The environment without what the test runner, npm and their caller set, which would change how programs behave. */

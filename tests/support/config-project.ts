@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -27,4 +28,10 @@ export async function loadError(cwd: string, options: Partial<LoadOptions> = {})
   const loaded: unknown = await load(cwd, options).catch((error: unknown) => error)
   if (isPoststackError(loaded)) return loaded
   throw new Error(`expected an error, found ${loaded instanceof Error ? String(loaded.stack) : JSON.stringify(loaded)}`)
+}
+
+/** Command lines of running processes that hold this text. */
+export function processesNaming(text: string): readonly string[] {
+  const lines = execFileSync('ps', ['-eo', 'pid,stat,args'], { encoding: 'utf8' }).split('\n')
+  return lines.filter((line) => line.includes(text) && !/\bps -eo\b|^\s*\d+ Z/.test(line))
 }

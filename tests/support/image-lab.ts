@@ -138,7 +138,11 @@ export function imageLab(engine: EngineName): ImageLab {
       return ended.stdout + ended.stderr
     },
     async exitCode(name) {
-      return Number((await call('wait', name)).split('\n')[0])
+      const code = Number((await call('wait', name)).split('\n')[0])
+      // Podman takes a dead container's ports away in a process of its own: a start before that is done may lose those of the new run.
+      const status = ['container', 'inspect', '--format', '{{.State.Status}}', name]
+      for (let left = 100; left > 0 && (await call(...status)).trim() === 'stopped'; left -= 1) await sleep(100)
+      return code
     },
     volumeName() {
       const name = `${prefix}-volume-${volumes.length}`

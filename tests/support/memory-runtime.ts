@@ -3,13 +3,16 @@
  * same conformance suite as the real ones, so tests of the planner and the executor may trust it.
  */
 import { PoststackError } from '../../src/errors.ts'
-import type { ObservedContainer, RuntimeSnapshot, Target } from '../../src/plan/types.ts'
+import type { Target } from '../../src/plan/types.ts'
 import { throwIfAborted } from '../../src/abort.ts'
-import { carriesLabels, labelledContainer, labelledVolume, ownerOf } from '../../src/runtime/inspect.ts'
+import { carriesLabels } from '../../src/runtime/inspect.ts'
 import type { Labels } from '../../src/runtime/inspect.ts'
-import type { BuildRequest, CallOptions, Revealed, Runtime, Scope } from '../../src/runtime/runtime.ts'
+import type { AttachedProgram, AttachRequest, CallOptions, Revealed, Runtime } from '../../src/runtime/runtime.ts'
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan } from '../../src/plan/types.ts'
+import { build, builtFor, removeImage } from './memory-images.ts'
+import { observed, snapshot } from './memory-snapshot.ts'
+import { watchMemoryEnds } from './memory-ends.ts'
 import { createMemoryWorld, holderOf, hostPorts, isAlive, lookUp } from './memory-world.ts'
 import type { MemoryContainer, MemoryWorld } from './memory-world.ts'
 
@@ -28,6 +31,8 @@ export interface MemoryRuntimeOptions {
   readonly registry?: readonly string[]
   /** False: behaves like the native runtime, with neither images nor networks. */
   readonly containersPossible?: boolean
+  /** Limits and the restart policy can be changed, as Docker does it. Default: false. */
+  readonly changesInPlace?: boolean
 }
 
 export interface MemoryRuntime extends Runtime {
@@ -66,6 +71,7 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryR
   return {
     name: 'memory',
     containersPossible: options.containersPossible ?? true,
+    changesInPlace: options.changesInPlace ?? false,
     world,
     calls,
     failCall: (n, moment = 'before', error = new PoststackError('RUNTIME_UNREACHABLE', 'The engine went away.')) => {
@@ -87,6 +93,14 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryR
           world.images.set(ref, { id: `image:${ref}`, labels: {} })
         },
       }),
+    builtImages: (owner, options_) =>
+      call('builtImages', owner.stack, { options: options_, act: () => builtFor(world, owner) }),
+    removeImage: (target, options_) =>
+      call('removeImage', target.name, {
+        options: options_,
+        act: () => removeImage(world, target.name),
+      }),
+    watchEnds: (scope, ends) => watchMemoryEnds(world, scope, ends),
     close: () => Promise.resolve(),
   }
 }
@@ -101,7 +115,7 @@ type Call = <Result>(method: keyof Runtime, subject: string, step: CallStep<Resu
 function createReads(
   world: MemoryWorld,
   call: Call,
-): Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'exec'> {
+): Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'readLogs' | 'exec' | 'attach'> {
   return {
     observe: (scope, options) => call('observe', scope.stack, { options, act: () => snapshot(world, scope) }),
     inspect: (target, options) =>
@@ -127,14 +141,34 @@ function createReads(
         options,
         act: () => (lines === 0 ? [] : find(world, target).logs.slice(-lines)),
       }),
+    readLogs: (target, { onLine, tail }, options) =>
+      call('readLogs', target.name, {
+        options,
+        act: () => {
+          const { logs } = find(world, target)
+          const lines = tail === undefined ? logs : tail === 0 ? [] : logs.slice(-tail)
+          for (const text of lines) onLine({ stream: 'stdout', text, time: undefined })
+        },
+      }),
     exec: (target, command, options) =>
       call('exec', target.name, { options, act: () => run(find(world, target), command) }),
+    attach: (target, request, options) =>
+      call('attach', target.name, { options, act: () => attached(find(world, target), request) }),
   }
 }
 
 type Writes = Omit<
   Runtime,
-  keyof ReturnType<typeof createReads> | 'name' | 'containersPossible' | 'close' | 'buildImage' | 'pullImage'
+  | keyof ReturnType<typeof createReads>
+  | 'name'
+  | 'containersPossible'
+  | 'changesInPlace'
+  | 'watchEnds'
+  | 'close'
+  | 'buildImage'
+  | 'pullImage'
+  | 'builtImages'
+  | 'removeImage'
 >
 
 function createWrites(world: MemoryWorld, call: Call, needsImage: boolean): Writes {
@@ -159,6 +193,27 @@ function createWrites(world: MemoryWorld, call: Call, needsImage: boolean): Writ
         act: () => {
           const container = lookUp(world, target)
           if (container !== undefined && isAlive(container)) end(container, 0)
+        },
+      }),
+    // The way natively; where there are containers a command inside does it.
+    ...(needsImage
+      ? {}
+      : {
+          setStoppedPassword: (target: Target, _files: Revealed, options: CallOptions) =>
+            call('setStoppedPassword', target.name, {
+              options,
+              act: () => {
+                if (isAlive(find(world, target)))
+                  throw new PoststackError('ENGINE_REFUSED', `Server ${target.name} is running.`)
+              },
+            }),
+        }),
+    updateContainer: (target, fields, options) =>
+      call('updateContainer', target.name, {
+        options,
+        act: () => {
+          const container = find(world, target)
+          container.changed = { ...container.changed, ...fields }
         },
       }),
     renameContainer: (target, to, options) =>
@@ -206,47 +261,6 @@ function createWrites(world: MemoryWorld, call: Call, needsImage: boolean): Writ
   }
 }
 
-function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
-  const wanted = (name: string, names: readonly string[], labels: Labels): boolean =>
-    names.includes(name) || (labels[label.stack] === scope.stack && labels[label.project] === scope.project)
-  const named = (entries: Map<string, { readonly labels: Labels }>, names: readonly string[]) =>
-    [...entries].filter(([name, entry]) => wanted(name, names, entry.labels))
-  return {
-    containers: byName(
-      [...world.containers.values()]
-        .filter((container) => wanted(container.name, scope.containerNames, container.labels))
-        .map(observed),
-    ),
-    volumes: byName(
-      named(world.volumes, scope.volumeNames).map(([name, { labels }]) => ({
-        name,
-        ...labelledVolume(labels),
-      })),
-    ),
-    networks: byName(
-      [...world.networks]
-        .filter(([name, { labels }]) => wanted(name, scope.networkNames, labels))
-        .map(([name, { id, labels }]) => ({ id, name, owner: ownerOf(labels) })),
-    ),
-    images: [...new Set(scope.imageRefs)].toSorted().flatMap((ref) => {
-      const image = world.images.get(ref)
-      return image === undefined ? [] : [{ ref, id: image.id, fingerprint: image.labels[label.fingerprint] }]
-    }),
-  }
-}
-
-function observed(container: MemoryContainer): ObservedContainer {
-  return {
-    id: container.id,
-    name: container.name,
-    ...labelledContainer(container.labels),
-    state: container.state,
-    exitCode: container.exitCode,
-    imageId: container.imageId,
-    ports: isAlive(container) ? hostPorts(container) : [],
-  }
-}
-
 interface Creation {
   readonly plan: ContainerPlan
   readonly env: Revealed
@@ -275,6 +289,7 @@ function create(world: MemoryWorld, { plan, env, needsImage }: Creation): void {
     files: {},
     logs: [],
     starts: 0,
+    changed: {},
   })
 }
 
@@ -305,18 +320,23 @@ function end(container: MemoryContainer, exitCode: number): void {
 function run(container: MemoryContainer, [program, ...args]: readonly string[]): { exitCode: number; output: string } {
   if (container.state !== 'running')
     throw new PoststackError('ENGINE_REFUSED', `Container ${container.name} does not run.`)
-  if (program === 'true') return { exitCode: 0, output: '' }
+  if (program === 'true' || program === 'sh') return { exitCode: 0, output: '' }
   if (program === 'false') return { exitCode: 1, output: '' }
   if (program === 'echo') return { exitCode: 0, output: `${args.join(' ')}\n` }
+  const variable = container.env[args[0] ?? '']
+  if (program === 'printenv' && variable !== undefined) return { exitCode: 0, output: `${variable}\n` }
   const file = container.files[args[0] ?? '']
   if (program === 'cat' && file !== undefined) return { exitCode: 0, output: file }
   return { exitCode: 127, output: `${program ?? 'nothing'}: not found\n` }
 }
 
-function build(world: MemoryWorld, request: BuildRequest, onLine: (line: string) => void): void {
-  onLine(`built ${request.ref}`)
-  const fingerprint = request.labels[label.fingerprint] ?? ''
-  world.images.set(request.ref, { id: `image:${request.ref}:${fingerprint}`, labels: { ...request.labels } })
+/** A program that says and ends as the command would. */
+function attached(container: MemoryContainer, { command, env }: AttachRequest): AttachedProgram {
+  if (container.state !== 'running')
+    throw new PoststackError('NOT_RUNNING', `Container ${container.name} does not run.`)
+  const { exitCode, output } = run({ ...container, env: { ...container.env, ...env } }, command)
+  const text = `process.stdout.write(${JSON.stringify(output)}); process.exitCode = ${String(exitCode)}`
+  return { program: process.execPath, args: ['-e', text], env: {} }
 }
 
 function put<Entry extends { readonly labels: Labels }>(entries: Map<string, Entry>, name: string, entry: Entry): void {
@@ -339,8 +359,4 @@ function refuseTaken(world: MemoryWorld, name: string): void {
 
 function newId(world: MemoryWorld, kind: string): string {
   return `${kind}-${String(world.nextId++).padStart(4, '0')}`
-}
-
-function byName<Entry extends { readonly name: string }>(entries: readonly Entry[]): Entry[] {
-  return entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))
 }

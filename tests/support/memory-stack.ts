@@ -2,12 +2,18 @@
  * A whole stack without an engine: configs made by hand, the memory runtime, and databases that remember their ledger by volume.
  */
 import type { Secrets } from '../../src/config/secrets.ts'
+import { compareText } from '../../src/config/text-order.ts'
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../../src/config/types.ts'
+import { PoststackError, recordError, type ErrorCode } from '../../src/errors.ts'
 import type { StackEvent, StepResult } from '../../src/events.ts'
 import { execute } from '../../src/execute/execute.ts'
 import { observe } from '../../src/execute/observe.ts'
 import type { Databases, World } from '../../src/execute/world.ts'
-import type { AppliedMigration, Migration } from '../../src/migrations/types.ts'
+import { compareContainers, type StackRecord } from '../../src/migrations/ledger/stack-tables.ts'
+import { pendingSeeds } from '../../src/migrations/seeds/resolve.ts'
+import type { AppliedMigration, Migration, Seed, SeededFile } from '../../src/migrations/types.ts'
+import { checkTexts } from '../../src/migrations/run/check-texts.ts'
+import { reformattedWords } from '../../src/migrations/ledger/reformatted.ts'
 import { resolveMigrations } from '../../src/migrations/resolve.ts'
 import { desiredState } from '../../src/plan/desired.ts'
 import { reconcile } from '../../src/plan/reconcile.ts'
@@ -21,10 +27,13 @@ export function postgresService(options: Partial<PostgresServiceConfig> = {}): P
     kind: 'postgres',
     name,
     dependsOn: [],
-    readyTimeoutMs: 30,
+    readyTimeoutMs: 120,
     containerName: undefined,
     stopGraceSeconds: 30,
     restart: 'no',
+    limits: {},
+    labels: {},
+    aliases: [],
     version: 17,
     image: undefined,
     port: 5432,
@@ -44,12 +53,16 @@ export function containerService(
   return {
     kind: 'container',
     dependsOn: [],
-    readyTimeoutMs: 30,
+    readyTimeoutMs: 120,
     containerName: undefined,
     stopGraceSeconds: 10,
     restart: 'no',
+    limits: {},
+    labels: {},
+    aliases: [],
     image: 'debian:trixie-slim',
     build: undefined,
+    platform: undefined,
     command: undefined,
     entrypoint: undefined,
     env: {},
@@ -57,6 +70,12 @@ export function containerService(
     mounts: [],
     workdir: undefined,
     user: undefined,
+    init: false,
+    stopSignal: undefined,
+    capAdd: [],
+    capDrop: [],
+    extraHosts: {},
+    healthcheck: undefined,
     ready: { kind: 'running' },
     job: false,
     ...options,
@@ -64,7 +83,7 @@ export function containerService(
 }
 
 export function stackConfig(services: Config['services'], options: Partial<Config> = {}): Config {
-  return { name: 'shop', runtime: 'auto', root: '/projects/shop', services, images: [], ...options }
+  return { name: 'shop', runtime: 'auto', root: '/projects/shop', services, images: [], autoPorts: [], ...options }
 }
 
 export function migration(version: string, sql = `CREATE TABLE t${version} ();`): Migration {
@@ -73,15 +92,17 @@ export function migration(version: string, sql = `CREATE TABLE t${version} ();`)
 
 export interface DesiredOptions {
   readonly migrations?: readonly Migration[]
+  readonly seeds?: readonly Seed[]
   readonly digests?: Readonly<Record<string, string>>
 }
 
 /** The declared state, with a fixed digest for each password and the same migrations for every service that declares some. */
-export function desiredOf(config: Config, { migrations = [], digests = {} }: DesiredOptions = {}): Desired {
+export function desiredOf(config: Config, { migrations = [], seeds, digests = {} }: DesiredOptions = {}): Desired {
   const databases = config.services.filter((service) => service.kind !== 'container')
   return desiredState({
     config,
     folders: Object.fromEntries(databases.map(({ name }) => [name, { path: '/projects/shop/migrations', migrations }])),
+    ...(seeds === undefined ? {} : { seeds: Object.fromEntries(databases.map(({ name }) => [name, seeds])) }),
     builds: Object.fromEntries(
       [...config.services, ...config.images].map(({ name }) => [
         name,
@@ -93,46 +114,100 @@ export function desiredOf(config: Config, { migrations = [], digests = {} }: Des
   })
 }
 
+/** What a database keeps of Poststack. */
+export interface MemoryLedger {
+  readonly applied: AppliedMigration[]
+  readonly seeded: SeededFile[]
+  recorded: StackRecord | undefined
+  /** Made at the first start; tests may rename them, as people do. */
+  user: string | undefined
+  database: string | undefined
+}
+
 /** Ledgers by the id of the volume that holds the data, so that a lost volume is a lost ledger. */
-export type Ledgers = Map<string, AppliedMigration[]>
+export type Ledgers = Map<string, MemoryLedger>
 
 function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
-  const volumeOf = (target: DatabaseTarget): string | undefined => {
+  const ledgerOf = (target: DatabaseTarget): MemoryLedger | undefined => {
     const server = [...runtime.world.containers.values()].find(
       ({ plan, state }) => state === 'running' && plan?.spec.ports?.some(({ host }) => host === target.port) === true,
     )
-    const [volume] = Object.values(server?.plan?.volumes ?? {})
-    return volume === undefined ? undefined : runtime.world.volumes.get(volume)?.id
-  }
-  const ledgerOf = (target: DatabaseTarget): AppliedMigration[] | undefined => {
-    const volume = volumeOf(target)
-    if (volume === undefined) return undefined
-    const ledger = ledgers.get(volume) ?? []
-    ledgers.set(volume, ledger)
+    const [volume = ''] = Object.values(server?.plan?.volumes ?? {})
+    const id = runtime.world.volumes.get(volume)?.id
+    if (id === undefined) return undefined
+    const { user, database } = server?.plan?.spec.postgres ?? { user: undefined, database: undefined }
+    const ledger = ledgers.get(id) ?? { applied: [], seeded: [], recorded: undefined, user, database }
+    ledgers.set(id, ledger)
     return ledger
   }
   const refused = { code: 'DATABASE_UNREACHABLE', reason: 'connection refused' } as const
+  const enter = (target: DatabaseTarget): MemoryLedger | { readonly code: ErrorCode; readonly reason: string } => {
+    const ledger = ledgerOf(target)
+    if (ledger === undefined) return refused
+    if (ledger.user !== target.user) return { code: 'PASSWORD_REJECTED', reason: 'password authentication failed' }
+    if (ledger.database !== target.database) return { code: 'DATABASE_MISSING', reason: 'no such database' }
+    return ledger
+  }
   return {
-    probe: (target) => Promise.resolve(volumeOf(target) === undefined ? { ready: false, ...refused } : { ready: true }),
-    read(target) {
-      const applied = ledgerOf(target)
-      return Promise.resolve(
-        applied === undefined ? { state: 'unreachable', ...refused } : { state: 'read', applied: [...applied] },
-      )
+    probe(target) {
+      const entered = enter(target)
+      return Promise.resolve('code' in entered ? { ready: false, ...entered } : { ready: true })
     },
-    migrate({ target, folder, onApplied }) {
-      const ledger = ledgerOf(target) ?? []
-      const { pending } = resolveMigrations(folder.migrations, ledger)
-      for (const { version, name, checksum } of pending) {
+    async read({ folder, seeds, target }) {
+      const entered = enter(target)
+      if ('code' in entered) return { state: 'unreachable', ...entered }
+      const { applied, recorded, seeded } = entered
+      const texts = await checkTexts(resolveMigrations(folder.migrations, applied).pending)
+      return {
+        state: 'read',
+        applied: [...applied],
+        ...(seeds === undefined ? {} : { seeded: [...seeded] }),
+        ...(recorded === undefined ? {} : { recorded: structuredClone(recorded) }),
+        ...(texts.refused === undefined ? {} : { refused: recordError(texts.refused) }),
+      }
+    },
+    migrate({ target, folder, warned, onEvent }) {
+      const ledger = ledgerOf(target)?.applied ?? []
+      const { pending, reformatted } = resolveMigrations(folder.migrations, ledger)
+      for (const { file } of warned ? [] : reformatted) onEvent({ type: 'notice', file, message: reformattedWords })
+      for (const { version, name, checksum, file } of pending) {
         ledger.push({ version, name, checksum })
-        onApplied({ version, name, durationMs: 1 })
+        onEvent({ type: 'migration-applied', version, name, file, durationMs: 1 })
       }
       return Promise.resolve(pending.map(({ version, name }) => ({ version, name, durationMs: 1 })))
+    },
+    async seed({ target, seeds, signal, runScript }) {
+      const ledger = ledgerOf(target)?.seeded ?? []
+      const pending = pendingSeeds(seeds, ledger).map(({ seed }) => seed)
+      for (const { content, ...seed } of pending) {
+        if (content.kind === 'script') await runScript(content.path, signal)
+        ledger.push(seed)
+      }
+      return pending.map(({ file }) => file)
+    },
+    record({ target, record }) {
+      const ledger = ledgerOf(target)
+      if (ledger === undefined) return Promise.reject(new PoststackError('DATABASE_UNREACHABLE', refused.reason))
+      ledger.recorded = mergeRecords(ledger.recorded, record)
+      return Promise.resolve(true)
     },
   }
 }
 
-const noSecrets: Secrets = { reveal: ({ name }) => `revealed ${name}`, digests: {} }
+/** As the tables would say it: a record of some services leaves the rows of the others alone. */
+function mergeRecords(before: StackRecord | undefined, record: StackRecord): StackRecord {
+  const names = new Set(record.services.map(({ name }) => name))
+  const kept = record.whole ? [] : (before?.services ?? []).filter(({ name }) => !names.has(name))
+  const left = record.whole ? [] : (before?.containers ?? []).filter(({ service }) => !names.has(service))
+  return {
+    system: { ...before?.system, ...record.system },
+    services: [...kept, ...record.services].toSorted((a, b) => compareText(a.name, b.name)),
+    containers: [...left, ...record.containers].toSorted(compareContainers),
+    whole: true,
+  }
+}
+
+const noSecrets: Secrets = { hide: (text) => text, reveal: ({ name }) => `revealed ${name}`, digests: {}, unkept: [] }
 
 export interface MemoryStack {
   readonly world: World
@@ -158,6 +233,8 @@ export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()
       ),
     secrets: noSecrets,
     emit: (event) => void events.push(event),
+    runScript: () => Promise.resolve(),
+    runCommand: () => Promise.resolve(),
     signal: new AbortController().signal,
   }
   const plan = async (desired: Desired, services: readonly string[] = []): Promise<Plan> =>

@@ -1,7 +1,7 @@
 /**
  * What the runtime in memory keeps: an engine's things as plain records, which tests may look at and change.
  */
-import type { ContainerPlan, ObservedContainer, Target } from '../../src/plan/types.ts'
+import type { ChangeableFields, ContainerPlan, ObservedContainer, Target } from '../../src/plan/types.ts'
 import type { Labels } from '../../src/runtime/inspect.ts'
 import type { Revealed } from '../../src/runtime/runtime.ts'
 
@@ -18,6 +18,8 @@ export interface MemoryContainer {
   logs: string[]
   /** How often it was started. */
   starts: number
+  /** What was changed since it was made. */
+  changed: ChangeableFields
 }
 
 export interface MemoryVolume {

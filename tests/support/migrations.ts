@@ -1,9 +1,12 @@
 /**
  * Migrations for tests: a folder from texts, and a run that fails the test or gives the error back.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
-import { migrate, type MigrateOptions, type MigrateResult } from '../../src/migrations/apply.ts'
-import { parseMigrations } from '../../src/migrations/parse.ts'
+import type { MigrationEvent } from '../../src/migrations/events.ts'
+import { migrate, type MigrateOptions, type MigrateResult } from '../../src/migrations/run/migrate.ts'
+import { rollback, type RollbackOptions, type RollbackResult } from '../../src/migrations/run/rollback.ts'
+import { parseMigrations } from '../../src/migrations/files/parse.ts'
 import type { MigrationFolder } from '../../src/migrations/types.ts'
 import type { TestDatabase } from './postgres.ts'
 
@@ -65,4 +68,57 @@ export async function tablesOf(database: TestDatabase): Promise<readonly string[
     `SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'poststack') ORDER BY 1`,
   )
   return rows.map((row) => String(row['name']))
+}
+
+/** Takes back as `poststack database rollback` does. */
+export async function takeBack(
+  database: TestDatabase,
+  options: Partial<RollbackOptions> & { readonly files?: SqlFiles } = {},
+): Promise<RollbackResult> {
+  const { files, ...rest } = options
+  return await rollback({
+    connect: database.connect,
+    folder: files === undefined ? undefined : folderOf(files),
+    signal: new AbortController().signal,
+    toolVersion: '1.2.3',
+    ...rest,
+  })
+}
+
+/** One row of the ledger. */
+export async function ledgerRow(database: TestDatabase, version: number): Promise<Record<string, unknown>> {
+  const [row] = await database.rows('SELECT * FROM poststack.schema_migrations WHERE version = $1', [version])
+  if (row === undefined) throw new Error(`no row of ${version}`)
+  return row
+}
+
+/** The history as `event version`. */
+export async function historyOf(database: TestDatabase): Promise<readonly string[]> {
+  const rows = await database.rows('SELECT event, version_text FROM poststack.migration_events ORDER BY id')
+  return rows.map((row) => `${String(row['event'])} ${String(row['version_text'])}`)
+}
+
+/** Indexes of the project with `valid` or `INVALID`. */
+export async function indexesOf(database: TestDatabase): Promise<readonly string[]> {
+  const rows = await database.rows(
+    `SELECT i.indexrelid::regclass::text AS name, i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('poststack', 'information_schema') ORDER BY 1`,
+  )
+  return rows.map((row) => `${String(row['name'])} ${row['valid'] === true ? 'valid' : 'INVALID'}`)
+}
+
+/** What a run said as notices of its own. */
+export function noticesOf(events: readonly MigrationEvent[]): readonly string[] {
+  return events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))
+}
+
+/** Waits until a query has rows, which must be soon; that what it asks about is not there yet is no answer. */
+export async function until(database: TestDatabase, text: string): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    // oxlint-disable-next-line no-await-in-loop
+    if ((await database.rows(text).catch(() => [])).length > 0) return
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(25)
+  }
+  throw new Error(`it never came: ${text}`)
 }

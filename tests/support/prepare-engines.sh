@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes a Debian machine ready for the tests that need container engines:
+# Makes a Debian machine ready for the tests that need container engines, a second version of PostgreSQL, or PgBouncer:
 #
-#   tests/support/prepare-engines.sh           podman, Docker, and the images the tests use, in both
+#   tests/support/prepare-engines.sh           podman, Docker, and the images the tests use, in both; PostgreSQL 15; PgBouncer;
+#                                              a user who runs podman with the same images
 #   eval "$(tests/support/prepare-engines.sh --env)"   tells this shell where the Docker engine listens
 #
 # For machines that exist to run tests: it installs packages, may start dockerd in the background, and adds a file to
@@ -44,15 +45,26 @@ check_machine() {
 }
 
 install_packages() {
-  local wanted=(mmdebstrap iptables podman runc netavark aardvark-dns catatonit uidmap docker.io) missing=() name
+  local wanted=(mmdebstrap iptables podman runc netavark aardvark-dns catatonit uidmap slirp4netns docker.io pgbouncer tmux) missing=() name
+  # Debian 12 has PostgreSQL 15; on a release that has another one, the tests on 15 are skipped
+  # shellcheck disable=SC1091 # the machine's own
+  [ "$(. /etc/os-release && echo "${VERSION_ID:-}")" != 12 ] || wanted+=(postgresql-15)
   # trixie's signing keys came to Debian 12 with an update
   compgen -G '/usr/share/keyrings/*trixie*' >/dev/null || missing+=(debian-archive-keyring)
   for name in "${wanted[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done
+  # Programs only: tests make their own servers, and Debian's would take port 5432
+  if [[ " ${missing[*]} " == *' postgresql-15 '* ]]; then no_main_cluster; fi
   if [ ${#missing[@]} -gt 0 ]; then install_with_apt "${missing[@]}"; fi
   # Debian 13 and later keep the client in a package of its own
   command -v docker >/dev/null || install_with_apt docker-cli
+}
+
+no_main_cluster() {
+  local file=/etc/postgresql-common/createcluster.conf line='create_main_cluster = false'
+  mkdir -p "${file%/*}"
+  grep -qx "$line" "$file" 2>/dev/null || echo "$line" >>"$file"
 }
 
 install_with_apt() {
@@ -195,6 +207,32 @@ build_postgres() {
 }
 copy_to_docker() { podman save "$1" | on_docker load; }
 
+# ---- podman of an ordinary user ----
+
+rootless_user=poststack-tests
+as_rootless() { # a login's environment, from a folder that the user can enter
+  local home; home=$(getent passwd $rootless_user | cut -d: -f6)
+  (cd "$home" && runuser -u $rootless_user -- env -i HOME="$home" USER=$rootless_user LOGNAME=$rootless_user PATH="$PATH" \
+    PODMAN_IGNORE_CGROUPSV1_WARNING=1 "$@" 9>&-)
+}
+# Not every machine lets ordinary users have namespaces: where this fails, the tests of it are skipped
+let_user_run_podman() {
+  local home image
+  id $rootless_user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $rootless_user
+  grep -q "^$rootless_user:" /etc/subuid || usermod --add-subuids 300000-365535 --add-subgids 300000-365535 $rootless_user
+  # udev's own mode for this device
+  [ ! -c /dev/net/tun ] || chmod 666 /dev/net/tun
+  home=$(getent passwd $rootless_user | cut -d: -f6)
+  if [ ! -e "$home/.config/containers/storage.conf" ]; then
+    # Else podman 4.3 falls back to a driver that copies every layer
+    # shellcheck disable=SC2016 # $1 is for the other shell
+    as_rootless sh -c 'mkdir -p "$1/.config/containers" && printf "[storage]\ndriver = \"overlay\"\n" >"$1/.config/containers/storage.conf"' sh "$home"
+  fi
+  for image in "$base" "$postgres"; do
+    as_rootless podman image exists "$image" || podman save "$image" | as_rootless podman load --quiet || return 1
+  done
+}
+
 print_environment() {
   ! find_docker || echo "export DOCKER_HOST=$docker_host"
 }
@@ -215,4 +253,5 @@ configure_podman
 find_docker || start_docker
 import_base
 build_postgres
+let_user_run_podman >"$cache/rootless.log" 2>&1 </dev/null || say "podman does not run as an ordinary user here: $cache/rootless.log"
 say "ready: podman $(podman --version | grep -o '[0-9.]*$'), docker at $docker_host"

@@ -113,26 +113,47 @@ const sections: readonly Section[] = [
       'and every migration is applied (`migrated`), or its job has ended with exit code 0 (`completed`).',
     from: ['CommonOptions'],
   },
+  {
+    title: '`hooks`',
+    about:
+      "What is run at which moment: `hook('./file.ts')`, or a command as `hook(['npm', 'run', 'codegen'])`. A failed one stops what comes after it.",
+    from: ['Hooks'],
+  },
+  {
+    title: '`hook`',
+    about: 'What `hook()` makes, and what stands in its place in a config of data.',
+    from: ['Hook', 'RememberedHook'],
+    alternatives: ['script', 'command'],
+  },
   { title: '`build`', about: 'How an image is built.', from: ['BuildOptions'] },
   { title: '`ports`', about: 'One entry a port.', from: ['PortOptions'] },
   {
     title: '`volumes`',
-    about: 'Each is a named volume or a path of the host.',
+    about: 'Each is a named volume, a path of the host, or a folder in memory.',
     from: ['VolumeOptions'],
-    alternatives: ['volume', 'bind'],
+    alternatives: ['volume', 'bind', 'tmpfs'],
   },
   {
     title: '`ready`',
     about: 'Probes run from the host, every 100 ms with back-off, until `readyTimeoutSeconds`.',
     from: ['ReadyOptions'],
-    alternatives: ['http', 'tcp', 'exec', 'log'],
+    alternatives: ['http', 'tcp', 'postgres', 'exec', 'log'],
+  },
+  {
+    title: '`healthcheck`',
+    about:
+      'What the engine checks by itself, for `podman ps` and `docker ps`. Poststack goes by `ready`, which works on every engine; podman runs no ' +
+      'health checks on a machine without systemd.',
+    from: ['HealthcheckOptions'],
   },
 ]
 
 /** Declarations with fields that are no part of what a user writes. */
 const notWritten = ['ServiceMark', 'ReferenceMark', 'PostgresService', 'ContainerService']
 
-const sources = ['src/config/define.ts', 'src/config/options.ts'].map((path) => readFileSync(fileOf(path), 'utf8'))
+const sources = ['src/config/define.ts', 'src/config/options.ts', 'src/config/options-container.ts'].map((path) =>
+  readFileSync(fileOf(path), 'utf8'),
+)
 const allFields = new Map(sources.flatMap((source) => [...documentedFields(source)]))
 const aliases = new Map(sources.flatMap((source) => [...shortTypes(source)]))
 

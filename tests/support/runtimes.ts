@@ -2,7 +2,7 @@
  * Every runtime of this machine in one shape, for suites that run over all of them.
  *
  * One that is missing is skipped with its reason, unless `POSTSTACK_REQUIRE` (`native,podman,docker`) names it: then the
- * suite fails. Outside changes are made with the engines' own programs, never with the code under test.
+ * suite fails. `POSTSTACK_ONLY` names those that are not passed over. Outside changes are made with the engines' own programs, never with the code under test.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -16,6 +16,7 @@ import type { ContainerPlan, ContainerSpec } from '../../src/plan/types.ts'
 import { createContainerRuntime } from '../../src/runtime/container.ts'
 import { createNativeRuntime } from '../../src/runtime/native.ts'
 import type { Revealed, Runtime } from '../../src/runtime/runtime.ts'
+import { engineList } from './engine-lists.ts'
 import { createMemoryRuntime } from './memory-runtime.ts'
 import { createMemoryWorld } from './memory-world.ts'
 import { freePort } from './ports.ts'
@@ -90,6 +91,8 @@ const debian = 'docker.io/library/debian:trixie-slim'
 const postgresImage = 'docker.io/library/postgres:17'
 
 async function engineMissing(program: 'podman' | 'docker'): Promise<string | undefined> {
+  const only = process.env['POSTSTACK_ONLY']?.split(',')
+  if (only?.includes(program) === false) return 'POSTSTACK_ONLY leaves it out'
   for (const image of [debian, postgresImage]) {
     try {
       await run(program, ['image', 'inspect', image], { timeout: 20_000 })
@@ -193,8 +196,9 @@ async function removeAll(program: string, prefix: string): Promise<void> {
     { list: ['images', '--format', '{{.Repository}}:{{.Tag}}'], remove: ['rmi', '-f'] },
   ]
   for (const { list, remove } of kinds) {
-    const { stdout } = await run(program, list)
-    const names = stdout.split('\n').filter((name) => name.replace(/^localhost\//, '').startsWith(prefix))
+    const names = (await engineList(program, list)).filter((name) =>
+      name.replace(/^localhost\//, '').startsWith(prefix),
+    )
     if (names.length > 0) await run(program, [...remove, ...names])
   }
 }

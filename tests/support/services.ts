@@ -44,8 +44,8 @@ export function echo(port: number, { word, crashes = false, fields = '' }: EchoO
 }
 
 /** What a port of this machine answers over HTTP. */
-export async function fetchText(port: number): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${String(port)}/`, { signal: AbortSignal.timeout(5000) })).text()
+export async function fetchText(port: number, path = '/'): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${String(port)}${path}`, { signal: AbortSignal.timeout(5000) })).text()
 }
 
 /** A first migration with a row in it. */

@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { label } from '../../src/plan/labels.ts'
+import { engineList } from './engine-lists.ts'
 import { processesIn } from './native-project.ts'
 import { runtimesUnderTest, type RuntimeUnderTest } from './runtimes.ts'
 
@@ -29,7 +30,7 @@ export interface World {
   containers(): Promise<readonly Seen[]>
   /** The one container of a service; fails when there is none or there are several. */
   only(service: string): Promise<Seen>
-  /** Sorted names. */
+  /** Sorted names of those with data. */
   volumes(): Promise<readonly string[]>
   /** Everything the engine knows about the stack's objects, as text. */
   inspectAll(): Promise<string>
@@ -76,17 +77,29 @@ interface Inspected {
   readonly Config: { readonly Labels: Readonly<Record<string, string>> }
 }
 
+interface InspectedVolume {
+  readonly Name: string
+  readonly Labels: Readonly<Record<string, string>>
+}
+
 function lookAtEngine(program: 'podman' | 'docker', { root, stack }: LookOptions): Look {
   const mine = ['--filter', `label=${label.root}=${root}`]
   const engine = async (...args: readonly string[]): Promise<readonly string[]> => {
     const { stdout } = await execute(program, args, { maxBuffer: 64 * 1024 * 1024 })
     return stdout.split('\n').filter((line) => line !== '')
   }
-  const containerIds = (): Promise<readonly string[]> =>
-    engine('ps', '-a', '--no-trunc', ...mine, '--format', '{{.ID}}')
-  const volumes = async (): Promise<readonly string[]> =>
-    (await engine('volume', 'ls', ...mine, '--format', '{{.Name}}')).toSorted()
-  const networks = (): Promise<readonly string[]> => engine('network', 'ls', ...mine, '--format', '{{.Name}}')
+  const list = (...args: readonly string[]) => engineList(program, args)
+  const containerIds = (): Promise<readonly string[]> => list('ps', '-a', '--no-trunc', ...mine, '--format', '{{.ID}}')
+  // One label alone is asked for: of two, podman shows the volumes that have either.
+  const allVolumes = async (): Promise<readonly string[]> =>
+    (await list('volume', 'ls', ...mine, '--format', '{{.Name}}')).toSorted()
+  const volumes = async (): Promise<readonly string[]> => {
+    const names = await allVolumes()
+    if (names.length === 0) return []
+    const inspected = JSON.parse((await engine('volume', 'inspect', ...names)).join('\n')) as readonly InspectedVolume[]
+    return inspected.flatMap(({ Name, Labels }) => (Labels[label.volume] === undefined ? [] : [Name])).toSorted()
+  }
+  const networks = (): Promise<readonly string[]> => list('network', 'ls', ...mine, '--format', '{{.Name}}')
   const inspect = async (...args: readonly string[]): Promise<string> => (await engine(...args)).join('\n')
   return {
     async containers() {
@@ -114,9 +127,9 @@ function lookAtEngine(program: 'podman' | 'docker', { root, stack }: LookOptions
     async destroy() {
       const ids = await containerIds()
       if (ids.length > 0) await engine('rm', '-f', '-v', ...ids)
-      for (const name of await volumes()) await engine('volume', 'rm', '-f', name)
+      for (const name of await allVolumes()) await engine('volume', 'rm', '-f', name)
       for (const name of await networks()) await engine('network', 'rm', name)
-      const images = await engine('images', '--format', '{{.Repository}}:{{.Tag}}')
+      const images = await list('images', '--format', '{{.Repository}}:{{.Tag}}')
       const built = images.filter((ref) => ref.replace(/^localhost\//, '').startsWith(`${stack}/`))
       if (built.length > 0) await engine('rmi', '-f', ...built)
     },
@@ -184,8 +197,9 @@ async function straysOf({ root, runtime, temporary, stack }: LookOptions): Promi
       return text.replaceAll('\0', ' ').trim()
     }),
   )
-  // Engines' monitors of running containers name the stack; servers of the native runtime stand in their data.
-  const meant = runtime === 'native' ? /poststack\.container=|^postgres: / : new RegExp(`conmon|${stack}`)
+  // Engines' monitors of running containers name the stack; servers of the native runtime stand in their data. All
+  // networks of podman share one name server: whoever comes first starts it, and it ends with the last container.
+  const meant = runtime === 'native' ? /poststack\.container=|^postgres: / : new RegExp(`conmon|aardvark-dns|${stack}`)
   return lines.filter((line) => line !== '' && !meant.test(line))
 }
 

@@ -4,13 +4,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
-import type {
-  BuildOptions,
-  ContainerFields,
-  ExternalPostgresOptions,
-  ManagedPostgresOptions,
-} from '../../src/config/options.ts'
-import type { container, externalPostgres, managedPostgres, stack } from '../../src/config/schema.ts'
+import type { BuildOptions, ContainerFields } from '../../src/config/options-container.ts'
+import type { ExternalPostgresOptions, ManagedPostgresOptions } from '../../src/config/options.ts'
+import type { stack } from '../../src/config/schema.ts'
+import type { container, externalPostgres, managedPostgres } from '../../src/config/schema-services.ts'
 import type { StackConfig } from '../../src/config/define.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
@@ -37,6 +34,10 @@ const right: Readonly<Record<string, string>> = {
     "export default defineConfig({ services: { a: container({ image: 'x', ready: { exec: ['true'] } }), b: container({ image: 'x', ready: { log: 'ready' } }) } })",
   volumes:
     "export default defineConfig({ services: { a: container({ image: 'x', volumes: [{ volume: 'v', target: '/v' }, { bind: '.', target: '/b', readOnly: true }] }) } })",
+  'ports that Poststack chooses':
+    "export default defineConfig({ services: { db: postgres({ port: 'auto' }), a: container({ image: 'x', ports: { http: { container: 80, host: 'auto' } } }) } })",
+  'limits, health and hosts':
+    "export default defineConfig({ services: { a: container({ build: {}, memory: '64MB', capDrop: ['ALL'], healthcheck: { command: ['true'] }, extraHosts: { up: 'host-gateway' }, envFile: './.env' }), b: container({ image: 'x', healthcheck: false, volumes: [{ tmpfs: '8MB', target: '/t' }] }) } })",
   'dependsOn as a list and as conditions':
     "export default defineConfig({ services: { a: container({ image: 'x', dependsOn: ['b'] }), b: postgres({ dependsOn: { c: 'started' } }), c: container({ image: 'x', job: true }) } })",
   'a function':
@@ -46,6 +47,23 @@ const right: Readonly<Record<string, string>> = {
   'a promise': 'export default defineConfig(Promise.resolve({ services: { db: postgres() } }))',
   'reuse, with the names known':
     'const base = defineConfig({ services: { db: postgres() } }); export const url = base.services.db.url; export default defineConfig({ ...base, name: "two" })',
+  hooks:
+    "export default defineConfig({ hooks: { beforeUp: hook(['make']), afterMigrate: hook('./a.ts', { once: 'per-content' }) }, services: {} })",
+  'variables, files and patterns':
+    "export default defineConfig({ services: Object.fromEntries(glob('w/*.txt').map((file) => [file, container({ image: readText(file).trim(), env: { A: env('A'), B: env('B', 'x') } })])) })",
+  'a file beside a preset':
+    "export default defineConfig({ name: readText(new URL('./name', import.meta.url)), services: {} })",
+  'a preset that is a function':
+    "const api = (image: string) => container({ image, ports: { http: { container: 80, host: 'auto' } } }); const one = api('x'); export default defineConfig({ services: { one, two: container({ image: 'y', env: { A: one.url('http') } }) } })",
+  'a preset of options':
+    "const usual = { memory: '64MB', restart: 'always' } as const; export default defineConfig({ services: { db: postgres(usual), a: container({ ...usual, image: 'x' }) } })",
+  'a layer below':
+    "const base = defineConfig({ services: { db: postgres() } }); export default defineConfig({ extends: base, services: { db: postgres({ port: 'auto' }) } })",
+  'layers of every kind':
+    'const a = defineConfig(({ mode }) => ({ name: mode, services: {} })); const b = defineConfig(Promise.resolve({ services: {} })); export default defineConfig(() => ({ extends: [a, b, { services: {} }], services: { db: postgres() } }))',
+  seeds: "postgres({ migrations: './migrations', seed: './seeds' })",
+  'a script that has registered its config':
+    "import { stack } from 'poststack/run'; const config = defineConfig(() => ({ services: { db: postgres(), web: container({ image: 'x' }) } })); declare module 'poststack/run' { interface Register { config: typeof config } } export const all: readonly [string, string | undefined] = [stack.services.db.url, stack.services.web.urls['http']]",
   'without defineConfig': 'export default { services: { db: postgres() } } satisfies StackConfig',
 }
 
@@ -56,7 +74,18 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
   'an unknown runtime': ["export default defineConfig({ runtime: 'dokcer', services: {} })", '"dokcer"'],
   'a service that is none': ['export default defineConfig({ services: { db: { version: 17 } } })', 'version'],
   'a mistyped key of postgres': ['postgres({ prot: 5433 })', "'prot'"],
-  'a port as text': ["postgres({ port: '5433' })", "'string' is not assignable to type 'number'"],
+  'a remembered hook at another moment': [
+    "export default defineConfig({ hooks: { beforeUp: { script: './a.ts', once: 'per-content' } }, services: {} })",
+    "'once'",
+  ],
+  'a remembered command': ["hook(['make'], { once: 'per-content' })", 'string'],
+  'seeds of an external database': ["postgres({ url: 'postgres://a@b/c', seed: './seeds' })", "'seed'"],
+  'a service that the registered config does not have': [
+    "import { stack } from 'poststack/run'; export const url = stack.services.wbe",
+    "'wbe'",
+  ],
+  'a port as text': ["postgres({ port: '5433' })", '"5433"'],
+  'a mistyped auto port': ["container({ image: 'x', ports: { http: { container: 80, host: 'atuo' } } })", '"atuo"'],
   'a port beside url': ["postgres({ url: 'postgres://u@h', port: 5433 })", "'port'"],
   'an unknown condition': ["postgres({ dependsOn: { a: 'redy' } })", '"redy"'],
   'a restart policy': ["postgres({ restart: 'allways' })", '"allways"'],
@@ -91,11 +120,32 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
     'const base = defineConfig({ services: { db: postgres() } }); base.services.dbb',
     "'dbb'",
   ],
+  'a version as text': ["postgres({ version: '17' })", "'string' is not assignable to type 'number'"],
+  'a folder as a list': ["postgres({ migrations: ['m'] })", "'string[]'"],
+  'a database by reference': ['postgres({ url: postgres().url })', "'Reference' is not assignable"],
+  'a name that is a number': ['defineConfig({ name: 5, services: {} })', "'number' is not assignable"],
+  'a volume without a target': ["container({ image: 'x', volumes: [{ volume: 'v' }] })", "'target'"],
+  'a probe by a command as text': ["container({ image: 'x', ready: { exec: 'true' } })", "'string'"],
+  'a job that is not said by true or false': ["container({ image: 'x', job: 'yes' })", "'string' is not assignable"],
+  'an unknown protocol': ["container({ image: 'x', ports: { http: { container: 80, protocol: 'http' } } })", '"http"'],
+  'a label that is a number': ["container({ image: 'x', labels: { a: 1 } })", "'number' is not assignable"],
+  'a size as a number': ["container({ image: 'x', memory: 64 })", "'number' is not assignable"],
+  'a health check without a command': ["container({ image: 'x', healthcheck: {} })", 'command'],
+  'a service to wait for, by itself': ['postgres({ dependsOn: [postgres()] })', "'PostgresService'"],
+  'a variable by number': ['env(5)', "'number' is not assignable"],
+  'a fallback that is a number': ["env('PORT', 5432)", "'number' is not assignable"],
+  'a list of patterns': ["glob(['a'])", "'string[]'"],
+  'a layer that is a path': ["export default defineConfig({ extends: './base', services: {} })", "'string'"],
+  'a layer that is a service': [
+    'export default defineConfig({ extends: [postgres()], services: {} })',
+    "'PostgresService'",
+  ],
+  'a layer with a mistake': ['export default defineConfig({ extends: [{ servces: {} }], services: {} })', "'servces'"],
   'a function that returns no stack': ['export default defineConfig(() => 5)', 'number'],
 }
 
 const head =
-  "import { container, defineConfig, postgres, type StackConfig } from 'poststack'\nvoid [container, defineConfig, postgres]; export type Used = StackConfig\n"
+  "import { container, defineConfig, env, glob, hook, postgres, readText, type StackConfig } from 'poststack'\nvoid [container, defineConfig, env, glob, hook, postgres, readText]; export type Used = StackConfig\n"
 
 describe('what an editor says about a config', () => {
   /** Messages by file name. */
@@ -119,7 +169,7 @@ describe('what an editor says about a config', () => {
         allowImportingTsExtensions: true,
         types: ['node'],
         typeRoots: [join(repository, 'node_modules/@types')],
-        paths: { poststack: [join(repository, 'src/index.ts')] },
+        paths: { poststack: [join(repository, 'src/index.ts')], 'poststack/run': [join(repository, 'src/run.ts')] },
       }
       await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
       await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
@@ -175,11 +225,13 @@ describe('the schema accepts what the types accept', () => {
       Bare<Omit<ManagedPostgresOptions, 'url'>>
     >()
     expectTypeOf<Bare<Omit<z.input<typeof externalPostgres>, 'kind'>>>().toEqualTypeOf<Bare<ExternalPostgresOptions>>()
-    expectTypeOf<Bare<Omit<Container, 'kind' | 'image' | 'build' | 'env'>>>().toEqualTypeOf<
+    expectTypeOf<Bare<Omit<Container, 'kind' | 'image' | 'pull' | 'build' | 'env'>>>().toEqualTypeOf<
       Bare<Omit<ContainerFields, 'env'>>
     >()
     expectTypeOf<Bare<NonNullable<Container['build']>>>().toEqualTypeOf<Bare<BuildOptions>>()
-    expectTypeOf<Bare<Omit<z.input<typeof stack>, 'services'>>>().toEqualTypeOf<Bare<Omit<StackConfig, 'services'>>>()
+    expectTypeOf<Bare<Omit<z.input<typeof stack>, 'services'>>>().toEqualTypeOf<
+      Bare<Omit<StackConfig, 'services' | 'extends'>>
+    >()
     expectTypeOf<string | number | boolean>().toExtend<NonNullable<Container['env']>[string]>()
   })
 })

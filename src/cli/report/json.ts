@@ -2,31 +2,39 @@
  * Machine-readable output: results are versioned documents, progress is one event a line, all on stdout. The last line of a
  * run is its `outcome`, or an `error`.
  */
+import type { Outcome } from '../../events.ts'
 import { isBlocked } from '../../plan/format.ts'
 import type { Output } from '../context.ts'
-import type { Reporter } from './reporter.ts'
+import type { Speaker } from './reporter.ts'
 
 /** Version of every document and event below; it changes when a field changes its meaning or goes. */
 const version = 1
 
-export function createJsonReporter({ stdout }: { readonly stdout: Output }): Reporter {
+export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
   const line = (type: string, fields: object): void => {
     stdout.write(`${JSON.stringify({ version, type, ...fields })}\n`)
   }
+  const outcome = ({ plan, ...rest }: Outcome): void => {
+    const { goal, stack, project, runtime, selected, keptVolumes, warnings, unchanged } = plan
+    line('outcome', { goal, stack, project, runtime, selected, keptVolumes, ...rest, warnings, unchanged })
+  }
   return {
     event: (event) => {
-      line(event.type, event)
+      // Commands that answer with one document do so in one line.
+      if (event.type !== 'config-read' || verbose) line(event.type, event)
     },
     plan: (plan) => {
       line('plan', { ...plan, blocked: isBlocked(plan) })
     },
-    outcome: ({ plan, ...outcome }) => {
-      const { goal, stack, project, runtime, warnings, unchanged } = plan
-      line('outcome', { goal, stack, project, runtime, ...outcome, warnings, unchanged })
-    },
+    outcome,
+    ran: outcome,
     status: (status) => {
       line('status', status)
     },
+    result: ({ type, ...document }) => {
+      line(type, document)
+    },
+    say: () => undefined,
     error: (error) => {
       line('error', { error })
     },

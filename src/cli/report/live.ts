@@ -7,6 +7,8 @@ const refreshMs = 100
 const clear = '\r\u001b[2K'
 
 export interface LiveLine {
+  /** Whether somebody sees it. */
+  readonly draws: boolean
   /** Writes text that stays, above the live line. */
   write(text: string): void
   /** Text of the live line, asked for at each refresh; nothing is drawn when it is empty. */
@@ -29,10 +31,13 @@ export function createLiveLine(output: Output, env: Readonly<Record<string, stri
     const text = current?.() ?? ''
     wipe()
     if (text === '') return
-    output.write(text.slice(0, Math.max(1, (output.columns ?? 80) - 1)))
+    // A terminal that nobody has told its size says that it has none.
+    const columns = output.columns === undefined || output.columns === 0 ? 80 : output.columns
+    output.write(text.slice(0, Math.max(1, columns - 1)))
     drawn = true
   }
   return {
+    draws,
     write(text) {
       wipe()
       output.write(text)

@@ -4,23 +4,30 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
-import { changesOf } from '../../plan/format.ts'
-import type { Cause, Plan, StepKind } from '../../plan/step.ts'
+import { changesOf, noServices } from '../../plan/format.ts'
+import { recordsFollow, type Cause, type Plan, type StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
   pull: 'pulling',
   'create-network': 'creating',
   'create-volume': 'creating',
+  remember: 'remembering',
   create: 'creating',
   start: 'starting',
+  update: 'updating',
+  'set-password': 'setting password',
   wait: 'waiting',
   migrate: 'migrating',
+  seed: 'seeding',
+  hook: 'running its hook',
+  record: 'recording',
   stop: 'stopping',
   rename: 'renaming',
   remove: 'removing',
   'remove-network': 'removing',
   'remove-volume': 'deleting',
+  'remove-image': 'removing',
   blocked: 'blocked',
 }
 
@@ -29,15 +36,22 @@ const done: Readonly<Record<StepKind, string>> = {
   pull: 'pulled',
   'create-network': 'created',
   'create-volume': 'created',
+  remember: 'remembered',
   create: 'created',
   start: 'started',
+  update: 'updated',
+  'set-password': 'changed',
   wait: 'ready',
   migrate: 'migrated',
+  seed: 'seeded',
+  hook: 'ran',
+  record: 'recorded',
   stop: 'stopped',
   rename: 'renamed',
   remove: 'removed',
   'remove-network': 'removed',
   'remove-volume': 'deleted',
+  'remove-image': 'removed',
   blocked: 'blocked',
 }
 
@@ -62,39 +76,110 @@ export function finishedWord({ kind, note }: Extract<StackEvent, { type: 'step-d
   return kind === 'wait' && note !== undefined ? note : done[kind]
 }
 
-/** What a finished step has to say besides its kind and time. Causes that only name another step say nothing to a person. */
+/** What a finished step has to say besides its kind and time. Causes that only point at other steps say nothing to a person. */
 export function noteOf(event: Extract<StackEvent, { type: 'step-done' }>): string {
-  const cause = /^(created|started) by #/.test(event.cause.text) ? '' : event.cause.text
-  return event.kind === 'migrate' ? (event.note ?? cause) : event.kind === 'wait' ? '' : cause
+  const { text } = event.cause
+  const cause = /^(created|started) by #/.test(text) || text === recordsFollow ? '' : text
+  return ['migrate', 'seed', 'record'].includes(event.kind) ? (event.note ?? cause) : event.kind === 'wait' ? '' : cause
 }
 
 /** Message, details that help, and what to do, as plain lines. */
 export function errorLines(error: ErrorRecord): readonly string[] {
   // What a service wrote, or the program that built its image.
   const logs = error.details?.['logs'] ?? error.details?.['output']
-  const lines = error.message.split('\n')
+  const { lines, hints } = withOwnHints(error)
   if (Array.isArray(logs) && logs.length > 0)
     lines.push('', 'its last lines:', ...logs.map((line) => `  | ${String(line)}`))
   const changes = error.details?.['changes']
   if (Array.isArray(changes))
     lines.push(...changesOf({ text: '', changes: changes as Cause['changes'] }).map((line) => `  ${line}`))
-  if (error.hint !== undefined) lines.push('', ...error.hint.split('\n').map((line) => `try: ${line}`))
+  if (hints.length > 0) lines.push('', ...hints.flatMap(hintLines))
   return lines
 }
 
+interface Problem {
+  readonly message: string
+  readonly file?: string
+  readonly hint: string
+}
+
+/** Of a list of problems, each has its way out right below it; what is left over comes at the end. */
+function withOwnHints({ details, hint, message }: ErrorRecord): { lines: string[]; hints: readonly string[] } {
+  const rest = problemsIn(details)
+  const lines = message.split('\n')
+  // One way out for all of them is said once.
+  if (new Set(rest.map((problem) => problem.hint)).size < 2) return { lines, hints: hint === undefined ? [] : [hint] }
+  const shared = sharedHints(rest)
+  if (shared !== undefined) return { lines, hints: shared }
+  const withHints = lines.flatMap((line) => {
+    const at = line.startsWith('- ') ? rest.findIndex((problem) => line.endsWith(problem.message)) : -1
+    const own = at === -1 ? [] : rest.splice(at, 1)
+    return [line, ...own.flatMap((problem) => hintLines(problem.hint)).map((text) => `  ${text}`.trimEnd())]
+  })
+  return { lines: withHints, hints: rest.map((problem) => problem.hint) }
+}
+
+/** A way out that several files have in common is told once, with the files; nothing where each has its own. */
+function sharedHints(problems: readonly Problem[]): readonly string[] | undefined {
+  const files = new Map<string, Set<string>>()
+  for (const { file, hint } of problems) {
+    if (file === undefined) return undefined
+    files.set(hint, (files.get(hint) ?? new Set()).add(file))
+  }
+  if (files.size === problems.length) return undefined
+  return [...files].map(([hint, names]) => hint.replaceAll(/^(?=\S)/gm, `in ${[...names].join(', ')}: `))
+}
+
+function problemsIn(details: ErrorRecord['details']): Problem[] {
+  const found: unknown = details?.['problems']
+  return Array.isArray(found) ? (found as Partial<Problem>[]).filter((one): one is Problem => isProblem(one)) : []
+}
+
+function isProblem({ hint, message }: Partial<Problem>): boolean {
+  return typeof hint === 'string' && typeof message === 'string'
+}
+
+/** Each line of a hint is a way out of its own, but those that are empty or indented: they belong to the one above. */
+export function hintLines(hint: string): readonly string[] {
+  return hint.split('\n').map((line) => (line === '' || line.startsWith(' ') ? line && `     ${line}` : `try: ${line}`))
+}
+
+/** What a run makes of its subject. */
+const goals: Readonly<Record<Plan['goal'], string>> = {
+  up: 'as declared',
+  down: 'down',
+  start: 'started',
+  restart: 'restarted',
+  stop: 'stopped',
+  remove: 'removed',
+  build: 'built',
+  clean: 'clean',
+}
+
 /** The last line of a run. */
-export function outcomeText({ ok, plan, durationMs, results }: Outcome): string {
+export function outcomeText({ ok, plan, durationMs, results, services }: Outcome): string {
   const time = duration(durationMs)
   const forward = results.filter(({ status }) => status !== 'not-needed').length
   const count = forward === 0 ? 'nothing to do' : `${String(forward)} ${forward === 1 ? 'step' : 'steps'}`
   const on = `on ${plan.runtime} (${count}, ${time})`
-  if (ok && plan.goal === 'up') return `${plan.stack} is as declared ${on}`
-  if (ok && forward === 0) return `${plan.stack} is down ${on}`
-  if (ok) return `${plan.stack} is down ${on}${keepsData(plan) ? '; its volumes are kept' : '; its data is deleted'}`
-  const number = (status: string): string => String(results.filter((result) => result.status === status).length)
-  const counts = `${number('done')} done, ${number('failed')} failed, ${number('skipped')} not begun`
+  const [subject, is] = subjectOf(plan)
+  if (ok && plan.goal === 'up' && services.length === 0) return `${plan.stack}: ${noServices} (${count}, ${time})`
+  if (ok) return `${subject} ${is} ${goals[plan.goal]} ${on}${forward === 0 ? '' : whatOfData(plan)}`
   const cut = results.some(isCutOff) ? 'interrupted: ' : ''
-  return `${cut}${plan.stack} is not ${plan.goal === 'up' ? 'as declared' : 'down'} on ${plan.runtime}: ${counts} (${time})`
+  return `${cut}${subject} ${is} not ${goals[plan.goal]} on ${plan.runtime}: ${counts(results)} (${time})`
+}
+
+/** What was cut off in the middle did not fail. */
+function counts(results: Outcome['results']): string {
+  const stopped = results.filter(({ error }) => error !== undefined && isInterruption(error.code)).length
+  const number = (status: string): number => results.filter((result) => result.status === status).length
+  const failed = number('failed') - stopped
+  return [
+    `${String(number('done'))} done`,
+    ...(failed === 0 && stopped > 0 ? [] : [`${String(failed)} failed`]),
+    ...(stopped === 0 ? [] : [`${String(stopped)} interrupted`]),
+    `${String(number('skipped'))} not begun`,
+  ].join(', ')
 }
 
 function isCutOff({ status, because, error }: StepResult): boolean {
@@ -106,19 +191,32 @@ export function isInterruption(code: ErrorRecord['code']): boolean {
   return code === 'INTERRUPTED' || code === 'TERMINATED'
 }
 
-function keepsData(plan: Plan): boolean {
-  return plan.steps.every(({ action }) => action.kind !== 'remove-volume')
+/** What a run was about, and its verb: the stack, or the services of it that were asked for. */
+function subjectOf({ goal, selected, stack }: Plan): readonly [string, string] {
+  if (goal === 'build') return [`images of ${stack}`, 'are']
+  if (selected.length === 0) return [stack, 'is']
+  return [`${selected.join(', ')} of ${stack}`, selected.length === 1 ? 'is' : 'are']
+}
+
+/** Says nothing of data where there are none. */
+function whatOfData({ keptVolumes, steps }: Plan): string {
+  if (steps.some(({ action }) => action.kind === 'remove-volume')) return '; its data is deleted'
+  return keptVolumes.length > 0 ? '; its volumes are kept' : ''
 }
 
 /** The table of `status`. */
 export function statusText(status: StackStatus): string {
-  const head = `${status.stack} on ${status.runtime}: ${status.asDeclared ? 'as declared' : 'not as declared'}`
+  const state = status.asDeclared ? (status.services.length === 0 ? noServices : 'as declared') : 'not as declared'
+  const head = `${status.stack} on ${status.runtime}: ${state}`
   const rows = status.services.map((service) => [
     service.service,
     service.state,
     migrationsText(service),
     service.addresses.join(' '),
   ])
+  const reasons = status.services.flatMap(({ reason, service }) =>
+    reason === undefined ? [] : [`  ${service}: ${reason}`],
+  )
   const details = status.services.flatMap(({ service, differences }) =>
     differences.map((difference) => `${service}: ${difference}`),
   )
@@ -127,6 +225,7 @@ export function statusText(status: StackStatus): string {
     head,
     '',
     ...table(rows),
+    ...(reasons.length === 0 ? [] : ['', ...reasons]),
     ...(all.length === 0 ? [] : ['', 'up would:', ...all.map((line) => `  ${line}`)]),
     '',
   ].join('\n')

@@ -1,10 +1,23 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, mkdtemp, readFile, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BuildConfig } from '../../../src/config/types.ts'
-import { baseImages, fingerprintBuild } from '../../../src/execute/fingerprint.ts'
+import { readBuild } from '../../../src/execute/fingerprint.ts'
 
 const signal = new AbortController().signal
 let context: string
@@ -28,8 +41,8 @@ function build(changes: Partial<BuildConfig> = {}): BuildConfig {
   return { context, dockerfile: join(context, 'Dockerfile'), args: {}, target: undefined, ...changes }
 }
 
-function hash(changes: Partial<BuildConfig> = {}, cacheDir?: string): Promise<string> {
-  return fingerprintBuild(build(changes), { signal, cacheDir })
+async function hash(changes: Partial<BuildConfig> = {}, cacheDir?: string): Promise<string> {
+  return (await readBuild(build(changes), { signal, cacheDir })).fingerprint
 }
 
 /** Whether an act changes the fingerprint. */
@@ -62,7 +75,7 @@ describe('what must change the fingerprint', () => {
 
   test('arguments and target, but not the order of arguments', async () => {
     const all = [hash(), hash({ args: { A: '1', B: '2' } }), hash({ args: { A: '2', B: '1' } }), hash({ target: 'x' })]
-    expect(new Set(await Promise.all(all)).size).toBe(4)
+    expect(new Set(await Promise.all([...all, hash({ platform: 'linux/arm64' })])).size).toBe(5)
     expect(await hash({ args: { B: '2', A: '1' } })).toBe(await hash({ args: { A: '1', B: '2' } }))
   })
 
@@ -108,6 +121,25 @@ describe('what must not change it', () => {
 })
 
 describe('wildcards and ignore files', () => {
+  test('the logs of builds must not count, also where everything is copied', async () => {
+    await write({ Dockerfile: 'FROM debian\nCOPY . /app\n', keep: '' })
+    expect(await isChangedBy(() => write({ 'logs/containers/web.log': '' }))).toBe(false)
+    await write({ 'logs/other.log': '' })
+    expect(await isChangedBy(() => write({ 'logs/containers/web.log': 'x' }))).toBe(false)
+    const ours = { 'logs/poststack.log': 'x', 'backups/db-shop-1.dump': 'x', 'backups/db-shop-1.dump.json': 'x' }
+    expect(await isChangedBy(() => write(ours))).toBe(false)
+    expect(await isChangedBy(() => write({ 'backups/mine.txt': 'x' }))).toBe(true)
+    expect(await isChangedBy(() => write({ 'logs/other.log': 'x' }))).toBe(true)
+  })
+
+  test('what only one of the engines leaves out must count', async () => {
+    await write({ Dockerfile: 'FROM debian\nCOPY . /app\n', both: '', docker: '', podman: '' })
+    await write({ '.dockerignore': 'both\ndocker\n', '.containerignore': 'both\npodman\n' })
+    expect(await isChangedBy(() => write({ both: 'x' }))).toBe(false)
+    expect(await isChangedBy(() => write({ docker: 'x' }))).toBe(true)
+    expect(await isChangedBy(() => write({ podman: 'x' }))).toBe(true)
+  })
+
   test('a wildcard must take what it matches, with all that is in it', async () => {
     await write({
       Dockerfile: 'FROM debian\nCOPY packages/*/package.json lib? /app/\n',
@@ -192,7 +224,7 @@ describe('what is wrong with a build', () => {
 
   test('a stop must end it', async () => {
     await write(copySrc)
-    const stopped = fingerprintBuild(build(), { signal: AbortSignal.abort() })
+    const stopped = readBuild(build(), { signal: AbortSignal.abort() })
     await expect(stopped).rejects.toMatchObject({ code: 'INTERRUPTED' })
   })
 })
@@ -254,5 +286,21 @@ describe('the cache', () => {
 
 test('the images that a build starts from come from its file', async () => {
   await write({ Dockerfile: 'ARG BASE=poststack/base-debian\nFROM ${BASE}:latest\n' })
-  expect(await baseImages(build())).toEqual(['poststack/base-debian:latest'])
+  expect((await readBuild(build(), { signal })).baseImages).toEqual(['poststack/base-debian:latest'])
+})
+
+const bulk = async () => (await readBuild(build(), { signal })).bulk
+
+test('a context must be called large where all of it is copied and no ignore file leaves anything out', async () => {
+  await write({ Dockerfile: 'FROM debian\nCOPY . /app\n', 'src/a.ts': 'a', 'node_modules/big/index.js': '' })
+  expect(await bulk()).toBeUndefined()
+  const bytes = 100 * 1024 * 1024
+  await truncate(join(context, 'node_modules/big/index.js'), bytes)
+  const dockerfile = await stat(join(context, 'Dockerfile'))
+  expect(await bulk()).toEqual({ files: 3, bytes: bytes + dockerfile.size + 1, most: 'node_modules' })
+  await write({ '.dockerignore': '# nothing\n' })
+  expect(await bulk()).toBeUndefined()
+  await rm(join(context, '.dockerignore'))
+  await write({ Dockerfile: 'FROM debian\nCOPY node_modules /app\n' })
+  expect(await bulk()).toBeUndefined()
 })

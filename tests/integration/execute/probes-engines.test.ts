@@ -1,34 +1,22 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { waitFor } from '../../../src/execute/probes.ts'
 import type { ContainerSpec, Probe, Target } from '../../../src/plan/types.ts'
-import type { Runtime } from '../../../src/runtime/runtime.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
-import type { RuntimeHarness } from '../../support/runtimes.ts'
+import { underTest } from '../../support/under-test.ts'
 
 const signal = new AbortController().signal
 const engines = (await runtimesUnderTest()).filter(({ name }) => name === 'podman' || name === 'docker')
 
 const probeDatabase = () => Promise.resolve({ ready: true } as const)
 
-describe.each(engines)('$title', ({ create, missing }) => {
-  let harness: RuntimeHarness
-  let runtime: Runtime
-
-  beforeAll(async () => {
-    if (missing !== undefined) return
-    harness = await create()
-    runtime = await harness.open()
-  })
-
-  afterAll(async () => {
-    if (missing === undefined) await harness.cleanUp()
-  })
+describe.each(engines)('$title', (tested) => {
+  const on = underTest(tested)
 
   async function started(name: string, spec: Partial<ContainerSpec>): Promise<Target> {
-    const plan = harness.plain(name, spec)
-    if (plan.network !== undefined) await runtime.createNetwork(plan.network, harness.labels, { signal })
-    await runtime.createContainer(plan, {}, { signal })
-    await runtime.startContainer({ name: plan.name }, {}, { signal })
+    const plan = on.harness.plain(name, spec)
+    if (plan.network !== undefined) await on.runtime.createNetwork(plan.network, on.harness.labels, { signal })
+    await on.runtime.createContainer(plan, {}, { signal })
+    await on.runtime.startContainer({ name: plan.name }, {}, { signal })
     return { name: plan.name }
   }
 
@@ -36,15 +24,16 @@ describe.each(engines)('$title', ({ create, missing }) => {
     return waitFor(probe, {
       service: 'web',
       target,
-      runtime,
+      runtime: on.runtime,
       signal,
       timeoutMs,
       probeDatabase,
       onProgress: () => undefined,
+      hide: (text) => text,
     })
   }
 
-  test.skipIf(missing !== undefined)('a line of output must make a service ready, and exec too', async () => {
+  on.obligation('a line of output must make a service ready, and exec too', [], async () => {
     const target = await started('line', { command: ['sh', '-c', 'sleep 1; echo now ready; exec sleep 60'] })
     await wait(target, { kind: 'log', pattern: '^now ready$' })
     await expect(wait(target, { kind: 'exec', command: ['test', '-d', '/etc'] })).resolves.toBeUndefined()
@@ -54,7 +43,7 @@ describe.each(engines)('$title', ({ create, missing }) => {
     })
   })
 
-  test.skipIf(missing !== undefined)('a crash must end the wait at once, with code, output and a hint', async () => {
+  on.obligation('a crash must end the wait at once, with code, output and a hint', [], async () => {
     const target = await started('crash', { command: ['sh', '-c', 'echo going down; sleep 0.5; exit 127'] })
     const before = performance.now()
     await expect(wait(target, { kind: 'log', pattern: 'never' })).rejects.toMatchObject({
@@ -66,7 +55,7 @@ describe.each(engines)('$title', ({ create, missing }) => {
     expect(performance.now() - before).toBeLessThan(10_000)
   })
 
-  test.skipIf(missing !== undefined)('a job must be judged by its exit code', async () => {
+  on.obligation('a job must be judged by its exit code', [], async () => {
     const good = await started('good', { command: ['true'] })
     await expect(wait(good, { kind: 'completed' })).resolves.toBeUndefined()
     const bad = await started('bad', { command: ['sh', '-c', 'exit 3'] })

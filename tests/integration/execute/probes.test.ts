@@ -36,6 +36,7 @@ function runtimeWith(state: Partial<MemoryContainer>): { runtime: MemoryRuntime;
     files: {},
     logs: [],
     starts: 1,
+    changed: {},
     ...state,
   }
   runtime.world.containers.set(container.id, container)
@@ -51,6 +52,7 @@ function context(changes: Partial<WaitContext> = {}): WaitContext {
     signal: new AbortController().signal,
     timeoutMs: 5000,
     onProgress: () => undefined,
+    hide: (text) => text,
     ...changes,
   }
 }
@@ -256,7 +258,7 @@ describe('what a person reads', () => {
     const error = await failureOf(postgres, { runtime, timeoutMs: 60_000, onProgress: (text) => said.push(text) })
     expect(told(error)).toMatchInlineSnapshot(`
       "NOT_READY: Service web crashes again and again (last exit code 137); gave up after <n> s.
-      It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, give the container engine more memory."
+      It was killed from outside: by the system when memory ran out, by the engine after its grace time, or by hand. If nobody stopped it, raise \`memory\` of the service where it is declared, or give the container engine more."
     `)
     expect(said).toEqual(['it crashed and is being restarted (last exit code 137)'])
   }, 15_000)
@@ -289,7 +291,7 @@ describe('what a person reads', () => {
   test('when a job takes too long', async () => {
     expect(told(await failureOf({ kind: 'completed' }, { timeoutMs: 200 }))).toMatchInlineSnapshot(`
       "NOT_READY: Job web did not end within <n> s.
-      Its last lines of output say how far it got. If it only needs longer, raise readyTimeoutSeconds."
+      It has written nothing so far. If it only needs longer, raise readyTimeoutSeconds."
     `)
   })
 

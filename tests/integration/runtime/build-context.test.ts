@@ -33,6 +33,8 @@ const from = 'FROM docker.io/library/debian:trixie-slim\n'
 const project = {
   '.poststack/secrets.json': '{"password":"secret"}',
   'packages/api/.poststack/secrets.json': '{"password":"secret"}',
+  'backups/db-shop-20261126-011248.dump': 'rows of .poststack',
+  'logs/poststack.log': 'lines of .poststack',
   'packages/api/main.js': 'serve()\n',
   '.env.example': 'A=1\n',
   'bin/start': '#!/bin/sh\n',
@@ -102,7 +104,7 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
     const before = await readdir(context)
     await build(context)
     const found = await listing()
-    expect(found.filter((line) => line.includes('.poststack'))).toEqual([])
+    expect(found.filter((line) => /\.poststack|db-shop|poststack\.log/.test(line))).toEqual([])
     for (const line of [
       '-rwxr-xr-x bin/start',
       'lrwxrwxrwx start bin/start',

@@ -1,5 +1,6 @@
 /** Builds and pulls with every builder of this machine: podman, Docker's old builder, and BuildKit. */
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { label } from '../../../src/plan/labels.ts'
 import { createContainerRuntime } from '../../../src/runtime/container.ts'
 import type { BuildRequest, Runtime } from '../../../src/runtime/runtime.ts'
+import { buildLeftovers } from '../../support/leftovers.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
 
 const run = promisify(execFile)
@@ -90,8 +92,18 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
     const scope = { stack: prefix, project: 'none', containerNames: [], volumeNames: [], networkNames: [] }
     const { images } = await runtime.observe({ ...scope, imageRefs: [web, base, `${base}:other`] }, { signal })
     expect(images).toEqual([
-      { ref: base, id: expect.stringMatching(/^sha256:/), fingerprint: `fingerprint of ${base}` },
-      { ref: web, id: expect.stringMatching(/^sha256:/), fingerprint: `fingerprint of ${web}` },
+      {
+        ref: base,
+        id: expect.stringMatching(/^sha256:/),
+        fingerprint: `fingerprint of ${base}`,
+        platform: expect.stringMatching(/^linux\//),
+      },
+      {
+        ref: web,
+        id: expect.stringMatching(/^sha256:/),
+        fingerprint: `fingerprint of ${web}`,
+        platform: expect.stringMatching(/^linux\//),
+      },
     ])
     const container = {
       name: `${prefix}-${builder}-run`,
@@ -133,6 +145,27 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
     })
   })
 
+  obligation('a secret is there while the image is built, and not in what is said', async () => {
+    const dockerfile = [
+      'FROM docker.io/library/debian:trixie-slim',
+      'RUN --mount=type=secret,id=token sha256sum < /run/secrets/token > /digest',
+    ].join('\n')
+    const wanted = { ...(await request(web, dockerfile, { cache: false })), secrets: { token: 'hunter22' } }
+    if (builder === 'docker') {
+      await expect(build(wanted)).rejects.toMatchObject({
+        code: 'RUNTIME_MISSING',
+        message: expect.stringMatching(/needs BuildKit for its secrets \(token\)/),
+        hint: expect.stringContaining('DOCKER_BUILDKIT=1'),
+      })
+      return
+    }
+    const lines = await build(wanted)
+    expect(lines.join('\n')).not.toContain('hunter22')
+    const digest = createHash('sha256').update('hunter22').digest('hex')
+    const { stdout } = await run(name, ['run', '--rm', `${web}:latest`, 'cat', '/digest'], { env })
+    expect(stdout).toContain(digest)
+  })
+
   obligation('a missing Dockerfile or context is found before anything starts', async () => {
     const { build: there, ...rest } = await request(web, 'FROM scratch\n')
     const wrong = { ...rest, build: { ...there, dockerfile: join(folder, 'Nofile'), context: join(folder, 'nowhere') } }
@@ -154,6 +187,7 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
     const begun = performance.now()
     await expect(building).rejects.toMatchObject({ code: 'INTERRUPTED' })
     expect(performance.now() - begun).toBeLessThan(20_000)
+    if (builder === 'podman') expect(await buildLeftovers(wanted.build)).toEqual([])
   })
 
   obligation('a registry that cannot be reached fails the pull soon, with the cause', async () => {

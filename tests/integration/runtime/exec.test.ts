@@ -21,6 +21,14 @@ test('lines of both streams come as they are written, and the exit code is a res
   expect(result).toEqual({ exitCode: 3, stdout: 'one\nthree', lastLines: ['one', 'two', 'three'] })
 })
 
+test('the colours of a program that colours whatever it writes must not stand in its lines', async () => {
+  const lines: string[] = []
+  const onLine = (line: string) => lines.push(line)
+  const coloured = String.raw`printf '\033[91mls: \033[0m\033[91mno such file\033[0m\n'`
+  const { lastLines } = await runProgram(script(coloured, { onLine }))
+  expect([lines, lastLines]).toEqual([['ls: no such file'], ['ls: no such file']])
+})
+
 test('no shell stands between: an argument is one word whatever is in it', async () => {
   const request = {
     program: 'printf',

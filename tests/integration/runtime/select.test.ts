@@ -50,7 +50,11 @@ test.skipIf(socketsHere)('an engine that is not installed says what was looked a
   await expect(select('docker', [db])).rejects.toMatchObject({
     code: 'RUNTIME_MISSING',
     message: expect.stringContaining('/var/run/docker.sock'),
-    hint: expect.stringContaining('docs.docker.com'),
+    hint: expect.stringMatching(/docs\.docker\.com[^]*\nOr do without an engine: --runtime native$/),
+  })
+  // Native runs no containers, so it is no way out for the whole stack.
+  await expect(select('docker', [db, web])).rejects.toMatchObject({
+    hint: expect.stringMatching(/^[^]*\.\npoststack up db --runtime native, which needs no container engine$/),
   })
   await expect(select('podman', [db], { XDG_RUNTIME_DIR: '/run/nobody' })).rejects.toMatchObject({
     code: 'RUNTIME_MISSING',
@@ -97,7 +101,7 @@ test('auto takes native when only PostgreSQL is to run and no engine answers', a
 test('auto without an engine names the containers, what was tried and what can still be started', async () => {
   await expect(select('auto', [db, web], nowhere())).rejects.toMatchObject({
     code: 'RUNTIME_UNREACHABLE',
-    message: expect.stringMatching(/web needs one.*no-podman.sock does not answer.*no-docker.sock does not answer/),
+    message: expect.stringMatching(/"web" needs one.*no-podman.sock does not answer.*no-docker.sock does not answer/),
     hint: expect.stringContaining('poststack up db'),
   })
   await expect(select('auto', [web], nowhere())).rejects.toMatchObject({

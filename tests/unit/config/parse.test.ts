@@ -39,6 +39,9 @@ describe('defaults and paths', () => {
       containerName: undefined,
       stopGraceSeconds: 30,
       restart: 'no',
+      limits: {},
+      labels: {},
+      aliases: [],
       version: 17,
       image: undefined,
       port: 5432,
@@ -281,10 +284,10 @@ describe('places', () => {
   })
 
   it('no place where there is a doubt', () => {
-    expect(at(['db', 'port'], '7000')).toEqual({})
-    expect(at(['db', 'port'])).toEqual({})
-    expect(at(['port'], undefined, 'unknown key: …')).toEqual({})
-    expect(at(['db', 'password'], '"***"')).toEqual({})
+    expect(at(['db', 'port'], '7000')).toBeUndefined()
+    expect(at(['db', 'port'])).toBeUndefined()
+    expect(at(['port'], undefined, 'unknown key: …')).toBeUndefined()
+    expect(at(['db', 'password'], '"***"')).toBeUndefined()
   })
 
   it('in a code frame: caret, tabs, ends of the file, secrets covered', () => {

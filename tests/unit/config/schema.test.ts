@@ -1,19 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../../src/config/parse.ts'
-import { isPoststackError } from '../../../src/errors.ts'
+import { db, mistakes, services, web } from '../../support/mistakes.ts'
 
-/** The mistakes of a plain config, as lines of text. */
-async function mistakes(plain: unknown): Promise<readonly string[]> {
-  const error: unknown = await parseConfig(plain, { root: '/projects/shop' }).catch((thrown: unknown) => thrown)
-  if (!isPoststackError(error)) return []
-  expect(error.code).toBe('CONFIG_INVALID')
-  const issues = error.details['issues'] as readonly { path: string; message: string; value?: string }[]
-  return issues.map(({ path, message, value }) => `${path}: ${message}${value === undefined ? '' : ` | ${value}`}`)
-}
-
-const db = { kind: 'postgres' }
-const web = { kind: 'container', image: 'web' }
-const services = (all: Record<string, unknown>) => ({ services: all })
 const postgres = (options: object) => services({ db: { ...db, ...options } })
 const container = (options: object) => services({ db, web: { ...web, ...options } })
 const range = (max: number, min = 1) => `expected a whole number from ${String(min)} to ${String(max)}`
@@ -21,8 +8,12 @@ const range = (max: number, min = 1) => `expected a whole number from ${String(m
 describe('one mistake', () => {
   const rows: readonly (readonly [string, unknown, string])[] = [
     ['an unknown key', { services: {}, nmae: 'x' }, 'nmae: unknown key: did you mean `name`?'],
-    ['nothing near', { services: {}, zzzzz: 1 }, 'zzzzz: unknown key: possible: `name`, `runtime`, `services`'],
-    ['no services', {}, 'services: is missing: expected an object'],
+    [
+      'nothing near',
+      { services: {}, zzzzz: 1 },
+      'zzzzz: unknown key: possible: `name`, `runtime`, `hooks`, `profiles`, `services`',
+    ],
+    ['no services', {}, 'services: is missing: expected an object like { db: postgres() }'],
     ['a mistyped services', { servces: {} }, 'servces: unknown key: did you mean `services`?'],
     [
       'a runtime',
@@ -36,8 +27,23 @@ describe('one mistake', () => {
     ],
     [
       'a service name',
-      services({ 'db-': db }),
-      'services.db-: expected a name: lower-case letters, digits and `-`, beginning with a letter, not ending with `-`, at most 40 characters',
+      services({ My_Svc: db }),
+      'services.My_Svc: expected a name: lower-case letters, digits and `-`, beginning with a letter, not ending with `-`, at most 40 characters; for example `my-svc` | "My_Svc"',
+    ],
+    [
+      'a service name that no other container could reach',
+      services({ localhost: db }),
+      'services.localhost: expected another name: every container takes this one for itself | "localhost"',
+    ],
+    [
+      'a host name that no other container could reach',
+      container({ aliases: ['LocalHost'] }),
+      'services.web.aliases[0]: expected another name: every container takes this one for itself | "LocalHost"',
+    ],
+    [
+      'a volume without its name',
+      container({ volumes: [{ target: '/d' }] }),
+      'services.web.volumes[0].volume: is missing: expected the name of a volume, or in its place `bind` with a path or `tmpfs` with a size',
     ],
     [
       'no service',
@@ -50,7 +56,7 @@ describe('one mistake', () => {
       'services.db: expected a service made with postgres(…) or container(…): did you mean `postgres`?',
     ],
     ['a key of postgres()', postgres({ prot: 5433 }), 'services.db.prot: unknown key: did you mean `port`?'],
-    ['a type', postgres({ port: '5433' }), `services.db.port: ${range(65535)} | "5433"`],
+    ['a type', postgres({ port: '5433' }), `services.db.port: ${range(65535)}, or 'auto' | "5433"`],
     ['a range', postgres({ port: 70000 }), `services.db.port: ${range(65535)} | 70000`],
     ['a fraction', postgres({ port: 1.5 }), `services.db.port: ${range(65535)} | 1.5`],
     ['a version', postgres({ version: 12 }), `services.db.version: ${range(18, 13)} | 12`],
@@ -154,7 +160,7 @@ describe('one mistake', () => {
     [
       'a log pattern',
       container({ ready: { log: '(' } }),
-      'services.web.ready.log: expected a JavaScript regular expression | "("',
+      'services.web.ready.log: expected a JavaScript regular expression: Unterminated group | "("',
     ],
     [
       'a probe of an unknown port',
@@ -224,17 +230,17 @@ describe('one mistake', () => {
     [
       'an unknown property',
       container({ env: { A: { $ref: 'db.urll' } } }),
-      'services.web.env.A: refers to `db.urll`: did you mean `url`?',
+      'services.web.env.A: `db` has no `urll`: did you mean `url`? | db.urll',
     ],
     [
       'a reference to no service',
       container({ env: { A: { $ref: 'dbb.url' } } }),
-      'services.web.env.A: refers to `dbb`, which is no service: did you mean `db`?',
+      'services.web.env.A: refers to `dbb`, which is no service: did you mean `db`? | dbb.url',
     ],
     [
       'a reference to itself',
       container({ env: { A: { $ref: 'web.host' } } }),
-      'services.web.env.A: refers to its own service',
+      'services.web.env.A: refers to its own service | web.host',
     ],
   ]
   it.each(rows)('%s', async (_, plain, line) => {
@@ -245,7 +251,7 @@ describe('one mistake', () => {
     const app = { kind: 'container', image: 'a', env: { A: { $ref: 'web.url:htp' } } }
     const ports = { http: { container: 80 } }
     expect(await mistakes(services({ app, web: { ...web, ports } }))).toEqual([
-      'services.app.env.A: `web` declares no port `htp`: did you mean `http`?',
+      "services.app.env.A: `web` declares no port `htp`: did you mean `http`? | web.url('htp')",
     ])
   })
 
@@ -270,8 +276,8 @@ describe('one mistake', () => {
     expect(
       await mistakes(services({ app, web: { ...web, job: true }, db: { kind: 'postgres', url: 'postgres://u@h' } })),
     ).toEqual([
-      'services.app.env.A: refers to `web`, a job: once it is done it has no address',
-      'services.app.env.B: refers to the password of `db`, but its `url` names none',
+      'services.app.env.A: refers to `web`, a job: once it is done it has no address | web.host',
+      'services.app.env.B: refers to the password of `db`, but its `url` names none | db.password',
     ])
   })
 })
@@ -312,47 +318,19 @@ describe('between services', () => {
   })
 })
 
-describe('many mistakes', () => {
-  it('are reported at once, parts and whole', async () => {
-    const plain = {
-      nam: 'x',
-      services: {
-        db: { kind: 'postgres', port: 0, versoin: 17 },
-        web: { ...web, dependsOn: ['dbb', 'db'], env: { A: { $ref: 'db.url' } } },
-        app: { kind: 'container', image: 'a', dependsOn: ['webb'], ports: { http: { container: 'x' } } },
-      },
-    }
-    expect(await mistakes(plain)).toEqual([
-      'nam: unknown key: did you mean `name`?',
-      `services.db.port: ${range(65535)} | 0`,
-      'services.db.versoin: unknown key: did you mean `version`?',
-      `services.app.ports.http.container: ${range(65535)} | "x"`,
-      'services.web.dependsOn[0]: there is no service `dbb`: did you mean `db`?',
-      'services.app.dependsOn[0]: there is no service `webb`: did you mean `web`?',
-    ])
+describe('a setting', () => {
+  it.each([
+    [{ port: 1234 }, 'port: cannot be set here: use `port` of the service'],
+    [{ LISTEN_addresses: '*' }, 'LISTEN_addresses: cannot be set here: use `hostAddress` of the service'],
+    [{ data_directory: '/d' }, 'data_directory: cannot be set here: the data are kept in a volume'],
+    [{ unix_socket_directories: '/s' }, 'unix_socket_directories: cannot be set here: the programs of the image'],
+    [{ hba_file: '/h' }, "hba_file: cannot be set here: Poststack's image has no such file"],
+  ])('%j would leave a server that nobody finds', async (settings, line) => {
+    const found = await mistakes(postgres({ settings: { work_mem: '8MB', ...settings } }))
+    expect(found).toEqual([expect.stringContaining(`services.db.settings.${line}`)])
   })
 
-  it('the message lists them with file, value and line', async () => {
-    const text = 'const x = {\n  services: {\n    db: postgres({ prot: 1, version: 12 }), // version: 12\n  },\n}\n'
-    const plain = { services: { db: { kind: 'postgres', prot: 1, version: 12 } } }
-    const sources = [{ file: '/projects/shop/poststack.config.ts', text }]
-    await expect(
-      parseConfig(plain, { root: '/projects/shop', file: '/projects/shop/poststack.config.ts', sources }),
-    ).rejects.toThrow(
-      `poststack.config.ts has 2 mistakes:
-  services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
-  services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)`,
-    )
-  })
-
-  it('an early issue hides the echo at its place', async () => {
-    const issues = [{ path: ['services', 'web', 'image'], message: 'must be plain data' }]
-    const error: unknown = await parseConfig(
-      services({ web: { kind: 'container', build: { dockerfile: 'x' }, image: 5 } }),
-      { root: '/x', issues },
-    ).catch((thrown: unknown) => thrown)
-    expect(isPoststackError(error) && error.details['issues']).toEqual([
-      { path: 'services.web.image', message: 'must be plain data' },
-    ])
+  it('may name a file that an image of its own has', async () => {
+    expect(await mistakes(postgres({ image: 'own', settings: { config_file: '/etc/p.conf' } }))).toEqual([])
   })
 })

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { container, defineConfig, postgres } from '../../../src/config/define.ts'
+import type { PostgresService } from '../../../src/config/define.ts'
 import { formatPath } from '../../../src/config/issues.ts'
 import { serializeConfig } from '../../../src/config/serialize.ts'
 
@@ -16,6 +17,9 @@ function failing(): never {
 class Thing {
   readonly name = 'thing'
 }
+
+const add = (a: unknown, b: unknown) => (a as string) + (b as string)
+const base64 = (text: string) => Buffer.from(text).toString('base64')
 
 /** The issues as lines of text. */
 async function issuesOf(value: unknown): Promise<readonly string[]> {
@@ -70,6 +74,90 @@ describe('references', () => {
         expect(TEXT).toEqual(parts.length === 1 ? parts[0] : { $text: parts })
       }),
     )
+  })
+
+  it('are carried by what JSON.stringify makes', async () => {
+    const db = postgres()
+    const app = container({ image: 'app', env: { JSON: JSON.stringify({ u: db.url, n: [1] }) } })
+    const { plain, issues } = await serialize({ services: { db, app } })
+    expect(issues).toEqual([])
+    expect(plain).toMatchObject({
+      services: { app: { env: { JSON: { $text: ['{"u":"', { $ref: 'db.url' }, '","n":[1]}'] } } } },
+    })
+  })
+
+  it('keep a mistyped name, also in a template string, so that the checks can refuse it', async () => {
+    const db = postgres() as PostgresService & Record<string, unknown>
+    const made = container({ image: 'web' })
+    const web = made as unknown as Readonly<Record<string, (name: string) => unknown>>
+    const env = {
+      A: db['urll'],
+      B: `x ${db['pasword']}`,
+      C: web['url'],
+      D: `${web['port']}`,
+      E: web['adress']?.('http'),
+    }
+    const { plain, issues } = await serialize({
+      services: { db, web: made, app: container({ image: 'app', env } as never) },
+    })
+    expect(issues).toEqual([])
+    expect((plain as { services: { app: { env: unknown } } }).services.app.env).toEqual({
+      A: { $ref: 'db.urll' },
+      B: { $text: ['x ', { $ref: 'db.pasword' }] },
+      C: { $ref: 'web.url' },
+      D: { $ref: 'web.port' },
+      E: { $ref: 'web.adress:http' },
+    })
+  })
+
+  it('are asked for nothing by the language itself', async () => {
+    const db = postgres()
+    expect(await Promise.resolve(db)).toBe(db)
+    expect(JSON.parse(JSON.stringify(db))).toMatchObject({ kind: 'postgres' })
+    expect(() => Number(db.port)).toThrow('nothing can be calculated with it')
+  })
+
+  it('of ports cannot be added to anything, which would be digits in a row; texts can be put together', async () => {
+    const db = postgres()
+    const web = container({ image: 'web', ports: { http: { container: 80 } } })
+    for (const sum of [() => add(db.port, 1), () => add('x', db.port), () => add(web.port('http'), 1)])
+      expect(sum).toThrow(/nothing can be calculated with it; to put a port into a text, use a template string/)
+    const env = { URL: add(db.url, '?sslmode=require'), HOST: add('h=', db.host), PORT: `${db.port}1` }
+    const { plain, issues } = await serialize({ services: { db, app: container({ image: 'app', env }) } })
+    expect(issues).toEqual([])
+    expect(plain).toMatchObject({
+      services: {
+        app: {
+          env: {
+            URL: { $text: [{ $ref: 'db.url' }, '?sslmode=require'] },
+            HOST: { $text: ['h=', { $ref: 'db.host' }] },
+            PORT: { $text: [{ $ref: 'db.port' }, '1'] },
+          },
+        },
+      },
+    })
+  })
+
+  it.each<[string, (text: string) => string, string]>([
+    ['in capitals', (text) => text.toUpperCase(), '`db.url`'],
+    ['percent-encoded', (text) => encodeURIComponent(text), '`db.url`'],
+    ['percent-encoded twice', (text) => encodeURIComponent(encodeURIComponent(text)), '`db.url`'],
+    ['in base64', (text) => base64(text), '`db.url`'],
+    ['in base64 with text before it', (text) => `Basic ${base64(`user:${text}`)}`, '`db.url`'],
+    ['in hexadecimal', (text) => Buffer.from(text).toString('hex'), '`db.url`'],
+    ['without its end', (text) => text.slice(0, -1), '`db.url`'],
+    ['with little of its beginning', (text) => text.slice(0, 8), 'a reference'],
+    ['without its beginning', (text) => text.slice(15), 'a reference'],
+  ])('are refused %s', async (_, change, what) => {
+    const db = postgres()
+    const env = { TEXT: change(`${db.url}`), BOTH: `${db.host} ${change(`${db.url}`)}` }
+    const issues = await issuesOf({ services: { db, app: container({ image: 'app', env }) } })
+    const why =
+      'in a changed form; its value is not known yet, so it can only be used whole, or inside a template string'
+    expect(issues.map((line) => line.replace(/\d+/, 'N'))).toEqual([
+      `services.app.env.TEXT: holds ${what} ${why}`,
+      `services.app.env.BOTH: holds ${what} ${why}`,
+    ])
   })
 
   it('are refused outside of env, in keys, and when their service is not in the stack', async () => {
@@ -169,6 +257,15 @@ describe('what is not plain data', () => {
     ])
   })
 
+  it('a database of somebody else whose URL is not set, and a service that was not called', async () => {
+    const services = { db: postgres({ url: undefined }), cache: postgres as never, web: container as never }
+    expect(await issuesOf({ services })).toEqual([
+      'services.db.url: is undefined; without `url` Poststack would run a database of its own',
+      'services.cache: is the function `postgres`; a service is what it returns: call it',
+      'services.web: is the function `container`; a service is what it returns: call it',
+    ])
+  })
+
   it('options that are no object', async () => {
     expect(await issuesOf({ services: { db: postgres('17' as never) } })).toEqual([
       'services.db: postgres() takes an object of options, but was given a string',
@@ -184,5 +281,14 @@ describe('what is not plain data', () => {
       }),
       { numRuns: 40 },
     )
+  })
+})
+
+describe('a file without a default export', () => {
+  it('is told from a config with a mistake, whatever object CommonJS makes of it', async () => {
+    expect(await issuesOf({ default: {} })).toEqual([': the file exports nothing, or an empty object'])
+    expect(await issuesOf({ default: { config: stack() } })).toEqual([': the file exports config, but no default'])
+    expect(await issuesOf({ default: { servces: { db: {} } } })).toEqual([])
+    expect(await issuesOf({ default: () => ({}) })).toEqual([])
   })
 })

@@ -30,12 +30,14 @@ describe('executing a plan', () => {
       plan.steps.map(({ id }) => ({ step: id, status: 'done' })),
     )
     const told = stack.events.map((event) => ('step' in event ? `${event.type} ${event.kind}` : event.type))
-    expect(told.slice(-5)).toEqual([
+    expect(told.slice(-7)).toEqual([
       'step-started wait',
       'step-done wait',
       'step-started migrate',
       'migration-applied migrate',
       'step-done migrate',
+      'step-started record',
+      'step-done record',
     ])
   })
 

@@ -12,7 +12,7 @@ test.each([
   ['FATAL:  unrecognized configuration parameter "work_memm"', '`settings`'],
   ['FATAL:  could not access file "pg_cron": No such file or directory', 'shared_preload_libraries'],
   ['ERROR:  could not resize shared memory segment "/PostgreSQL.1" to 8 bytes: No space left on device', '/dev/shm'],
-  ['could not write to file "base/1": No space left on device', 'disk of the container engine is full'],
+  ['could not write to file "base/1": No space left on device', 'The disk that it writes to is full'],
   ['LOG:  could not bind IPv4 address "0.0.0.0": Address already in use', 'taken by another process'],
   ['exec /usr/bin/server: exec format error', 'architecture'],
   ['FATAL:  role "shop" does not exist', 'first start of a data volume'],

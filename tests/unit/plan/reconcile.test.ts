@@ -12,6 +12,7 @@ import {
   migration,
   postgresService,
   stackConfig,
+  type Ledgers,
   type MemoryStack,
 } from '../../support/memory-stack.ts'
 
@@ -40,12 +41,12 @@ describe('a plan', () => {
   test('brings up a stack from nothing in the order of its dependencies', async () => {
     const plan = await memoryStack(createMemoryRuntime()).plan(desiredOf(shop, { migrations }))
     expect(formatPlan(plan)).toMatchInlineSnapshot(`
-      "shop on memory: 12 steps
+      "shop on memory: 13 steps
 
         #1  image:poststack/base-debian:latest          build           not found
         #2  image:poststack/postgres:17                 build           not found  after #1
         #3  network:shop                                create-network  not found
-        #4  volume:shop-db-data                         create-volume   not found
+        #4  volume:shop-db-data                         create-volume   not found  after #2
         #5  service:db                                  create          not found  after #2 #3 #4
         #6  service:db                                  start           created by #5  after #5
         #7  service:db                                  wait            started by #6  after #6
@@ -54,6 +55,7 @@ describe('a plan', () => {
         #10 service:web                                 create          not found  after #3 #9
         #11 service:web                                 start           created by #10  after #8 #10
         #12 service:web                                 wait            started by #11  after #11
+        #13 service:db                                  record          containers change  after #12
       "
     `)
   })
@@ -70,15 +72,16 @@ describe('a plan', () => {
     const { stack } = await running()
     const changed = stackConfig([db, { ...web, env: { ...web.env, LOG_LEVEL: ['debug'] } }])
     expect(formatPlan(await stack.plan(desiredOf(changed, { migrations })))).toMatchInlineSnapshot(`
-      "shop on memory: 6 steps
+      "shop on memory: 7 steps
 
-        #1 service:web  rename  the old container makes room
-        #2 service:web  create  changed: env.LOG_LEVEL  after #1
-             env.LOG_LEVEL: info -> debug
-        #3 service:web  stop    the old container; the new one takes over  [downtime]  after #2
-        #4 service:web  start   created by #2  after #2 #3
-        #5 service:web  wait    started by #4  after #4
-        #6 service:web  remove  the old container; the new one is ready  after #5
+        #1  service:web  rename  the old container makes room
+        #2  service:web  create  changed: env.LOG_LEVEL  after #1
+              env.LOG_LEVEL: info -> debug
+        #3  service:web  stop    the old container; the new one takes over  [downtime]  after #2
+        #4  service:web  start   created by #2  after #2 #3
+        #5  service:web  wait    started by #4  after #4
+        #6  service:web  remove  the old container; the new one is ready  after #5
+        #11 service:db   record  containers change  after #6
 
       if that fails:
         #7  service:web  stop    the new container, which did not get ready
@@ -93,33 +96,35 @@ describe('a plan', () => {
     const { stack } = await running()
     const text = formatPlan(await stack.plan(desiredOf(shop, { migrations, digests: { 'db.password': 'other' } })))
     expect(text).toMatchInlineSnapshot(`
-      "shop on memory: 12 steps
+      "shop on memory: 14 steps
 
-        #1  service:db   rename  the old container makes room
-        #2  service:db   create  changed: files./run/poststack/password, postgres.password  after #1
+        #1  service:db   rename        the old container makes room
+        #2  service:db   create        changed: files./run/poststack/password, postgres.password  after #1
               files./run/poststack/password: (secret) -> (secret), changed
               postgres.password: (secret) -> (secret), changed
-        #3  service:db   stop    the old container; the new one takes over  [downtime]  after #2
-        #4  service:db   start   created by #2  after #2 #3
-        #5  service:db   wait    started by #4  after #4
-        #6  service:db   remove  the old container; the new one is ready  after #5
-        #11 service:web  rename  the old container makes room
-        #12 service:web  create  changed: env.DATABASE_URL  after #11
+        #3  service:db   stop          the old container; the new one takes over  [downtime]  after #2
+        #4  service:db   start         created by #2  after #2 #3
+        #5  service:db   set-password  the declared password changed  after #4
+        #6  service:db   wait          started by #4  after #4 #5
+        #7  service:db   remove        the old container; the new one is ready  after #6
+        #12 service:web  rename        the old container makes room
+        #13 service:web  create        changed: env.DATABASE_URL  after #12
               env.DATABASE_URL: postgresql://poststack:(secret)@db:5432/poststack -> postgresql://poststack:(secret)@db:5432/poststack, changed
-        #13 service:web  stop    the old container; the new one takes over  [downtime]  after #5 #12
-        #14 service:web  start   created by #12  after #5 #12 #13
-        #15 service:web  wait    started by #14  after #14
-        #16 service:web  remove  the old container; the new one is ready  after #15
+        #14 service:web  stop          the old container; the new one takes over  [downtime]  after #6 #13
+        #15 service:web  start         created by #13  after #6 #13 #14
+        #16 service:web  wait          started by #15  after #15
+        #17 service:web  remove        the old container; the new one is ready  after #16
+        #22 service:db   record        containers change  after #7 #17
 
       if that fails:
-        #7  service:db   stop    the new container, which did not get ready
-        #8  service:db   remove  the new container, which did not get ready
-        #9  service:db   rename  the old container gets its name back
-        #10 service:db   start   the old container runs again
-        #17 service:web  stop    the new container, which did not get ready
-        #18 service:web  remove  the new container, which did not get ready
-        #19 service:web  rename  the old container gets its name back
-        #20 service:web  start   the old container runs again
+        #8  service:db   stop    the new container, which did not get ready
+        #9  service:db   remove  the new container, which did not get ready
+        #10 service:db   rename  the old container gets its name back
+        #11 service:db   start   the old container runs again
+        #18 service:web  stop    the new container, which did not get ready
+        #19 service:web  remove  the new container, which did not get ready
+        #20 service:web  rename  the old container gets its name back
+        #21 service:web  start   the old container runs again
       "
     `)
   })
@@ -131,6 +136,30 @@ describe('a plan', () => {
       "shop on memory: 1 step
 
         #1 service:db  migrate  1 pending: 003_change.sql
+      "
+    `)
+  })
+
+  test('goes on with a migration that an earlier run left in the middle', async () => {
+    const runtime = createMemoryRuntime()
+    const ledgers: Ledgers = new Map()
+    const stack = memoryStack(runtime, ledgers)
+    await stack.up(desiredOf(shop, { migrations }))
+    for (const { applied } of ledgers.values()) {
+      const last = applied.pop()
+      if (last !== undefined) applied.push({ ...last, unfinished: { state: 'running', applied: 1, total: 3 } })
+    }
+    expect(formatPlan(await stack.plan(desiredOf(shop, { migrations })))).toMatchInlineSnapshot(`
+      "shop on memory: 1 step
+
+        #1 service:db  migrate  002_change.sql goes on where an earlier run stopped
+      "
+    `)
+    const more = [...migrations, migration('003'), migration('004')]
+    expect(formatPlan(await stack.plan(desiredOf(shop, { migrations: more })))).toMatchInlineSnapshot(`
+      "shop on memory: 1 step
+
+        #1 service:db  migrate  002_change.sql goes on where an earlier run stopped, then 2 pending: 003_change.sql, 004_change.sql
       "
     `)
   })
@@ -156,9 +185,13 @@ describe('a plan', () => {
 
         #1 service:db  blocked  the name shop-db is taken by something that Poststack did not make
              - remove or rename the container shop-db if nothing needs it
-             - set \`containerName\` of db, or \`name\` of the stack, to something else
+             - set another \`containerName\` of db, or \`name\` of the stack, in the config
       "
     `)
+    const conventional = desiredOf(stackConfig([db], { conventional: true }), { migrations })
+    expect(formatPlan(await memoryStack(runtime).plan(conventional))).toContain(
+      '- set another POSTSTACK_POSTGRES_CONTAINER_NAME, in .env or the environment\n       - write a poststack.config.ts, and set another `containerName` of db, or `name` of the stack, in it\n',
+    )
   })
 
   test('gives a second checkout of the same stack names of its own', async () => {
@@ -194,19 +227,12 @@ describe('a plan', () => {
     expect(text).toMatchInlineSnapshot(`
       "shop on memory: 1 step, 1 blocked: nothing will be done until that is mended
 
-        #1 service:db  blocked  volume shop-db-data holds the data of PostgreSQL 16, which version 17 cannot read
+        #1 service:db  blocked  volume shop-db-data belongs to PostgreSQL 16, whose data version 17 cannot read
              - set \`version\` of db back to 16
              - move the data: dump it with version 16, run poststack down --volumes, then up with version 17, and load it
+             - if no data worth keeping is in it: poststack down --volumes
       "
     `)
-  })
-
-  test('is blocked by a migration that ends its own transaction', async () => {
-    const { stack } = await running()
-    const more = [...migrations, migration('003', 'CREATE TABLE c ();\nCOMMIT;\n')]
-    const plan = await stack.plan(desiredOf(shop, { migrations: more }))
-    expect(plan.steps.map(({ action }) => action.kind)).toEqual(['blocked'])
-    expect(plan.steps[0]?.cause.text).toContain('003_change.sql, line 2')
   })
 
   test('warns when the data of the same stack are in another folder', async () => {
@@ -231,12 +257,23 @@ describe('a plan', () => {
     const { runtime, stack } = await running()
     runtime.kill('shop-web', 137)
     expect(formatPlan(await stack.plan(desiredOf(shop, { migrations })))).toMatchInlineSnapshot(`
-      "shop on memory: 2 steps
+      "shop on memory: 3 steps
 
-        #1 service:web  start  ended with exit code 137
-        #2 service:web  wait   started by #1  after #1
+        #1 service:web  start   ended with exit code 137
+        #2 service:web  wait    started by #1  after #1
+        #3 service:db   record  containers change  after #2
       "
     `)
+  })
+
+  test('says of a container that an interrupted run has made that it was never started', async () => {
+    const { runtime, stack } = await running()
+    for (const made of runtime.world.containers.values()) if (made.name === 'shop-web') made.state = 'created'
+    const [start] = (await stack.plan(desiredOf(shop, { migrations }))).steps
+    expect(start).toMatchObject({
+      action: { kind: 'start' },
+      cause: { text: 'its container is there, but was never started' },
+    })
   })
 
   test('removes a service that is no longer declared and keeps its volume', async () => {
@@ -256,6 +293,15 @@ describe('a plan', () => {
     expect(
       new Set(plan.steps.map(({ subject }) => subject).filter((subject) => subject.startsWith('service:'))),
     ).toEqual(new Set(['service:db', 'service:web']))
+    expect(formatPlan(plan)).toMatch(/^shop on memory: \d+ steps for web\n/)
+  })
+
+  test('of some services speaks of those alone', async () => {
+    const { stack } = await running()
+    const more = desiredOf(stackConfig([db, web, containerService({ name: 'worker' })]), { migrations })
+    expect(formatPlan(await stack.plan(more, ['web']))).toBe(
+      'shop on memory: web and all that is needed for it: as declared\n',
+    )
   })
 
   test('runs a job once, and again when it failed or changed', async () => {

@@ -35,7 +35,7 @@ const plan: ContainerPlan = {
 }
 
 test('a plan becomes the body of a request, with ports on 127.0.0.1 unless told otherwise', () => {
-  expect(containerBody(plan, { B: '2', A: 'x=y' }, 'podman')).toEqual({
+  expect(containerBody(plan, { B: '2', A: 'x=y' }, { flavour: 'podman' })).toEqual({
     Image: 'localhost/shop/web:latest',
     Cmd: ['serve'],
     Env: ['A=x=y', 'B=2'],
@@ -47,7 +47,8 @@ test('a plan becomes the body of a request, with ports on 127.0.0.1 unless told 
       PortBindings: {
         '80/tcp': [
           { HostIp: '127.0.0.1', HostPort: '8080' },
-          { HostIp: '0.0.0.0', HostPort: '8081' },
+          // Every address, in podman's words.
+          { HostIp: '', HostPort: '8081' },
         ],
       },
       Mounts: [
@@ -62,8 +63,46 @@ test('a plan becomes the body of a request, with ports on 127.0.0.1 unless told 
   })
 })
 
+test('limits, hosts, health and memory folders stand in the body as both engines read them', () => {
+  const spec = {
+    image: 'shop/web',
+    mounts: [{ kind: 'tmpfs', bytes: 4096, target: '/scratch' }],
+    memoryBytes: 64 * 1024 * 1024,
+    cpus: 0.5,
+    init: true,
+    capAdd: ['NET_ADMIN'],
+    capDrop: ['CHOWN'],
+    extraHosts: { up: 'host-gateway', ns: '192.0.2.1' },
+    healthcheck: { command: ['true'], intervalSeconds: 5, timeoutSeconds: 2, retries: 4, startSeconds: 1 },
+  } as const
+  const body = containerBody({ ...plan, spec }, {}, { flavour: 'podman', gateway: '10.1.0.1' })
+  expect(body).toMatchObject({
+    Healthcheck: {
+      Test: ['CMD', 'true'],
+      Interval: 5_000_000_000,
+      Timeout: 2_000_000_000,
+      Retries: 4,
+      StartPeriod: 1_000_000_000,
+    },
+    HostConfig: {
+      Mounts: [{ Type: 'tmpfs', Target: '/scratch', TmpfsOptions: { SizeBytes: 4096 } }],
+      Memory: 67_108_864,
+      NanoCpus: 500_000_000,
+      Init: true,
+      CapAdd: ['NET_ADMIN'],
+      CapDrop: ['CHOWN'],
+      ExtraHosts: ['ns:192.0.2.1', 'up:10.1.0.1'],
+    },
+  })
+  const onDocker = containerBody({ ...plan, spec: { ...spec, healthcheck: false } }, {}, { flavour: 'docker' })
+  expect(onDocker).toMatchObject({
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: { ExtraHosts: ['ns:192.0.2.1', 'up:host-gateway'] },
+  })
+})
+
 test('a mount without a volume in the plan is a bug, not an unnamed volume', () => {
-  expect(() => containerBody({ ...plan, volumes: {} }, {}, 'docker')).toThrow(/names no volume/)
+  expect(() => containerBody({ ...plan, volumes: {} }, {}, { flavour: 'docker' })).toThrow(/names no volume/)
 })
 
 test.each([
@@ -160,6 +199,31 @@ test('the arguments of a build are sorted, and each engine gets its own', () => 
     'shop/web:latest',
     ...common,
   ])
+})
+
+test('platform, cache and secrets of a build are flags of the program, and no value is among them', () => {
+  const request = {
+    ref: 'shop/web',
+    aliases: ['localhost/shop/web'],
+    build: {
+      context: '/shop',
+      dockerfile: '/shop/Dockerfile',
+      args: {},
+      target: undefined,
+      platform: 'linux/arm64',
+      cache: false,
+      cacheFrom: ['shop/cache'],
+      cacheTo: ['type=local,dest=/cache'],
+    },
+    labels: {},
+    secrets: { token: 'hunter22' },
+  } as const
+  const context = { flags: [], source: '/shop', secrets: ['--secret', 'id=token,src=/tmp/0'] }
+  const args = buildArguments(request, { name: 'podman', flavour: 'podman' }, context).join(' ')
+  expect(args).toBe(
+    'build --format docker -t localhost/shop/web:latest --secret id=token,src=/tmp/0 --platform linux/arm64 --no-cache ' +
+      '--cache-from shop/cache --cache-to type=local,dest=/cache /shop',
+  )
 })
 
 test.each([

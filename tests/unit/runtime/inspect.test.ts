@@ -6,9 +6,9 @@ import {
   containerFromList,
   imageFrom,
   ownerOf,
-  portsClash,
   volumeFrom,
 } from '../../../src/runtime/inspect.ts'
+import { portsClash } from '../../../src/plan/held-ports.ts'
 
 const ours = {
   [label.stack]: 'shop',

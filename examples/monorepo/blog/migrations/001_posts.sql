@@ -1,0 +1,5 @@
+CREATE TABLE posts (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  title text NOT NULL,
+  body text NOT NULL DEFAULT ''
+);

@@ -1,0 +1,2 @@
+DROP FUNCTION transfer(bigint, bigint, numeric);
+DROP TABLE transfers;

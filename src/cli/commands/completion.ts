@@ -1,0 +1,36 @@
+import { ExitCode } from '../../errors.ts'
+import { askingWord } from '../proposals.ts'
+import type { Context } from '../context.ts'
+
+const scripts = {
+  bash: `_poststack() {
+  local word rest
+  COMPREPLY=()
+  while IFS=$'\\t' read -r word rest; do
+    COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" ${askingWord} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -o bashdefault -o default -F _poststack poststack
+`,
+  zsh: `#compdef poststack
+_poststack() {
+  local -a found
+  local line
+  for line in "\${(@f)$("\${words[1]}" ${askingWord} "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+  done
+  if (( \${#found} )); then _describe poststack found; else _files; fi
+}
+if [[ $funcstack[1] == _poststack ]]; then _poststack "$@"; else compdef _poststack poststack; fi
+`,
+  fish: `complete -c poststack -f -a '(set -l line (commandline -opc) (commandline -ct); $line[1] ${askingWord} $line[2..] 2>/dev/null)'
+`,
+} as const
+
+export type Shell = keyof typeof scripts
+
+/** `poststack completion` */
+export function completion(this: Context, _flags: object, shell: Shell): void {
+  this.io.stdout.write(scripts[shell])
+  this.exitCode = ExitCode.ok
+}

@@ -1,0 +1,102 @@
+import { realpath } from 'node:fs/promises'
+
+import { ExitCode, isPoststackError, recordError, type ErrorRecord } from '../../errors.ts'
+import { judge, type StackFacts } from '../../execute/doctor/findings.ts'
+import { lookAtMachine } from '../../execute/doctor/look.ts'
+import type { Stack } from '../../stack.ts'
+import type { Context, Io } from '../context.ts'
+import type { CommonFlags } from '../flags.ts'
+import { createReporter } from '../report/create.ts'
+import { doctorText } from '../report/doctor-words.ts'
+import { fail, openDeclared } from '../session.ts'
+
+/** What is looked at where the config says nothing. */
+const usualMajor = 17
+
+/** `poststack doctor` */
+export async function doctor(this: Context, flags: CommonFlags): Promise<void> {
+  const { io } = this
+  const report = createReporter(io, flags)
+  let stack: Stack | undefined
+  try {
+    let broken: ErrorRecord | undefined
+    stack = await openDeclared(flags, io, report).catch((error: unknown) => {
+      if (!isPoststackError(error) || io.signal.aborted) throw error
+      broken = recordError(error)
+      return undefined
+    })
+    const [machine, facts] = await Promise.all([
+      lookAtMachine({
+        root: stack?.config.root ?? (await realpath(io.cwd)),
+        env: io.env,
+        majors: majorsOf(stack),
+        signal: io.signal,
+      }),
+      stack === undefined ? undefined : lookAtStack(stack, io),
+    ])
+    const findings = judge(machine, facts ?? broken ?? noConfig)
+    const works = findings.every(({ stopsUp }) => !stopsUp)
+    const document = { type: 'doctor', works, findings } as const
+    report.result(document, doctorText(document))
+    this.exitCode = works ? ExitCode.ok : ExitCode.machineLacks
+  } catch (error) {
+    this.exitCode = fail(error, io.signal, report)
+  } finally {
+    await stack?.close()
+    report.close()
+  }
+}
+
+const noConfig: ErrorRecord = { code: 'CONFIG_FAILED', message: 'nothing is known of it' }
+
+function majorsOf(stack: Stack | undefined): readonly number[] {
+  const majors = (stack?.config.services ?? []).flatMap((service) =>
+    service.kind === 'postgres' ? [service.version] : [],
+  )
+  return stack === undefined ? [usualMajor] : [...new Set(majors)].toSorted((one, other) => one - other)
+}
+
+async function lookAtStack(stack: Stack, io: Io): Promise<StackFacts> {
+  const { name } = stack.config
+  try {
+    const plan = await stack.plan()
+    const blocked = plan.steps.flatMap(({ action, cause, subject }) =>
+      action.kind === 'blocked' ? [{ subject, message: cause.text, remedy: action.ways.join('\n') }] : [],
+    )
+    return { name, runtime: { name: plan.runtime }, blocked, clocks: await readClocks(stack, io) }
+  } catch (error) {
+    if (!isPoststackError(error) || io.signal.aborted) throw error
+    const record = recordError(error)
+    const { code, hint, message } = record
+    if (code === 'RUNTIME_MISSING' || code === 'RUNTIME_UNREACHABLE')
+      return { name, runtime: { error: record }, blocked: [], clocks: [] }
+    const remedy = hint === undefined ? {} : { remedy: hint }
+    return { name, runtime: { name: 'auto' }, blocked: [{ subject: name, message, ...remedy }], clocks: [] }
+  }
+}
+
+/** Those that do not answer run no clock that anybody could ask. */
+async function readClocks(stack: Stack, { signal }: Io): Promise<StackFacts['clocks']> {
+  const databases = stack.config.services.filter(({ kind }) => kind !== 'container')
+  const read = await Promise.all(
+    databases.map(async ({ name: service }) => {
+      try {
+        const { connect } = await stack.database({ service })
+        const connection = await connect({ applicationName: 'poststack doctor', signal })
+        try {
+          const before = Date.now()
+          const { rows } = await connection.query(
+            'SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000)::float8 AS now',
+          )
+          return [{ service, skewMs: Math.round(Number(rows[0]?.['now']) - (before + Date.now()) / 2) }]
+        } finally {
+          await connection.close()
+        }
+      } catch (error) {
+        if (signal.aborted) throw error
+        return []
+      }
+    }),
+  )
+  return read.flat()
+}

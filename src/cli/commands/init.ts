@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { namePattern } from '../../config/names.ts'
+import { readStarterFacts, writeStarter } from '../../config/starter-files.ts'
+import {
+  starterService,
+  starterText,
+  usualChoices,
+  type StarterChoices,
+  type StarterFacts,
+} from '../../config/starter.ts'
+import { ExitCode } from '../../errors.ts'
+import { askFor, canAsk } from '../confirm.ts'
+import type { Context, Io } from '../context.ts'
+import type { CommonFlags } from '../flags.ts'
+import { createReporter } from '../report/create.ts'
+import { fail } from '../session.ts'
+
+interface InitFlags extends Pick<CommonFlags, 'json' | 'color' | 'verbose' | 'quiet'> {
+  readonly yes: boolean
+}
+
+/** `poststack init` */
+export async function init(this: Context, flags: InitFlags): Promise<void> {
+  const { io } = this
+  const report = createReporter(io, flags)
+  try {
+    const facts = await readStarterFacts(io.cwd)
+    const usual = usualChoices(facts)
+    const choices = flags.yes || flags.json || !canAsk(io) ? usual : await choose(usual, io)
+    const file = join(io.cwd, 'poststack.config.ts')
+    await writeStarter(file, starterText(facts, choices))
+    const found = foundIn(facts)
+    const { name, port, version: postgres } = choices
+    report.result({ type: 'init', file, service: starterService(facts), name, postgres, port, found }, initText(found))
+    this.exitCode = ExitCode.ok
+  } catch (error) {
+    this.exitCode = fail(error, io.signal, report)
+  } finally {
+    report.close()
+  }
+}
+
+async function choose(usual: StarterChoices, io: Io): Promise<StarterChoices> {
+  const name = await askFor('Name of the stack', {
+    usual: usual.name,
+    read: (text) => (namePattern.test(text) ? text : undefined),
+    io,
+  })
+  const version = await askFor('Major version of PostgreSQL', {
+    usual: usual.version,
+    read: (text) => numberIn(text, 13, 18),
+    io,
+  })
+  const port = await askFor<StarterChoices['port']>('Port on this machine, or auto', {
+    usual: usual.port,
+    read: (text) => (text === 'auto' ? text : numberIn(text, 1, 65_535)),
+    io,
+  })
+  // Ctrl-C at a question is no answer to it.
+  io.signal.throwIfAborted()
+  return { name, version, port }
+}
+
+function numberIn(text: string, least: number, most: number): number | undefined {
+  const value = Number(text)
+  return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined
+}
+
+function foundIn({ compose, images, migrations, variables }: StarterFacts): readonly string[] {
+  return [
+    ...(migrations === undefined ? [] : [migrations]),
+    ...images.map(({ folder }) => `containers/${folder}`),
+    ...(compose === undefined ? [] : [`${compose.file}, service ${compose.service}`]),
+    ...(Object.keys(variables).length === 0 ? [] : ['.env']),
+  ]
+}
+
+function initText(found: readonly string[]): string {
+  const from = found.length === 0 ? '' : ` from what was found: ${found.join('; ')}`
+  return `poststack.config.ts is written${from}\n\nnext: poststack up\nfor completion and types in your editor: npm install --save-dev poststack\n`
+}

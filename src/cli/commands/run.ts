@@ -1,0 +1,25 @@
+import { recordError } from '../../errors.ts'
+import { runInPlace } from '../attached.ts'
+import type { Context } from '../context.ts'
+import type { CommonFlags } from '../flags.ts'
+import { runSession } from '../session.ts'
+
+interface RunFlags extends CommonFlags {
+  readonly service?: string
+}
+
+/** `poststack run <script> [<arguments>]` */
+export async function run(this: Context, flags: RunFlags, file: string, ...args: string[]): Promise<void> {
+  await runSession(this, flags, async ({ stack, report }) => {
+    const script = await stack.script({ file, args, service: flags.service })
+    try {
+      const exitCode = await runInPlace(script, this.io)
+      const denied = script.denied()
+      // Node has printed the error itself; what it does not know is the grant.
+      if (denied !== undefined) report.error(recordError(denied))
+      return exitCode
+    } finally {
+      await script.close()
+    }
+  })
+}

@@ -1,0 +1,38 @@
+/**
+ * `-C <folder>`: the command works as if it had been started there. It stands before anything that a path is relative to, so it is taken out of
+ * the words before they are parsed.
+ */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+
+import { PoststackError } from '../errors.ts'
+
+export interface Started {
+  readonly words: readonly string[]
+  /** Absolute. */
+  readonly cwd: string
+}
+
+/** Several follow each other, as `cd` does. What stands behind `--` is another program's. Fails with `USAGE`. */
+export async function startedIn({ words, cwd }: Started): Promise<Started> {
+  const end = words.includes('--') ? words.indexOf('--') : words.length
+  const own = words.slice(0, end)
+  const rest: string[] = []
+  let folder = cwd
+  for (let index = 0; index < own.length; index++) {
+    const word = own[index] ?? ''
+    if (word !== '-C' && !word.startsWith('-C=')) {
+      rest.push(word)
+      continue
+    }
+    const named = word === '-C' ? own[++index] : word.slice('-C='.length)
+    if (named === undefined || named === '') {
+      throw new PoststackError('USAGE', '-C is missing its folder.', { hint: 'poststack -C ../shop status' })
+    }
+    folder = resolve(folder, named)
+  }
+  if (folder !== cwd && (await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
+    throw new PoststackError('USAGE', `There is no folder ${folder}.`, { hint: 'Correct the path given with -C.' })
+  }
+  return { words: [...rest, ...words.slice(end)], cwd: folder }
+}

@@ -1,0 +1,83 @@
+/**
+ * The database that a command acts on without a declared stack: that of `--url`, or of POSTSTACK_DATABASE_URL.
+ */
+import { resolve } from 'node:path'
+
+import { parseDatabaseUrl } from '../config/database-url.ts'
+import {
+  filledVariable,
+  invalidEnvironment,
+  readEnvironment,
+  readEnvironmentIn,
+  showVariable,
+} from '../config/environment.ts'
+import { isPoststackError, PoststackError } from '../errors.ts'
+import type { FindProgram } from '../execute/backup/backup.ts'
+import { hostProgram } from '../execute/backup/host-program.ts'
+import type { DeclaredDatabase } from '../execute/database-choice.ts'
+import { connectToUrl } from '../execute/database-url.ts'
+import type { Io } from './context.ts'
+import type { DatabaseFlags } from './flags-database.ts'
+import type { Reporter } from './report/reporter.ts'
+
+/** The database that a command acts on: a declared one, or that of `--url`. */
+export type TargetDatabase = Pick<
+  DeclaredDatabase,
+  'host' | 'port' | 'user' | 'database' | 'owned' | 'connect' | 'connectTo'
+> & {
+  /** Absent with `--url`. */
+  readonly service: string | undefined
+  /** Absolute path; whether there is such a folder is not known yet. */
+  readonly folder: string
+  /** What its files include stands in it; absent for the folder above `folder`. */
+  readonly root: string | undefined
+  /** PostgreSQL's own programs for it. */
+  readonly program: FindProgram
+}
+
+/** The database of `--url`, or of POSTSTACK_DATABASE_URL unless a flag names a declared one. */
+export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter): Promise<TargetDatabase | undefined> {
+  const { cwd, env, signal } = io
+  const namesDeclared = [flags.service, flags.database, flags.instance].some((flag) => flag !== undefined)
+  if (flags.url === undefined && namesDeclared) return undefined
+  const { root, variables } =
+    flags.url === undefined
+      ? await readEnvironment({ cwd, env, configFile: flags.config })
+      : await readEnvironmentIn(cwd, { cwd, env })
+  const said = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? 'migrations'
+  const folder = flags.migrations === undefined ? resolve(root, said) : resolve(cwd, flags.migrations)
+  if (flags.url !== undefined) return urlTarget(flags.url, flags, { env, folder, signal })
+  const variable = filledVariable(variables, 'DATABASE_URL')
+  if (variable === undefined) return undefined
+  try {
+    const target = urlTarget(variable.value, flags, { env, folder, signal })
+    report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
+    return target
+  } catch (error) {
+    if (!isPoststackError(error)) throw error
+    throw invalidEnvironment([{ variable, message: error.message.replace(/^The database URL (.*)\.$/s, '$1') }])
+  }
+}
+
+function urlTarget(
+  url: string,
+  flags: DatabaseFlags,
+  { env, folder, signal }: Pick<Io, 'env' | 'signal'> & Pick<TargetDatabase, 'folder'>,
+): TargetDatabase {
+  const named = flags.service === undefined ? (flags.database === undefined ? undefined : '--database') : '--service'
+  if (named !== undefined) {
+    throw new PoststackError('USAGE', `--url and ${named} name two databases, and a database command acts on one.`, {
+      hint: `Leave one of them out; the database of a URL stands at its end: postgresql://user@host:5432/database`,
+    })
+  }
+  const password = env['PGPASSWORD']
+  const found = connectToUrl(url, { password })
+  return {
+    ...found,
+    program: (options) => hostProgram(parseDatabaseUrl(url, { password }), options, { env, signal }),
+    service: undefined,
+    owned: false,
+    folder,
+    root: undefined,
+  }
+}

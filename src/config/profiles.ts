@@ -1,0 +1,58 @@
+/** Which services of a stack run without being named: profiles decide, and what others need. */
+import { PoststackError } from '../errors.ts'
+import { suggest } from './issues.ts'
+import type { ConfigIssue } from './issues.ts'
+import type { PlainStack } from './schema.ts'
+import type { ServiceConfig } from './types.ts'
+
+/**
+ * Marks the services that do not run by themselves. What an asked one waits for is asked for with it: a stack whose parts cannot find each
+ * other is of use to nobody.
+ *
+ * @throws `USAGE` when no service has one of the profiles.
+ */
+export function withIdle(
+  services: readonly ServiceConfig[],
+  { profiles, services: plain }: Pick<PlainStack, 'profiles' | 'services'>,
+  asked: readonly string[],
+): readonly ServiceConfig[] {
+  const profilesOf = (name: string): readonly string[] => plain.get(name)?.profiles ?? []
+  refuseUnknown(asked, new Set(services.flatMap(({ name }) => profilesOf(name))))
+  const wanted = new Set([...profiles, ...asked])
+  const byName = new Map(services.map((service) => [service.name, service]))
+  const running = new Set<string>()
+  const run = (name: string): void => {
+    if (running.has(name)) return
+    running.add(name)
+    for (const { service } of byName.get(name)?.dependsOn ?? []) run(service)
+  }
+  for (const { name } of services) {
+    const own = profilesOf(name)
+    if (own.length === 0 || own.some((profile) => wanted.has(profile))) run(name)
+  }
+  return services.map((service) =>
+    running.has(service.name) ? service : { ...service, idle: profilesOf(service.name) },
+  )
+}
+
+function refuseUnknown(asked: readonly string[], known: ReadonlySet<string>): void {
+  const unknown = asked.find((profile) => !known.has(profile))
+  if (unknown === undefined) return
+  throw new PoststackError('USAGE', `no service has the profile ${JSON.stringify(unknown)}`, {
+    hint: suggest(unknown, known),
+    details: { profile: unknown, known: [...known] },
+  })
+}
+
+/** The same for those that the config asks for. */
+export function* checkProfiles({ parts, profiles }: PlainStack): Iterable<ConfigIssue> {
+  const known = new Set([...parts.values()].flatMap((part) => part.profiles ?? []))
+  for (const [index, profile] of profiles.entries()) {
+    if (known.has(profile)) continue
+    const message = `no service has this profile: ${suggest(
+      profile,
+      [...known].flatMap((name) => name ?? []),
+    )}`
+    yield { path: ['profiles', index], message, value: JSON.stringify(profile) }
+  }
+}

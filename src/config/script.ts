@@ -1,0 +1,187 @@
+/**
+ * Makes a TypeScript file ready to run as a program of its own, under the same grants as configs: guarded by default (bundled, and executed
+ * under Node's permission model), or trusted (executed by tsx as it is). It is not started here.
+ */
+import { realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { isPoststackError, PoststackError } from '../errors.ts'
+import type { FoundConfig } from './find.ts'
+import { bundleConfig, bundleOwn, type Bundle } from './load-bundle.ts'
+import { describeDenial } from './load-denied.ts'
+import { deniesNetwork, guardFlags, readableFolders } from './load-guarded.ts'
+import { trustedFlags } from './load-trusted.ts'
+import { ownPackage, type OwnPackage } from './own-package.ts'
+import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
+import { jobVariable, type HandedStack, type OwnModules, type ScriptJob, type ScriptReport } from './script-protocol.ts'
+import { temporaryFolder } from './temporary.ts'
+
+export interface Grants {
+  /** What `permissions` is relative to, absolute. */
+  readonly cwd: string
+  readonly permissions: Permissions
+  /** Everything is allowed. */
+  readonly trusted: boolean
+}
+
+export interface ScriptRequest {
+  /** Absolute path. */
+  readonly file: string
+  readonly args: readonly string[]
+  /** Folder of the config: what a guarded script may read. */
+  readonly root: string
+  readonly grants: Grants
+  /** The whole environment of the script. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Variables that it may read whatever is granted: those that lead to the stack. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly stack: HandedStack
+}
+
+export interface PreparedScript {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What the script says on descriptor 3. */
+  readonly report: (text: string) => void
+  /** Once it has ended: what it was not allowed to do, when that has ended it. */
+  readonly denied: () => PoststackError | undefined
+  /** Removes what was made for it. */
+  readonly close: () => Promise<void>
+}
+
+/** Fails with `SCRIPT_INVALID` when the file cannot be read or is no TypeScript, and with `CONFIG_INVALID` for wrong grants in package.json. */
+export async function prepareScript(request: ScriptRequest): Promise<PreparedScript> {
+  const script = { file: await existing(request.file), root: request.root }
+  const folder = await temporaryFolder('script')
+  const close = async (): Promise<void> => await rm(folder, { recursive: true, force: true })
+  try {
+    return { ...(await prepare(script, folder, request)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function existing(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined)
+  if (found?.isFile() === true) return await realpath(file)
+  const what = found === undefined ? 'there is no script' : 'not a file:'
+  throw new PoststackError('SCRIPT_INVALID', `${what} ${file}`, {
+    hint: 'Give the path of a TypeScript or JavaScript file.',
+    details: { file },
+  })
+}
+
+async function prepare(
+  script: FoundConfig,
+  folder: string,
+  request: ScriptRequest,
+): Promise<Omit<PreparedScript, 'close'>> {
+  const own = ownPackage()
+  const program = await childProgram(own, folder)
+  const outfile = join(folder, 'script.mjs')
+  const bundle = await bundleScript(script, own, outfile)
+  const { grants, root, stack } = request
+  const manifest = await manifestPermissions(root)
+  const granted = bothPermissions(manifest, permissionsFrom(grants.cwd, grants.permissions))
+  const isDirect = grants.trusted || manifest.all === true
+  const modules = isDirect ? await ownModules(own, folder) : {}
+  if (!isDirect) await writeFile(outfile, bundle.code)
+  const addresses = isDirect ? [] : addressesOf(stack)
+  const folders = [...readableFolders(root, bundle.externals), folder, join(own.root, 'dist')]
+  const job: ScriptJob = {
+    url: pathToFileURL(isDirect ? script.file : outfile).href,
+    file: script.file,
+    isDirect,
+    needsRequire: bundle.needsRequire,
+    modules: bundle.modules,
+    own: modules,
+    stack,
+    ...(isDirect
+      ? { withheld: [] }
+      : { withheld: withheldFrom(granted, request), hosts: hostsFor(granted, addresses) }),
+  }
+  const flags = isDirect
+    ? trustedFlags()
+    : guardFlags({ ...granted, net: granted.net ?? addresses }, folders, process.versions.node)
+  const quiet = ['--enable-source-maps', '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
+  let said = ''
+  return {
+    program: process.execPath,
+    args: [...flags, ...quiet, program, script.file, ...request.args],
+    env: { ...environment(request.env, job), [jobVariable]: JSON.stringify(job) },
+    report: (text) => {
+      said += text
+    },
+    denied: () => deniedBy(said, script),
+  }
+}
+
+async function bundleScript(script: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
+  try {
+    return await bundleConfig(script, own, outfile)
+  } catch (error) {
+    if (!isPoststackError(error) || error.code !== 'CONFIG_FAILED') throw error
+    const { cause, details, hint, message } = error
+    throw new PoststackError('SCRIPT_INVALID', message, { hint, details, cause })
+  }
+}
+
+async function childProgram(own: OwnPackage, folder: string): Promise<string> {
+  if (!own.isSource) return own.scriptChild
+  const program = join(folder, 'child.mjs')
+  await bundleOwn(own.scriptChild, program)
+  return program
+}
+
+/** For what tsx executes as it is: a bundle has found our entries already. */
+async function ownModules(own: OwnPackage, folder: string): Promise<OwnModules> {
+  const entries = { poststack: own.entry, 'poststack/run': own.run }
+  const made = Object.entries(entries).map(async ([name, entry], index) => {
+    const commonJs = join(folder, `own-${String(index)}.cjs`)
+    await bundleOwn(entry, commonJs)
+    return [name, { url: pathToFileURL(entry).href, commonJs, always: name === 'poststack/run' }] as const
+  })
+  return Object.fromEntries(await Promise.all(made))
+}
+
+/** Where the services of the stack are: a script is for them, so it may reach them whatever else is granted. */
+function addressesOf({ services }: HandedStack): readonly string[] {
+  return Object.values(services).flatMap((service) => {
+    if (service.kind === 'postgres') return [`${service.host}:${String(service.port)}`]
+    return Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
+  })
+}
+
+/** Where Node denies the network, it is denied before Node does, because Node does not say what was wanted for. */
+function hostsFor({ net }: Permissions, addresses: readonly string[]): readonly string[] | undefined {
+  if (net === undefined) return deniesNetwork(process.versions.node) ? addresses : undefined
+  return net === true ? undefined : [...net, ...addresses]
+}
+
+/** What drivers of PostgreSQL look at by themselves. */
+const driverVariable = /^(?:PG[A-Z]+|USER|USERNAME)$/
+
+function withheldFrom({ env }: Permissions, { env: present, variables }: ScriptRequest): readonly string[] {
+  if (env === undefined || env === true) return []
+  const may = new Set([...env, ...Object.keys(variables)])
+  return Object.keys(present).filter((name) => !may.has(name) && !driverVariable.test(name))
+}
+
+/** Variables that could undo the guard. */
+const nodeVariables = new Set(['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'NODE_COMPILE_CACHE'])
+
+function environment(env: ScriptRequest['env'], { isDirect, withheld }: ScriptJob): ScriptRequest['env'] {
+  if (isDirect) return env
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !nodeVariables.has(name) && !withheld.includes(name)),
+  )
+}
+
+function deniedBy(said: string, script: FoundConfig): PoststackError | undefined {
+  const line = said.split('\n').find((one) => one !== '')
+  if (line === undefined) return undefined
+  const { what, hint, details } = describeDenial(JSON.parse(line) as ScriptReport, script, 'script')
+  return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
+}

@@ -1,0 +1,263 @@
+/**
+ * A backup of a whole database, with the ledger: one file of pg_dump and a manifest beside it, both as of one moment.
+ */
+import { randomBytes } from 'node:crypto'
+import { pipeline } from 'node:stream/promises'
+import { onAbort } from '../../abort.ts'
+import { PoststackError } from '../../errors.ts'
+import type { Connect, Connection } from '../../migrations/connection.ts'
+import { isPooled } from '../../migrations/lock/pooler.ts'
+import { runPiped } from '../../runtime/piped-program.ts'
+import type { AttachedProgram } from '../../runtime/runtime.ts'
+import { createMeter, openPartial, refusedBy, refuseExisting, type PartialFile } from './files.ts'
+import type { BackupFormat, Manifest } from './manifest.ts'
+import { beginReading, readSchemas, readState } from './read-state.ts'
+
+export type DatabaseProgram = 'pg_dump' | 'pg_restore' | 'psql'
+
+/** A client program of PostgreSQL for a database. */
+export interface ProgramOptions {
+  readonly program: DatabaseProgram
+  readonly args: readonly string[]
+  /** The major version of the server. */
+  readonly major: number
+  /** Any database of the server. */
+  readonly database: string
+  /** Shown to whoever looks at the server's sessions. */
+  readonly applicationName: string
+}
+
+/** The program with the way in; a password stands in its environment alone. */
+export type FindProgram = (options: ProgramOptions) => Promise<AttachedProgram>
+
+export interface Progress {
+  readonly what: 'dumping' | 'restoring' | 'verifying'
+  readonly bytes: number
+  /** Of how many; absent where nobody knows. */
+  readonly total?: number
+}
+
+export interface BackupRequest {
+  readonly connect: Connect
+  readonly program: FindProgram
+  readonly database: Manifest['database']
+  /** Absolute path. */
+  readonly file: string
+  readonly format: BackupFormat
+  readonly schemaOnly: boolean
+  readonly toolVersion: string
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: Progress) => void
+  /** Called with what was written, before it has its name; what it fails with, the backup fails with. */
+  readonly verify?: ((written: WrittenBackup) => Promise<void>) | undefined
+}
+
+/** A dump that is whole, wherever it lies now. */
+export interface WrittenBackup {
+  readonly path: string
+  readonly manifest: Manifest
+}
+
+/**
+ * Makes it. The file has its name only when all of it is on the disk; whatever comes between leaves nothing, or a file that says in its
+ * name that it is not whole. Fails with `USAGE` when the file is there already, with `BACKUP_FAILED`, and with `DATABASE_POOLED`.
+ */
+export async function makeBackup(request: BackupRequest): Promise<Manifest> {
+  const { file, format, schemaOnly, signal, toolVersion, verify } = request
+  await refuseExisting(file)
+  const applicationName = `poststack backup ${randomBytes(4).toString('hex')}`
+  const reader = await openReader(request)
+  const forget = onAbort(signal, () => void reader.connection.cancel())
+  let partial: PartialFile | undefined
+  try {
+    const time = new Date().toISOString()
+    partial = await openPartial(file)
+    // One session shows its moment to the other, so what the manifest counts is what the dump holds.
+    const [written, state] = await both(
+      orElse(dump({ ...request, partial, applicationName, reader }), () => reader.connection.cancel()),
+      readState(reader.connection, { schemaOnly }),
+    )
+    const manifest: Manifest = {
+      format: 1,
+      tool: `poststack ${toolVersion}`,
+      time,
+      database: request.database,
+      dump: format,
+      schemaOnly,
+      verified: verify !== undefined,
+      ...written,
+      state,
+    }
+    await verify?.({ path: partial.path, manifest })
+    await partial.complete(manifest)
+    return manifest
+  } catch (error) {
+    await endSession(request.connect, applicationName)
+    throw refusedBy(file, error)
+  } finally {
+    forget()
+    await partial?.close()
+    await reader.connection.close()
+  }
+}
+
+interface Reader {
+  readonly connection: Connection
+  /** Name of the moment that its transaction sees. */
+  readonly moment: string
+  readonly major: number
+  readonly schemas: readonly string[]
+}
+
+async function openReader({ connect, signal }: Pick<BackupRequest, 'connect' | 'signal'>): Promise<Reader> {
+  const connection = await connect({ applicationName: 'poststack backup', signal })
+  try {
+    if (await isPooled(connection)) throw pooled()
+    await beginReading(connection)
+    const { rows } = await connection.query(
+      `SELECT pg_catalog.pg_export_snapshot() AS moment, pg_catalog.current_setting('server_version_num')::int / 10000 AS major`,
+    )
+    const schemas = await readSchemas(connection)
+    return { connection, moment: String(rows[0]?.['moment']), major: Number(rows[0]?.['major']), schemas }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+interface Dump extends BackupRequest {
+  readonly partial: PartialFile
+  readonly applicationName: string
+  readonly reader: Reader
+}
+
+async function dump(request: Dump): Promise<Pick<Manifest, 'bytes' | 'sha256'>> {
+  const { applicationName, database, format, partial, program, reader } = request
+  for (const compression of compressions(format, reader.major)) {
+    const args = [...dumpArguments(request), ...compression]
+    const found = await program({
+      program: 'pg_dump',
+      args,
+      major: reader.major,
+      database: database.name,
+      applicationName,
+    })
+    const written = await write(found, request, partial)
+    if ('sha256' in written) return written
+    const isUnknown = compression.length > 0 && written.bytes === 0 && /compress/i.test(written.words)
+    if (!isUnknown) throw failed('pg_dump', database.name, written)
+  }
+  throw new Error('the last way to compress is none, and is not refused')
+}
+
+/** zstd takes half the time and half the room of the default; a program that was built without it says so at once. */
+function compressions(format: BackupFormat, major: number): readonly (readonly string[])[] {
+  return format === 'custom' && major >= 16 ? [['--compress=zstd:3'], []] : [[]]
+}
+
+function dumpArguments({ format, reader: { moment, schemas }, schemaOnly }: Dump): readonly string[] {
+  const whole = ['--no-password', `--format=${format}`, `--snapshot=${moment}`]
+  if (!schemaOnly) return whole
+  // Not pg_dump's own --schema-only: the ledger's rows belong to the schema, or the next `up` would make all of it once more.
+  const others = schemas.filter((name) => name !== 'poststack')
+  return [...whole, '--no-blobs', ...others.map((name) => `--exclude-table-data="${name.replaceAll('"', '""')}".*`)]
+}
+
+export interface FailedProgram {
+  readonly exitCode: number
+  readonly words: string
+}
+
+async function write(
+  program: AttachedProgram,
+  { onProgress, signal }: Pick<BackupRequest, 'onProgress' | 'signal'>,
+  partial: PartialFile,
+): Promise<Pick<Manifest, 'bytes' | 'sha256'> | (FailedProgram & { readonly bytes: number })> {
+  const meter = createMeter((bytes) => {
+    onProgress({ what: 'dumping', bytes })
+  })
+  // Not a stream of the file's own, which would not let go of it.
+  const disk = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) await partial.handle.writeFile(chunk)
+  }
+  const flow = pipeline(meter.through, disk)
+  // Whichever fails first, the program is ended, and both have settled before anybody goes on.
+  const [ran, flowed] = await Promise.allSettled([runPiped(program, { output: meter.through, signal }), flow])
+  if (flowed.status === 'rejected' && !signal.aborted && isDiskError(flowed.reason)) throw flowed.reason
+  if (ran.status === 'rejected') throw ran.reason
+  if (flowed.status === 'rejected') throw flowed.reason
+  const { exitCode, lastLines } = ran.value
+  const bytes = meter.bytes()
+  if (exitCode !== 0) return { exitCode, words: lastLines.join('\n'), bytes }
+  return { bytes, sha256: meter.sha256() }
+}
+
+function isDiskError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}
+
+/** Both to their end, so that nothing works on when one has failed; the first one's error counts. */
+async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  const [first, second] = await Promise.allSettled([one, other])
+  if (first.status === 'rejected') throw first.reason
+  if (second.status === 'rejected') throw second.reason
+  return [first.value, second.value]
+}
+
+async function orElse<Result>(work: Promise<Result>, stop: () => Promise<void>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+const endingMs = 5_000
+
+/** In a container the program goes on when its caller is gone; what it waits for or holds in the server ends with its session. */
+async function endSession(connect: Connect, applicationName: string): Promise<void> {
+  const signal = AbortSignal.timeout(endingMs)
+  try {
+    const connection = await connect({ applicationName: 'poststack backup', signal })
+    try {
+      await connection.query(
+        'SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.application_name OPERATOR(pg_catalog.=) $1',
+        [applicationName],
+      )
+    } finally {
+      await connection.close()
+    }
+  } catch {
+    // What went wrong before is what to tell.
+  }
+}
+
+/** What a program of PostgreSQL has failed with, in its own words. */
+export function failed(program: DatabaseProgram, database: string, { exitCode, words }: FailedProgram): PoststackError {
+  return new PoststackError(
+    'BACKUP_FAILED',
+    `${program} failed for database ${database} (exit code ${String(exitCode)})${words === '' ? '.' : `:\n${words}`}`,
+    { hint: hintFor(words), details: { program, exitCode } },
+  )
+}
+
+function hintFor(words: string): string {
+  if (/role "[^"]*" does not exist/.test(words))
+    return 'Make the role there first, or restore without owners and rights: --no-owner'
+  if (/permission denied|must be (?:owner|superuser)/i.test(words))
+    return 'Connect as a role that may read, or make, all of it; the owner of the database usually may.'
+  if (/server version mismatch|unsupported version/i.test(words))
+    return "Use the programs of the server's own major version."
+  return 'Mend what it complains about, then run again. Nothing was changed.'
+}
+
+function pooled(): PoststackError {
+  return new PoststackError(
+    'DATABASE_POOLED',
+    'The connection goes through a pooler, and a backup needs the server itself.',
+    {
+      hint: "Give the server's own address: --url postgresql://user@host:5432/database",
+    },
+  )
+}

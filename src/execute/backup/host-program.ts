@@ -1,0 +1,68 @@
+/**
+ * PostgreSQL's client programs of this machine, for a database that no container of ours stands beside.
+ */
+import { PoststackError } from '../../errors.ts'
+import { hostInUrl } from '../../plan/references.ts'
+import { withoutDatabase } from '../../plan/variables.ts'
+import { findClient } from '../../runtime/client-programs.ts'
+import { installClients } from '../../runtime/install.ts'
+import type { AttachedProgram } from '../../runtime/runtime.ts'
+import type { ProgramOptions } from './backup.ts'
+
+export interface HostTarget {
+  /** Or the folder of a socket. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string | undefined
+  /** Query part of a URL. */
+  readonly parameters?: string | undefined
+}
+
+export interface HostOptions {
+  /** The environment that programs may see. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+}
+
+/** Fails with `PROGRAM_MISSING` when there is none of the server's version. */
+export async function hostProgram(
+  target: HostTarget,
+  { applicationName, args, database, major, program }: ProgramOptions,
+  { env, signal }: HostOptions,
+): Promise<AttachedProgram> {
+  // An older program refuses a newer server; what a newer one writes, an older server may not understand.
+  const { path, seen } = await findClient({ program, major, orNewer: program === 'pg_dump', env, signal })
+  if (path === undefined) throw missing({ program, major }, seen)
+  const { host, parameters = '', password, port, user } = target
+  // Beside it other users of the machine would read a password.
+  const query = parameters.split('&').filter((one) => one !== '' && !/^(?:ssl)?password=/i.test(one))
+  const place = host.startsWith('/') ? encodeURIComponent(host) : hostInUrl(host)
+  const end = query.length === 0 ? '' : `?${query.join('&')}`
+  const url = `postgresql://${encodeURIComponent(user)}@${place}:${String(port)}/${encodeURIComponent(database)}${end}`
+  return {
+    program: path,
+    args: [`--dbname=${url}`, ...args],
+    env: {
+      ...withoutDatabase(env),
+      PGAPPNAME: applicationName,
+      ...(password === undefined ? {} : { PGPASSWORD: password }),
+    },
+  }
+}
+
+function missing(
+  { program, major }: Pick<ProgramOptions, 'program' | 'major'>,
+  seen: readonly string[],
+): PoststackError {
+  const version = String(major)
+  const others = seen.length === 0 ? '' : `, only ${seen.join(', ')}`
+  return new PoststackError(
+    'PROGRAM_MISSING',
+    `There is no ${program} for PostgreSQL ${version} on this machine${others}.`,
+    {
+      hint: `Install the client programs of that version: ${installClients(major)}\nOr run the service in a container (podman, docker): its image has them.`,
+      details: { program, major, seen },
+    },
+  )
+}

@@ -1,0 +1,144 @@
+/**
+ * Another runtime may have this very stack. With `auto` it stays where it is, whatever answers first today: `down` must find it, and `up`
+ * must not make a second one. Whoever asks for another runtime finds all the ports held, by processes that say nothing of Poststack.
+ */
+import type { Config, ServiceConfig } from '../config/types.ts'
+import { isOurs } from '../plan/names.ts'
+import type { BusyPort } from '../plan/answers.ts'
+import type { ObservedVolume, RuntimeName, RuntimeSnapshot } from '../plan/types.ts'
+import type { Environment } from '../runtime/engine-address.ts'
+import { processHoldingPort } from '../runtime/port-holder.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { selectRuntime } from '../runtime/select.ts'
+import type { HeldPort } from './ports.ts'
+import { readNames } from './read-desired.ts'
+
+export interface Elsewhere {
+  readonly config: Config
+  /** The runtime in use. */
+  readonly runtime: RuntimeName
+  readonly env: Environment
+  readonly signal: AbortSignal
+}
+
+/** In the order that `auto` tries them in. */
+const engines = ['podman', 'docker', 'native'] as const
+type Engine = (typeof engines)[number]
+
+/** An engine that hangs must not keep a run that may do without it. */
+const lookMs = 2000
+
+/**
+ * The same ports with their holders, those of this stack on another runtime with its name. To this machine the ports of another engine's
+ * containers are its own processes', so the engines are asked first. Asks nobody when no port is busy.
+ */
+export async function findHolders(held: readonly HeldPort[], where: Elsewhere): Promise<readonly BusyPort[]> {
+  if (held.length === 0) return []
+  const unnamed = held.flatMap(({ holder, host }) => (holder === undefined ? [host] : []))
+  const others = engines.filter((engine) => engine !== where.runtime)
+  const looks = await Promise.all(others.map((engine) => lookForPorts(engine, unnamed, where)))
+  return Promise.all(
+    held.map(async ({ holder, host, hostAddress }): Promise<BusyPort> => {
+      const own = looks.find(({ ports }) => ports.includes(host))
+      const container = looks.flatMap(({ holders }) => holders.get(host) ?? [])[0]
+      const name = holder ?? container ?? (await processOn(host, where)) ?? 'another process'
+      return { host, hostAddress, holder: name, ...(own === undefined ? {} : { elsewhere: own.engine }) }
+    }),
+  )
+}
+
+/** That it is not known does not matter as much as that the port is busy. */
+async function processOn(port: number, { signal }: Elsewhere): Promise<string | undefined> {
+  return processHoldingPort(port, signal).catch((error: unknown) => {
+    if (signal.aborted) throw error
+    return undefined
+  })
+}
+
+/** How much of this stack a runtime has. */
+const standing = { nothing: 0, data: 1, running: 2 } as const
+type Standing = (typeof standing)[keyof typeof standing]
+
+/**
+ * Of the runtimes that could run these services, the one that runs the stack, else the one that has data of it, else the one that was
+ * chosen. Those that are not taken are closed.
+ */
+export async function stayWhereItIs(
+  chosen: Runtime,
+  services: readonly Pick<ServiceConfig, 'kind'>[],
+  { config, env, signal }: Omit<Elsewhere, 'runtime'>,
+): Promise<Runtime> {
+  const possible = services.some(({ kind }) => kind === 'container') ? engines.slice(0, 2) : engines
+  // Those before it did not answer, or it would not have been chosen.
+  const later = possible.slice(possible.findIndex((engine) => engine === chosen.name) + 1)
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(lookMs)])
+  const opened = await Promise.all(
+    later.map((choice) =>
+      selectRuntime({ choice, env, root: config.root, services: [], signal: limited }).catch(() => undefined),
+    ),
+  )
+  const others = opened.filter((runtime) => runtime !== undefined)
+  if (others.length === 0) return chosen
+  const ranked = await Promise.all(
+    [chosen, ...others].map(async (runtime) => ({ runtime, rank: await standingOn(runtime, { config, signal }) })),
+  )
+  const best = ranked.reduce((first, next) => (next.rank > first.rank ? next : first)).runtime
+  await Promise.all(ranked.filter(({ runtime }) => runtime !== best).map(({ runtime }) => runtime.close()))
+  return best
+}
+
+async function standingOn(
+  runtime: Runtime,
+  { config, signal }: Pick<Elsewhere, 'config' | 'signal'>,
+): Promise<Standing> {
+  const { containers, volumes } = await observeOwn(runtime, { config, signal }).catch(() => nothing)
+  if (containers.some(({ state }) => state === 'running')) return standing.running
+  return containers.length + volumes.length > 0 ? standing.data : standing.nothing
+}
+
+const nothing: Awaited<ReturnType<typeof observeOwn>> = { containers: [], volumes: [] }
+
+/** What a runtime has of this stack. Fails where it does not answer in time. */
+async function observeOwn(
+  runtime: Runtime,
+  { config, signal }: Pick<Elsewhere, 'config' | 'signal'>,
+): Promise<Pick<RuntimeSnapshot, 'containers' | 'volumes'>> {
+  const { stack, project } = readNames(config)
+  const scope = { stack, project, containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(lookMs)])
+  const { containers, volumes } = await runtime.observe(scope, { signal: limited })
+  const isOwn = ({ owner }: Pick<ObservedVolume, 'owner'>): boolean => isOurs(owner, { stack, project })
+  return { containers: containers.filter(isOwn), volumes: volumes.filter(isOwn) }
+}
+
+interface PortLook {
+  readonly engine: Engine
+  /** Host ports that this stack holds there. */
+  readonly ports: readonly number[]
+  /** Containers of anybody's by the ports that were asked for. */
+  readonly holders: ReadonlyMap<number, string>
+}
+
+/** Finds nothing where the runtime cannot be asked. */
+async function lookForPorts(
+  engine: Engine,
+  asked: readonly number[],
+  { config, env, signal }: Elsewhere,
+): Promise<PortLook> {
+  const holders = new Map<number, string>()
+  let runtime: Runtime | undefined
+  try {
+    runtime = await selectRuntime({ choice: engine, env, root: config.root, services: [], signal })
+    const { containers } = await observeOwn(runtime, { config, signal })
+    const running = containers.filter(({ state }) => state === 'running')
+    for (const port of asked) {
+      const holder = await runtime.portHolder(port, { signal })
+      if (holder !== undefined) holders.set(port, holder)
+    }
+    return { engine, ports: running.flatMap(({ ports }) => ports.map(({ host }) => host)), holders }
+  } catch {
+    return { engine, ports: [], holders }
+  } finally {
+    await runtime?.close()
+  }
+}

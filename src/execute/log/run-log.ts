@@ -1,0 +1,134 @@
+/**
+ * What a run says, as lines of JSON in files: one line an event, with the run's id, one file for each category. Nothing is written until
+ * something is done, and whatever the disk refuses is told once and stands in nobody's way.
+ */
+import { randomBytes } from 'node:crypto'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isCode, type ErrorRecord } from '../../errors.ts'
+import type { Outcome, StackEvent } from '../../events.ts'
+import { categoryOf, levelOf, type LogLevel, logLevels, scrub } from './lines.ts'
+import { type LogCategory, logPath, rotate } from './log-files.ts'
+
+export interface RunLogOptions {
+  /** Absolute path of the folder for logs. */
+  readonly folder: string
+  readonly level: LogLevel
+  /** The command, as it is called: `up`. */
+  readonly command: string
+  /** Told once when the disk refuses. */
+  readonly onRefused: (message: string) => void
+}
+
+export interface RunLog {
+  event(event: StackEvent): void
+  outcome(outcome: Outcome): void
+  error(error: ErrorRecord): void
+}
+
+/** Events that change something; with the first of them the log begins. */
+const deeds: ReadonlySet<StackEvent['type']> = new Set([
+  'step-started',
+  'migration-started',
+  'migration-applied',
+  'migration-rolled-back',
+  'backup-progress',
+  'watch-changed',
+])
+
+const heldBack = 100
+
+export function createRunLog(options: RunLogOptions): RunLog {
+  const run = randomBytes(4).toString('hex')
+  const sink = createSink(options)
+  let held: (() => void)[] | undefined = []
+  /** Before anything is done, it waits; where nothing is done, it never comes. */
+  const put = (write: () => void, isDeed: boolean): void => {
+    if (held === undefined) {
+      write()
+      return
+    }
+    held.push(write)
+    if (held.length > heldBack) held.shift()
+    if (!isDeed) return
+    const all = held
+    held = undefined
+    for (const one of all) one()
+  }
+  const line = (
+    { category, level }: { readonly category: LogCategory; readonly level: LogLevel },
+    fields: object,
+    isDeed = false,
+  ): void => {
+    if (logLevels.indexOf(level) < logLevels.indexOf(options.level)) return
+    const time = new Date().toISOString()
+    // Events hold no secrets. What a server or a program has said may look like one all the same.
+    const text = JSON.stringify(
+      { time, level, run, command: options.command, category, ...fields },
+      (_key, value: unknown) => (typeof value === 'string' ? scrub(value) : value),
+    )
+    put(() => {
+      sink(category, text)
+    }, isDeed)
+  }
+  return {
+    event: (event) => {
+      const { type, ...fields } = event
+      const isDeed = deeds.has(type)
+      line({ category: categoryOf(event), level: levelOf(event) }, { event: type, ...fields }, isDeed)
+      // A deed that is itself too small to be told begins the log all the same.
+      if (isDeed) put(() => undefined, true)
+    },
+    outcome: ({ durationMs, ok, plan: { goal, runtime, stack }, results }) => {
+      const counts = { done: 0, failed: 0, skipped: 0, 'not-needed': 0 }
+      for (const { status } of results) counts[status] += 1
+      line(
+        { category: 'main', level: ok ? 'info' : 'error' },
+        { event: 'outcome', stack, runtime, goal, ok, ...counts, durationMs },
+      )
+    },
+    error: ({ code, hint, message }) => {
+      line(
+        { category: 'main', level: 'error' },
+        { event: 'error', code, message, ...(hint === undefined ? {} : { hint }) },
+      )
+    },
+  }
+}
+
+// Only what is ours: the folder may hold other logs of the project.
+const ignored = '/poststack*.log\n/containers/\n/database/\n/.gitignore\n'
+
+/** Appends a line at once and closes the file: lines of several processes do not mix, and one that is killed has lost none. */
+function createSink({ folder, onRefused }: RunLogOptions): (category: LogCategory, text: string) => void {
+  const open = new Set<LogCategory>()
+  let refused = false
+  return (category, text) => {
+    if (refused) return
+    try {
+      const path = logPath(folder, category)
+      if (!open.has(category)) {
+        mkdirSync(dirname(path), { recursive: true })
+        ignore(folder)
+        rotate(path, new Date())
+        open.add(category)
+      }
+      appendFileSync(path, `${text}\n`, { mode: 0o600 })
+    } catch (error) {
+      refused = true
+      onRefused(`the log in ${folder} cannot be written (${reasonOf(error)}); the work goes on without it`)
+    }
+  }
+}
+
+function ignore(folder: string): void {
+  try {
+    writeFileSync(join(folder, '.gitignore'), ignored, { flag: 'wx' })
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

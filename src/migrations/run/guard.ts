@@ -1,0 +1,57 @@
+/**
+ * Work that the caller, or the loss of the lock, may stop at any moment.
+ */
+import { isServerError } from '../connection.ts'
+import { bookkeepingFailed, connectionLost, lockLost, stoppedOnRequest } from './failure.ts'
+import type { Job, Run } from './run.ts'
+import { isLost, rollback } from './session.ts'
+
+/**
+ * Does a piece of work. When it is to stop, the running statement is cancelled and the transaction rolled back. Every error leaves
+ * here as one that says how far the run has come.
+ */
+export async function guarded<T>(run: Run, job: Job | undefined, work: () => Promise<T>): Promise<T> {
+  const stop = AbortSignal.any([run.signal, run.lock.lost])
+  let cancelled: Promise<void> | undefined
+  const cancel = (): void => {
+    cancelled ??= run.work.cancel()
+  }
+  try {
+    throwIfStopped(run, job)
+    stop.addEventListener('abort', cancel)
+    const result = await work()
+    stop.removeEventListener('abort', cancel)
+    await cancelled
+    throwIfStopped(run, job)
+    return result
+  } catch (error) {
+    stop.removeEventListener('abort', cancel)
+    // The request must have reached the server before anything else is sent, or it would hit that instead.
+    await cancelled
+    run.running = undefined
+    await rollback(run.work)
+    throwIfStopped(run, job)
+    if (isServerError(error)) throw bookkeepingFailed(job, error, run.progress)
+    if (isLost(error)) throw connectionLost(job, run.progress, { during: 'run', cause: error })
+    throw error
+  }
+}
+
+/** Commits. Nothing is cancelled any more: the answer must be heard. */
+export async function commit(run: Run, job: Job): Promise<void> {
+  try {
+    await run.work.query('COMMIT')
+  } catch (error) {
+    if (isServerError(error)) throw bookkeepingFailed(job, error, run.progress)
+    throw connectionLost(job, run.progress, { during: 'commit', cause: error })
+  }
+}
+
+export function isStopped({ signal, lock }: Run): boolean {
+  return signal.aborted || lock.lost.aborted
+}
+
+export function throwIfStopped(run: Run, job: Job | undefined): void {
+  if (run.signal.aborted) throw stoppedOnRequest(run.signal, job, run.progress)
+  if (run.lock.lost.aborted) throw lockLost(job, run.progress)
+}

@@ -1,0 +1,162 @@
+/**
+ * What a run would do, found out without doing it: no lock is taken, nothing is created, and every text is looked at as the run
+ * would look at it.
+ */
+import { isPoststackError, type PoststackError } from '../../errors.ts'
+import type { Connect, Connection } from '../connection.ts'
+import type { MigrationEvent } from '../events.ts'
+import { readLedgerBeside, reformattedWords } from '../ledger/reformatted.ts'
+import { type LedgerRow, readLedgerRows } from '../ledger/rows.ts'
+import { resolveMigrations } from '../resolve.ts'
+import { placeAt } from '../sql/frame.ts'
+import type { AppliedMigration, Migration, MigrationFolder } from '../types.ts'
+import { canonicalVersion } from '../version.ts'
+import { refuseChanged, unfinishedRow } from './migrate.ts'
+import { isPooled } from '../lock/pooler.ts'
+import { prepareJobs, prepareMigrations, type Preparing } from './prepare.ts'
+import { problemsError } from './refused.ts'
+import { chooseRollbacks, rollbackJob, type RollbackOptions } from './rollback.ts'
+import type { Job } from './run.ts'
+import { asking } from '../own-path.ts'
+
+export interface PreviewOptions {
+  readonly connect: Connect
+  readonly signal: AbortSignal
+}
+
+/** How one text would be carried out. */
+export interface PreviewedFile {
+  readonly version: string
+  readonly name: string
+  /** File name, or where else the text is from. */
+  readonly file: string
+  /** How many statements it has, done ones included. */
+  readonly statements: number
+  /** Those that run outside of a transaction: number from 1, line in the file, and what they are. */
+  readonly alone: readonly { readonly statement: number; readonly line: number; readonly what: string }[]
+  /** Statements that an earlier run has done, after which this one goes on. */
+  readonly done: number
+  /** What a person should know about the text. */
+  readonly notices: readonly string[]
+}
+
+export interface MigratePreview {
+  /** How many the database has. */
+  readonly already: number
+  /** In the order they would be applied. */
+  readonly pending: readonly PreviewedFile[]
+  /** What a person should know about applied files. */
+  readonly warnings: readonly string[]
+}
+
+export interface RollbackPreview {
+  /** In the order they would be taken back: the newest first. */
+  readonly rollbacks: readonly PreviewedFile[]
+  /** How many would be left. */
+  readonly left: number
+}
+
+/** What `migrate` would apply. Fails with what it would refuse before its first file. */
+export async function previewMigrate(
+  options: PreviewOptions & { readonly folder: MigrationFolder; readonly target?: string | undefined },
+): Promise<MigratePreview> {
+  const { folder, target } = options
+  return await looking(options, async (look, notices) => {
+    const ledger = await readLedgerBeside(folder.migrations, look.work)
+    const { pending, problems, reformatted } = resolveMigrations(folder.migrations, ledger, { target })
+    if (problems.length > 0) throw problemsError(problems)
+    const { jobs, started } = await prepareAll(look, pending, ledger)
+    const done = (job: Job): number =>
+      started !== undefined && canonicalVersion(started.version) === canonicalVersion(job.version)
+        ? (started.unfinished?.applied ?? 0)
+        : 0
+    const already = ledger.length - (started === undefined ? 0 : 1)
+    const warnings = reformatted.map(({ file }) => `${file}: ${reformattedWords}`)
+    return { already, pending: jobs.map((job) => previewOf(job, done(job), notices)), warnings }
+  })
+}
+
+/** What `migrate` would refuse before its first file, on a session that is open. Nothing when it would begin, or has nothing to do. */
+export async function refusalOf(
+  work: Connection,
+  ledger: readonly AppliedMigration[],
+  { migrations }: MigrationFolder,
+): Promise<PoststackError | undefined> {
+  const { pending, problems } = resolveMigrations(migrations, ledger)
+  // What does not go together, the plan finds out by itself.
+  if (problems.length > 0 || pending.length === 0) return undefined
+  try {
+    await prepareAll({ work, pooled: await isPooled(work), emit: () => undefined }, pending, ledger)
+    return undefined
+  } catch (error) {
+    if (!isPoststackError(error) || error.code === 'DATABASE_UNREACHABLE') throw error
+    return error
+  }
+}
+
+interface Prepared {
+  readonly jobs: readonly Job[]
+  /** The row that an earlier run left unfinished. */
+  readonly started: LedgerRow | undefined
+}
+
+async function prepareAll(
+  look: Preparing,
+  pending: readonly Migration[],
+  ledger: readonly AppliedMigration[],
+): Promise<Prepared> {
+  const jobs = await prepareMigrations(look, pending)
+  const started = await unfinishedRow(look, ledger)
+  if (started !== undefined) refuseChanged(jobs, started)
+  return { jobs, started }
+}
+
+/** What `rollback` would take back. Fails with what it would refuse before its first step. */
+export async function previewRollback(
+  options: PreviewOptions & Pick<RollbackOptions, 'target' | 'steps' | 'folder' | 'useFile'>,
+): Promise<RollbackPreview> {
+  return await looking(options, async (look, notices) => {
+    const rows = await readLedgerRows(look.work)
+    const choices = chooseRollbacks(rows, options)
+    const jobs = await prepareJobs(look, choices.map(rollbackJob))
+    for (const { file, notice } of choices)
+      if (notice !== undefined) look.emit({ type: 'notice', file, message: notice })
+    const rollbacks = jobs.map((job, index) => {
+      const row = choices[index]?.row
+      // As when it is carried out: progress counts only where the text still begins with what was done.
+      const done = row?.unfinished?.applied ?? 0
+      const goesOn = done > 0 && job.program.statements[done - 1]?.chain === row?.chain
+      return previewOf(job, goesOn ? done : 0, notices)
+    })
+    return { rollbacks, left: rows.length - rollbacks.length }
+  })
+}
+
+type Notices = readonly Extract<MigrationEvent, { type: 'notice' }>[]
+
+async function looking<T>(
+  { connect, signal }: PreviewOptions,
+  body: (look: Preparing, notices: Notices) => Promise<T>,
+): Promise<T> {
+  const notices: Extract<MigrationEvent, { type: 'notice' }>[] = []
+  const work: Connection = await asking(connect)({ applicationName: 'poststack preview', signal })
+  try {
+    const emit = (event: MigrationEvent): void => {
+      if (event.type === 'notice') notices.push(event)
+    }
+    return await body({ work, pooled: await isPooled(work), emit }, notices)
+  } finally {
+    await work.close()
+  }
+}
+
+function previewOf(job: Job, done: number, notices: Notices): PreviewedFile {
+  const { version, name, file, program, text } = job
+  const alone = program.parts.flatMap((part) => {
+    if (part.kind === 'group') return []
+    const start = program.statements[part.first]?.start ?? part.script.offset
+    return [{ statement: part.first + 1, line: placeAt(text.sql, start).line, what: part.what }]
+  })
+  const own = notices.filter((notice) => notice.file === file).map(({ message }) => message)
+  return { version, name, file, statements: program.statements.length, alone, done, notices: own }
+}

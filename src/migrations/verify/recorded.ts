@@ -1,0 +1,22 @@
+/**
+ * The schema as the newest migration left it, from the ledger.
+ */
+import { equals } from '../own-path.ts'
+import type { Queryable } from '../types.ts'
+import { type Snapshot, unpackSnapshot } from './snapshot.ts'
+
+/**
+ * Nothing where none is recorded, where it is that of another migration than the newest, where a server of another major version
+ * printed it, and where a Poststack wrote it that did so differently: a record must never be taken for more than it is.
+ */
+export async function recordedSnapshot(client: Queryable): Promise<Snapshot | undefined> {
+  const known = await client.query(`SELECT pg_catalog.to_regclass('poststack.schema_snapshot') IS NOT NULL AS known`)
+  if (known.rows[0]?.['known'] !== true) return undefined
+  const { rows } = await client.query(`
+SELECT s.objects FROM poststack.schema_snapshot s
+WHERE s.version ${equals} (SELECT pg_catalog.max(m.version) FROM poststack.schema_migrations m)
+  AND s.server_version_num OPERATOR(pg_catalog./) 10000
+    ${equals} (pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog./) 10000)
+  AND NOT EXISTS (SELECT FROM poststack.schema_migrations m WHERE m.state OPERATOR(pg_catalog.<>) 'applied')`)
+  return rows[0] === undefined ? undefined : unpackSnapshot(String(rows[0]['objects']))
+}

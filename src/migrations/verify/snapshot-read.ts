@@ -1,0 +1,111 @@
+/**
+ * Takes the snapshot of a database: one query over the catalogs, in a transaction of its own or within the caller's.
+ */
+import type { Queryable } from '../types.ts'
+import { otherBranches } from './snapshot-others.ts'
+import { relationBranches } from './snapshot-relations.ts'
+import { routineBranches } from './snapshot-routines.ts'
+import { sources } from './snapshot-sql.ts'
+import { createSnapshot, type SchemaObject, type Snapshot } from './snapshot.ts'
+
+/**
+ * The schema of the database as this session sees it, with what an open transaction has changed. Changes nothing: within a transaction
+ * it works under a savepoint, else in a read-only transaction of its own. Nobody else should change the schema meanwhile, because
+ * PostgreSQL prints definitions as they are at that moment. Fails with the server's error, after which an open transaction goes on.
+ */
+export async function readSnapshot(client: Queryable): Promise<Snapshot> {
+  const { inTransaction, version } = await look(client)
+  await client.query(inTransaction ? 'SAVEPOINT poststack_snapshot' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  try {
+    return await ask(client, snapshotQuery(version))
+  } finally {
+    // Takes the settings back with it.
+    await client.query(inTransaction ? 'ROLLBACK TO SAVEPOINT poststack_snapshot' : 'ROLLBACK')
+    if (inTransaction) await client.query('RELEASE SAVEPOINT poststack_snapshot')
+  }
+}
+
+/**
+ * The same for many snapshots in a session that nobody else works in meanwhile: of a small schema the server takes several times longer
+ * to plan the query than to run it, so it does that once. Never within a transaction.
+ */
+export async function prepareSnapshots(client: Queryable): Promise<() => Promise<Snapshot>> {
+  const { version } = await look(client)
+  const within = async <T>(body: () => Promise<T>): Promise<T> => {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    try {
+      return await body()
+    } finally {
+      await client.query('ROLLBACK')
+    }
+  }
+  await within(async () => {
+    await client.query(settle)
+    // Outlives the transaction.
+    await client.query(`PREPARE poststack_snapshot AS ${snapshotQuery(version)}`)
+  })
+  let planned = smallSchema
+  return async () => {
+    const snapshot = await within(async () => await ask(client, 'EXECUTE poststack_snapshot'))
+    // What is best for few objects is slow for many.
+    if (snapshot.objects.length > 2 * planned) {
+      planned = snapshot.objects.length
+      await client.query('DISCARD PLANS')
+    }
+    return snapshot
+  }
+}
+
+const smallSchema = 250
+
+async function ask(client: Queryable, text: string): Promise<Snapshot> {
+  await client.query(settle)
+  const { rows } = await client.query(text)
+  return createSnapshot(rows.map(schemaObject))
+}
+
+// What the printing of names and constants depends on, so that a session's habits do not look like a changed schema. pg_temp is named, and last,
+// because else it would come first. A query of this size would be compiled for a second before it runs for a twentieth of one.
+const settings: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog, pg_temp',
+  quote_all_identifiers: 'off',
+  standard_conforming_strings: 'on',
+  datestyle: 'ISO, YMD',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  jit: 'off',
+}
+
+const settle = `SELECT ${Object.entries(settings)
+  .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`)
+  .join(', ')}`
+
+/**
+ * Whether a transaction is open, without an error or a warning in the server's log: the transaction's time stands still between two
+ * queries only if they are in the same one.
+ */
+async function look(client: Queryable): Promise<{ readonly inTransaction: boolean; readonly version: number }> {
+  const text = `SELECT pg_catalog.now()::text AS began, pg_catalog.current_setting('server_version_num') AS version`
+  const first = (await client.query(text)).rows[0]
+  const second = (await client.query(text)).rows[0]
+  return { inTransaction: first?.['began'] === second?.['began'], version: Number(second?.['version']) }
+}
+
+function snapshotQuery(version: number): string {
+  const branches = [...relationBranches(version), ...routineBranches(), ...otherBranches(version)]
+
+  return `WITH ${sources}\n, objects (class, name, parent, attributes) AS (${branches.join('\nUNION ALL ')})\nSELECT * FROM objects`
+}
+
+function schemaObject(row: Readonly<Record<string, unknown>>): SchemaObject {
+  const attributes = JSON.parse(String(row['attributes'])) as Readonly<Record<string, string | number>>
+  const definition = Object.entries(attributes)
+    .map(([name, value]) => `${name}: ${String(value).replaceAll('\n', '\n\t')}`)
+    .join('\n')
+  const object = { class: String(row['class']), name: String(row['name']), definition }
+  const parent = row['parent']
+  return typeof parent === 'string' ? { ...object, parent } : object
+}

@@ -1,0 +1,57 @@
+/**
+ * Checks migrations and says everything that is wrong with them. Changes nothing in the database that is checked.
+ */
+import { readLedgerRows } from '../ledger/rows.ts'
+import { findHolder } from '../lock/lock.ts'
+import type { MigrationFolder } from '../types.ts'
+import { verifyDrift } from './drift.ts'
+import { type Finding, verifyFiles } from './files.ts'
+import { findingOfProof, type RollbackProof } from './proof.ts'
+import { proveRollbacks } from './rollbacks.ts'
+import type { ServerAccess } from './scratch.ts'
+import { verifyTexts } from './texts.ts'
+import { asking } from '../own-path.ts'
+
+export interface VerifyOptions extends ServerAccess {
+  readonly folder: MigrationFolder
+  readonly signal: AbortSignal
+  readonly toolVersion: string
+  /** Prove every rollback on a throw-away database of the same server. @default false */
+  readonly rollbacks?: boolean | undefined
+  /** Compare the live schema with the recorded one. @default false */
+  readonly drift?: boolean | undefined
+  /** Hears of each rollback as soon as it is proved. */
+  readonly onProof?: ((proof: RollbackProof, number: number, total: number) => void) | undefined
+}
+
+export interface VerifyReport {
+  /** No error among the findings. */
+  readonly ok: boolean
+  readonly files: number
+  /** How many the database has; half-done ones do not count. */
+  readonly applied: number
+  readonly findings: readonly Finding[]
+  /** One for each file, where rollbacks were proved. */
+  readonly proofs: readonly RollbackProof[]
+}
+
+/** Fails only when the database or the files cannot be read; what is wrong with them is in the report. */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const { connect, folder, signal } = options
+  const connection = await asking(connect)({ applicationName: 'poststack verify', signal })
+  try {
+    const rows = await readLedgerRows(connection)
+    const half = rows.some(({ unfinished }) => unfinished !== undefined)
+    const run = half ? await findHolder(connection) : undefined
+    const findings: Finding[] = [...(await verifyFiles(folder, rows, run))]
+    findings.push(...(await verifyTexts(connection, folder, rows)))
+    if (options.drift === true && rows.length > 0) findings.push(...(await verifyDrift(connection, rows)))
+    const proofs = options.rollbacks === true ? await proveRollbacks(options) : []
+    findings.push(...proofs.flatMap((proof) => findingOfProof(proof) ?? []))
+    const ok = findings.every(({ severity }) => severity !== 'error')
+    const applied = rows.filter(({ state }) => state === 'applied').length
+    return { ok, files: folder.migrations.length, applied, findings, proofs }
+  } finally {
+    await connection.close()
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Of the containers that carry the labels of a service, the one that is it now: an interrupted run may have left others.
+ */
+import { isOurs, isReplacedName } from './names.ts'
+import type { Desired, ObservedContainer } from './types.ts'
+
+export function currentContainer(
+  service: string,
+  containers: readonly ObservedContainer[],
+  stack: Pick<Desired, 'stack' | 'project'>,
+): ObservedContainer | undefined {
+  return currentOf(containers.filter((found) => isOurs(found.owner, stack) && found.service === service))
+}
+
+/** Of containers of one service, the one that is most likely the service as it last worked: running, then not half replaced. */
+export function currentOf(containers: readonly ObservedContainer[]): ObservedContainer | undefined {
+  const running = containers.filter(isRunning)
+  const candidates = running.length > 0 ? running : containers
+  return candidates.find(({ name }) => !isReplacedName(name)) ?? candidates[0]
+}
+
+export function isRunning({ state }: ObservedContainer): boolean {
+  return state === 'running' || state === 'restarting' || state === 'paused'
+}

@@ -1,0 +1,47 @@
+/**
+ * What people name on a command line, and what they probably meant when there is nothing of that name.
+ */
+import { nearest } from '../config/issues.ts'
+import { compareText } from '../config/text-order.ts'
+import { PoststackError } from '../errors.ts'
+import { isOurs } from './names.ts'
+import type { Desired, ObservedContainer } from './types.ts'
+
+/** `UNKNOWN_SERVICE`, with the name that was probably meant and every one there is. */
+export function unknownService(name: string, known: readonly string[], list = known.join(', ')): PoststackError {
+  const near = nearest(name, known)
+  const all = list === '' ? 'nothing is declared' : `one of the declared services: ${list}`
+  return new PoststackError('UNKNOWN_SERVICE', `there is no service ${name}`, {
+    hint: near === undefined ? all : `did you mean ${near}?\n${all}`,
+    details: { name, known },
+  })
+}
+
+/**
+ * Services by their own names or those of their containers, also such as the config no longer has. Sorted, each once. Fails with
+ * `UNKNOWN_SERVICE`.
+ */
+export function servicesNamed(
+  names: readonly string[],
+  desired: Pick<Desired, 'services' | 'stack' | 'project'>,
+  containers: readonly ObservedContainer[],
+): readonly string[] {
+  const ours = containers.filter(({ owner }) => isOurs(owner, desired))
+  const pairs = [
+    ...desired.services.map(({ container, name }) => ({ service: name, container: container?.name })),
+    ...ours.map(({ name, service = name }) => ({ service, container: name })),
+  ]
+  const found = names.map((wanted) => {
+    const pair = pairs.find(({ service }) => service === wanted) ?? pairs.find(({ container }) => container === wanted)
+    if (pair !== undefined) return pair.service
+    const known = [...new Set(pairs.flatMap(({ container, service }) => [service, container ?? service]))]
+    // The usual name goes without saying.
+    const list = pairs.map(({ container, service }) =>
+      container === undefined || container === `${desired.stack}-${service}`
+        ? service
+        : `${service} (container ${container})`,
+    )
+    throw unknownService(wanted, known, [...new Set(list)].join(', '))
+  })
+  return [...new Set(found)].toSorted(compareText)
+}

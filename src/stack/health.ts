@@ -1,0 +1,167 @@
+/**
+ * How the services are now: asked, not remembered. For each that is not well: why, and the last it has said.
+ */
+import { hintFor } from '../execute/hints.ts'
+import { waitingHint } from '../execute/readiness-error.ts'
+import { probeOnce } from '../execute/probes.ts'
+import { observe } from '../execute/observe.ts'
+import type { DesiredRead } from '../execute/read-desired.ts'
+import { currentContainer } from '../plan/current.ts'
+import { servicesNamed } from '../plan/named.ts'
+import { reconcile } from '../plan/reconcile.ts'
+import { stackStatus, type ServiceStatus, type StackStatus } from '../plan/status.ts'
+import type { Desired, Observed, ObservedContainer, Probe } from '../plan/types.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { read, withConfig, type Opened } from './opened.ts'
+import { worldOf } from './world.ts'
+import type { ServiceHealth } from './options.ts'
+import { lookAtNames } from './runs.ts'
+
+const shownLines = 10
+
+/** What there is of each service, set against a plan about containers. */
+export async function lookAtServices(
+  opened: Opened,
+  runtime: Runtime,
+): Promise<DesiredRead & { readonly observed: Observed; readonly status: StackStatus }> {
+  const running = await asItRuns(opened, runtime)
+  const { desired, secrets } = await read(running, { services: [], create: false })
+  const observed = await observe(desired, worldOf(running, runtime, secrets))
+  const status = stackStatus(desired, observed, reconcile(desired, observed, { goal: 'start' }))
+  const services = status.services.map((service): ServiceStatus => {
+    const reason = service.reason ?? reasonOf(service, currentContainer(service.service, observed.containers, desired))
+    return reason === undefined ? service : { ...service, reason }
+  })
+  return { desired, observed, secrets, status: { ...status, services } }
+}
+
+/** A server that was started with `--postgres-port` is asked there, and not where it is declared. */
+async function asItRuns(opened: Opened, runtime: Runtime): Promise<Opened> {
+  const { desired, observed } = await lookAtNames(opened, runtime)
+  const { config } = opened.parsed
+  const services = config.services.map((service) => {
+    if (service.kind !== 'postgres') return service
+    const [port, ...others] = currentContainer(service.name, observed.containers, desired)?.ports ?? []
+    return port === undefined || others.length > 0 ? service : { ...service, port: port.host }
+  })
+  return withConfig(opened, { ...config, services })
+}
+
+export async function readHealth(
+  opened: Opened,
+  runtime: Runtime,
+  names: readonly string[],
+): Promise<readonly ServiceHealth[]> {
+  const { desired, observed, secrets, status: whole } = await lookAtServices(opened, runtime)
+  const { services } = whole
+  const wanted = servicesNamed(names, desired, observed.containers)
+  const resting = desired.services.filter(({ idle, name }) => idle !== undefined && isAbsent(name, services))
+  const asked = services.filter(({ service }) =>
+    names.length === 0 ? !resting.some(({ name }) => name === service) : wanted.includes(service),
+  )
+  return await Promise.all(
+    asked.map(async (status) => {
+      const container = currentContainer(status.service, observed.containers, desired)
+      const { signal } = opened
+      const ill =
+        container === undefined ? undefined : await askOwnCheck(status, { desired, container, runtime, signal })
+      const healthy = ill === undefined && (status.state === 'ready' || status.state === 'completed')
+      const logs = healthy || container === undefined ? [] : await runtime.logs(container, shownLines, { signal })
+      const probe = desired.services.find(({ name }) => name === status.service)?.probe
+      return healthOf(ill === undefined ? status : { ...status, state: 'failed', reason: ill }, {
+        container,
+        probe,
+        logs: logs.map((line) => secrets.hide(line)),
+      })
+    }),
+  )
+}
+
+interface OwnCheck {
+  readonly desired: Desired
+  readonly container: ObservedContainer
+  readonly runtime: Runtime
+  readonly signal: AbortSignal
+}
+
+/**
+ * Why the health check fails that the image of a container brings along, for a service that says nothing better of itself. It is run here:
+ * Docker's own answer is as old as its interval, and podman without systemd never asks.
+ */
+async function askOwnCheck(
+  { kind, service, state }: ServiceStatus,
+  { desired, container, runtime, signal }: OwnCheck,
+): Promise<string | undefined> {
+  const probe = desired.services.find(({ name }) => name === service)?.probe
+  if (kind !== 'container' || state !== 'ready' || probe?.kind !== 'running') return undefined
+  const target = { name: container.name, id: container.id }
+  const command = (await runtime.inspect(target, { signal }))?.healthcheck
+  if (command === undefined) return undefined
+  const answer = await probeOnce({ kind: 'exec', command }, { target, runtime, signal, probeDatabase })
+  return answer.ready ? undefined : `the health check of its image fails: ${answer.reason}`
+}
+
+function probeDatabase(): never {
+  throw new Error('a command asks no database')
+}
+
+function isAbsent(name: string, services: readonly ServiceStatus[]): boolean {
+  return services.some(({ service, state }) => service === name && state === 'absent')
+}
+
+interface Symptoms {
+  readonly container: ObservedContainer | undefined
+  readonly probe: Probe | undefined
+  readonly logs: readonly string[]
+}
+
+function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
+  const { service, state } = status
+  const { container, logs } = symptoms
+  const healthy = state === 'ready' || state === 'completed'
+  const exitCode = container?.exitCode
+  const facts = {
+    service,
+    healthy,
+    state,
+    ...(container === undefined ? {} : { container: container.name }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    logs,
+  }
+  if (healthy) return facts
+  const { reason = 'it is not ready yet' } = status
+  return { ...facts, reason, hint: wayOut(status, symptoms) }
+}
+
+function wayOut({ service, state }: ServiceStatus, { container, probe, logs }: Symptoms): string {
+  if (state === 'absent' || state === 'stopped') return `Start it: poststack container start ${service}`
+  const known = hintFor({ exitCode: container?.exitCode, logs })
+  if (known !== undefined) return known
+  const isOver = container !== undefined && container.state !== 'running'
+  return isOver || probe === undefined
+    ? 'Its last lines of output say why.'
+    : waitingHint(probe, { service, target: container, isSilent: logs.length === 0 })
+}
+
+/** Why a service is not ready, where its probe does not say; nothing for one that is. */
+function reasonOf({ state }: ServiceStatus, container: ObservedContainer | undefined): string | undefined {
+  if (state === 'ready' || state === 'completed') return undefined
+  if (container === undefined) return state === 'absent' ? 'there is no container of it' : 'it does not answer'
+  const code = container.exitCode === undefined ? '' : `, last exit code ${String(container.exitCode)}`
+  switch (container.state) {
+    case 'created':
+      return 'its container was never started'
+    case 'exited':
+      return container.exitCode === undefined
+        ? 'it is stopped'
+        : `it ended with exit code ${String(container.exitCode)}`
+    case 'restarting':
+      return `it crashes and is being restarted${code}`
+    case 'paused':
+      return 'its container is paused'
+    case 'dead':
+      return `its container is dead${code}`
+    case 'running':
+      return 'it is not ready yet'
+  }
+}

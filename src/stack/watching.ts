@@ -1,0 +1,41 @@
+/**
+ * Watching a stack: it is opened again whenever its config changes.
+ */
+import type { Emit } from '../events.ts'
+import type { WatchedStack } from '../watch/one-run.ts'
+import { watch, type Watching } from '../watch/watch.ts'
+import type { StackWatchOptions } from './options.ts'
+
+export interface WatchedOptions<Opened> extends StackWatchOptions {
+  /** Opens the stack: with the config that is found, and from then on with that very file. */
+  readonly open: (configFile: string | undefined) => Promise<Opened>
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+/** Fails when the config cannot be read at first; from then on it waits for the next change, until the signal is given. */
+export async function watchOpened<Opened extends WatchedStack>(
+  options: WatchedOptions<Opened>,
+): Promise<Watching & { readonly stack: () => Opened }> {
+  const { open, services = [], onEdit = 'rollback', confirm, onOutcome, emit, signal } = options
+  let stack: Opened | undefined
+  const watching = await watch({
+    open: async (configFile) => {
+      stack = await open(configFile)
+      return stack
+    },
+    services,
+    onEdit,
+    confirm,
+    onOutcome,
+    emit,
+    signal,
+  })
+  return {
+    ...watching,
+    stack: () => {
+      if (stack === undefined) throw new Error('nothing is watched before the config was read')
+      return stack
+    },
+  }
+}

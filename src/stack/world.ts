@@ -1,0 +1,36 @@
+/**
+ * The real world for a config that was read: its runtime, its databases, its scripts.
+ */
+import { join } from 'node:path'
+
+import type { Secrets } from '../config/secrets.ts'
+import { connectDatabases } from '../execute/databases.ts'
+import { findHolders } from '../execute/elsewhere.ts'
+import { busyPorts } from '../execute/ports.ts'
+import type { World } from '../execute/world.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Opened } from './opened.ts'
+import { runCommand, runScript } from './scripts.ts'
+
+export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): World {
+  const { emit, env, parsed, signal } = opened
+  const owns = (service: string): boolean =>
+    parsed.config.services.some(({ name, kind }) => name === service && kind === 'postgres')
+  const databases = connectDatabases({ secrets, toolVersion: POSTSTACK_VERSION, env, owns })
+  const holder = (port: number): Promise<string | undefined> => runtime.portHolder(port, { signal })
+  const elsewhere = { config: parsed.config, runtime: runtime.name, env, signal }
+  const findBusyPorts: World['busyPorts'] = async (wanted) =>
+    findHolders(await busyPorts(wanted, { signal, holder }), elsewhere)
+  const logFolder = join(parsed.config.root, 'logs', 'containers')
+  return {
+    runtime,
+    databases,
+    secrets,
+    emit,
+    signal,
+    logFolder,
+    busyPorts: findBusyPorts,
+    runScript: (run) => runScript(opened, run),
+    runCommand: (run) => runCommand(opened, run),
+  }
+}

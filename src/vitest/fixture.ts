@@ -1,0 +1,101 @@
+/**
+ * `poststack/vitest`: a `test` whose tests get a database of their own. It needs the global setup `poststack/vitest/setup`.
+ */
+import { randomBytes } from 'node:crypto'
+import { inject, test as base, type TestAPI } from 'vitest'
+
+import { parseDatabaseUrl } from '../config/database-url.ts'
+import { PoststackError } from '../errors.ts'
+import type { ConnectTarget } from '../execute/database.ts'
+import { createSql } from '../execute/database-sql.ts'
+import type { OwnedSql, Sql } from '../execute/sql.ts'
+import { cloneDatabase, dropStatement } from '../execute/test-databases.ts'
+import type { ProvidedDatabases } from './provided.ts'
+
+export type { Sql } from '../execute/sql.ts'
+
+/** A database with all migrations applied and seeded, and nothing else in it. */
+export interface TestDatabase {
+  /** `postgresql://user:password@host:port/database`, for your own driver. Sessions that are open at the end are ended. */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string | undefined
+  readonly database: string
+  /** Statements in it. */
+  readonly sql: Sql
+}
+
+export interface DatabaseFixtures {
+  /** A database of this very test: nobody else has seen it, and it is dropped when the test has ended. */
+  readonly database: TestDatabase
+  /** A database of the worker, which its tests share, also those of other files: made once for a worker of Vitest's pool. */
+  readonly workerDatabase: TestDatabase
+}
+
+interface OpenedDatabase extends TestDatabase {
+  readonly sql: OwnedSql
+}
+
+interface Server {
+  readonly provided: ProvidedDatabases
+  /** Sessions in the declared database, to make others from. */
+  readonly admin: OwnedSql
+}
+
+let opened: Server | undefined
+
+/** One for the life of the worker. It keeps no worker from ending. */
+function server(): Server {
+  const provided = inject('poststack') as ProvidedDatabases | undefined
+  if (provided === undefined) {
+    throw new PoststackError('USAGE', 'There are no databases for tests: the global setup has not run.', {
+      hint: "Add to Vitest's config: test: { globalSetup: 'poststack/vitest/setup' }",
+    })
+  }
+  if (opened?.provided.url !== provided.url) opened = { provided, admin: createSql(targetOf(provided.url), { max: 2 }) }
+  return { ...opened, provided }
+}
+
+function targetOf(url: string): ConnectTarget {
+  return { ...parseDatabaseUrl(url), applicationName: 'poststack tests', connectTimeoutMs: 15_000 }
+}
+
+function databaseNamed(name: string, { url }: ProvidedDatabases): OpenedDatabase {
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  const target = targetOf(own.href)
+  const { host, port, user, password, database } = target
+  return { url: own.href, host, port, user, password, database, sql: createSql(target) }
+}
+
+export const test: TestAPI<DatabaseFixtures> = base.extend<DatabaseFixtures>({
+  database: async ({}, use) => {
+    const { admin, provided } = server()
+    const name = `${provided.prefix}${randomBytes(6).toString('hex')}`
+    await cloneDatabase(admin, name, provided.template)
+    const database = databaseNamed(name, provided)
+    try {
+      await use(database)
+    } finally {
+      await database.sql.end()
+      // Not waited for: the next test has nothing to do with it, and what is left the global teardown drops.
+      admin.query(dropStatement(name)).catch(() => undefined)
+    }
+  },
+  workerDatabase: [
+    async ({}, use) => {
+      const { admin, provided } = server()
+      const name = `${provided.prefix}worker${process.env['VITEST_POOL_ID'] ?? '1'}_${String(provided.round)}`
+      await cloneDatabase(admin, name, provided.template)
+      const database = databaseNamed(name, provided)
+      try {
+        await use(database)
+      } finally {
+        await database.sql.end()
+      }
+    },
+    { scope: 'worker' },
+  ],
+})

@@ -1,0 +1,223 @@
+/**
+ * Takes back what the files of a database do not hold any more, so that a run can apply what they hold now. Only in databases that
+ * the stack owns, only with the text that was stored, and never without proof or consent.
+ */
+import { PoststackError } from '../errors.ts'
+import type { Emit } from '../events.ts'
+import type { DeclaredDatabase } from '../execute/database-choice.ts'
+import { stackEventOf } from '../execute/migration-events.ts'
+import { readMigrations } from '../migrations/files/read.ts'
+import type { LedgerRow } from '../migrations/ledger/rows.ts'
+import { rollback } from '../migrations/run/rollback.ts'
+import type { Migration } from '../migrations/types.ts'
+import type { RollbackProof } from '../migrations/verify/proof.ts'
+import { replay } from '../migrations/verify/replay.ts'
+import { decideEdits, type EditDecision, type LeftRow } from './edits.ts'
+import { migrationOf, type Proofs, readRows } from './proofs.ts'
+
+/** What becomes of the newest applied migration when its file is edited. */
+export type OnEdit = 'rollback' | 'replay' | 'ask' | 'refuse'
+
+/** What somebody is asked to agree to. */
+export interface TakeBackQuestion {
+  readonly service: string
+  readonly database: string
+  /** Migrations that would be taken back, the newest first. */
+  readonly migrations: readonly {
+    readonly version: string
+    readonly name: string
+    readonly why: LeftRow['why'] | 'edited'
+  }[]
+}
+
+export interface TakeBackOptions {
+  readonly database: DeclaredDatabase
+  readonly onEdit: OnEdit
+  readonly proofs: Proofs
+  /** Asked before more is taken back than an edit of the newest asks for. Without it nobody agrees. */
+  readonly confirm?: ((question: TakeBackQuestion) => Promise<boolean>) | undefined
+  readonly emit: Emit
+  readonly signal: AbortSignal
+}
+
+/**
+ * True when something was taken back. Fails with a `PoststackError` that says why it may not be: `MIGRATION_CHANGED`, `CONSENT_NEEDED`,
+ * `MIGRATION_IRREVERSIBLE`, or what `rollback` fails with.
+ */
+export async function takeBackEdits(options: TakeBackOptions): Promise<boolean> {
+  const { migrations, owned, root } = options.database
+  if (!owned || migrations === undefined) return false
+  const folder = await readMigrations(migrations, { root })
+  const rows = await readRows(options.database, options.signal)
+  const decision = decideEdits(folder.migrations, rows)
+  switch (decision.kind) {
+    case 'none':
+      return false
+    case 'older':
+      throw older(decision)
+    case 'edited':
+      await takeBackNewest(decision, rows, options)
+      return true
+    case 'left':
+      await takeBackLeft(decision, options)
+      return true
+  }
+}
+
+type Edited = Extract<EditDecision, { kind: 'edited' }>
+
+async function takeBackNewest(
+  { file, row }: Edited,
+  rows: readonly LedgerRow[],
+  options: TakeBackOptions,
+): Promise<void> {
+  const { database, emit, onEdit, proofs } = options
+  if (onEdit === 'replay') {
+    await replayEdited({ file, before: rows.slice(0, -1) }, options)
+    return
+  }
+  if (onEdit === 'refuse') throw changed(file, 'and --on-edit=refuse leaves it so.')
+  if (row.rollback === undefined) throw withoutRollback(file)
+  const proof = await proofs.of(database, rows)
+  const { version, name, verdict } = proof
+  emit({ type: 'rollback-proved', migration: version, name, file: proof.file, verdict, number: 1, total: 1 })
+  if (verdict !== 'exact' && verdict !== 'column-order') throw changed(file, `and ${unproved(proof)}`)
+  if (onEdit === 'ask') await agree([{ row, why: 'edited' }], options)
+  await goBack({ steps: 1 }, [row], options)
+}
+
+async function takeBackLeft(
+  { rows, target }: Extract<EditDecision, { kind: 'left' }>,
+  options: TakeBackOptions,
+): Promise<void> {
+  const stuck = rows.find(({ row }) => row.rollback === undefined)
+  if (stuck !== undefined) throw irreversible(stuck, rows)
+  await agree(rows, options)
+  await goBack(
+    { target },
+    rows.map(({ row }) => row),
+    options,
+  )
+}
+
+async function goBack(
+  far: { readonly steps: number } | { readonly target: string },
+  rows: readonly LedgerRow[],
+  { database, emit, signal }: TakeBackOptions,
+): Promise<void> {
+  await rollback({
+    connect: database.connect,
+    signal,
+    toolVersion: POSTSTACK_VERSION,
+    // Nobody else works on a database that the stack owns, so there is nobody to hold up.
+    lockTimeoutMs: 0,
+    ...far,
+    agreed: rows.map(({ version }) => version),
+    onEvent: (event) => {
+      const said = stackEventOf(event)
+      const isOne = said.type === 'migration-started' || said.type === 'migration-rolled-back'
+      emit(isOne ? { ...said, service: database.service } : said)
+    },
+  })
+}
+
+interface Replay {
+  readonly file: Migration
+  /** The applied ones before it. */
+  readonly before: readonly LedgerRow[]
+}
+
+/** The database made anew from what was applied before, and the new text. No rollback is needed, and no row survives. */
+async function replayEdited(
+  { before, file }: Replay,
+  { database: { connectTo, database, migrations: path = '', service }, emit, signal }: TakeBackOptions,
+): Promise<void> {
+  await replay({
+    connectTo,
+    database,
+    folder: { path, migrations: [...before.map(migrationOf), file] },
+    silentUpTo: before.at(-1)?.version,
+    signal,
+    toolVersion: POSTSTACK_VERSION,
+    onEvent: (event) => {
+      const said = stackEventOf(event)
+      emit(said.type === 'migration-started' || said.type === 'migration-applied' ? { ...said, service } : said)
+    },
+    onSessions: (applications) => {
+      const others = applications.map((name) => (name === '' ? 'one without a name' : name)).join(', ')
+      const ended = applications.length === 0 ? '' : `; disconnected: ${others}`
+      const message = `database ${database} is replaced by one made anew from its migrations, without its rows${ended}`
+      emit({ type: 'warning', subject: `service:${service}`, message })
+    },
+  })
+}
+
+async function agree(
+  rows: readonly { readonly row: LedgerRow; readonly why: TakeBackQuestion['migrations'][number]['why'] }[],
+  { database, confirm }: TakeBackOptions,
+): Promise<void> {
+  const migrations = rows.map(({ row, why }) => ({ version: row.version, name: row.name, why }))
+  const question = { service: database.service, database: database.database, migrations }
+  if ((await confirm?.(question)) === true) return
+  const list = migrations.map(({ version, name }) => `"${version} ${name}"`).join(', ')
+  throw new PoststackError(
+    'CONSENT_NEEDED',
+    `${database.service}: these migrations would be rolled back, and nobody agreed to it: ${list}. Nothing was done.`,
+    {
+      hint: `Put the files back; or let it happen with poststack watch --yes; or do it yourself: poststack database rollback --steps ${migrations.length}`,
+      details: { service: database.service, migrations },
+    },
+  )
+}
+
+function changed({ file, version }: Migration, why: string): PoststackError {
+  return new PoststackError('MIGRATION_CHANGED', `${file} was edited after it was applied, ${why} Nothing was done.`, {
+    hint: 'Undo the edit, and put what it should do into a new migration; or take it back yourself (poststack database rollback), and save again.',
+    details: { version, file },
+  })
+}
+
+function withoutRollback({ file, rollback: own, version }: Migration): PoststackError {
+  const way =
+    own === undefined
+      ? 'write its rollback file and take it back with that: poststack database rollback --use-file'
+      : 'take it back with the rollback file that it has now: poststack database rollback --use-file'
+  return new PoststackError(
+    'MIGRATION_CHANGED',
+    `${file} was edited after it was applied, and it cannot be taken back: there was no rollback file then. Nothing was done.`,
+    {
+      hint: `Undo the edit, and put what it should do into a new migration; or ${way}; then save again.`,
+      details: { version, file },
+    },
+  )
+}
+
+function older({ file, newest, row }: Extract<EditDecision, { kind: 'older' }>): PoststackError {
+  const { version } = row
+  return new PoststackError(
+    'MIGRATION_CHANGED',
+    `${file.file} was edited after it was applied, and others were applied on top of it, up to "${newest.version} ${newest.name}"; only the newest can be taken back and applied anew. Nothing was done.`,
+    {
+      hint: 'Undo the edit, and put what it should do into a new migration. Or take back all that stands on it: poststack database rollback --target-version, with the number before it.',
+      details: { version, file: file.file },
+    },
+  )
+}
+
+function unproved({ lines, verdict }: RollbackProof): string {
+  const why = lines.length === 0 ? verdict : lines.slice(0, 5).join('\n')
+  return `its rollback, tried on a copy, does not restore the schema:\n${why}\n`
+}
+
+function irreversible({ row }: LeftRow, rows: readonly LeftRow[]): PoststackError {
+  const label = `"${row.version} ${row.name}"`
+  const gone = rows.findLast(({ why }) => why === 'gone')?.row ?? row
+  return new PoststackError(
+    'MIGRATION_IRREVERSIBLE',
+    `The file of migration "${gone.version} ${gone.name}" is gone, and ${label} has no stored rollback to go back with. Nothing was done.`,
+    {
+      hint: 'Put the file back, for example from version control; its text also stands in the ledger: poststack database repair writes it back.',
+      details: { version: row.version },
+    },
+  )
+}

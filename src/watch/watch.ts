@@ -1,0 +1,300 @@
+/**
+ * Keeps a stack as declared while its files and its containers change: waits, runs, waits.
+ */
+import { relative } from 'node:path'
+
+import { interruption, onAbort } from '../abort.ts'
+import { type ErrorCode, errorCodes, type ErrorRecord, ExitCode, isPoststackError, recordError } from '../errors.ts'
+import type { Outcome } from '../events.ts'
+import { selectServices } from '../plan/order.ts'
+import { createCrashes, type Crashes } from './crashes.ts'
+import { type Judgement, judgeEnds, loopingFailure } from './ends.ts'
+import { createInputWatch, type InputWatch } from './input-watch.ts'
+import { type Inputs, isConfigInput, readInputs, withEveryModule } from './inputs.ts'
+import { latest } from './latest.ts'
+import { ownedDatabases, type RunRequest, runOnce, type WatchedStack } from './one-run.ts'
+import { createProofs, type Proofs } from './proofs.ts'
+import { type SchemaWatch, watchSchemas } from './schema.ts'
+import type { OnEdit } from './take-back.ts'
+
+export interface WatchOptions extends Omit<RunRequest, 'stack' | 'expectsChange' | 'pull' | 'proofs'> {
+  /** Reads the config: the one that is found, and from then on that very file. */
+  readonly open: (configFile: string | undefined) => Promise<WatchedStack>
+  /** Gets what became of each run. */
+  readonly onOutcome?: ((outcome: Outcome) => void) | undefined
+}
+
+export interface WatchEnd {
+  /** A run was under way and was stopped. */
+  readonly inRun: boolean
+  /** Why the stack is not as declared: what the last run failed with. */
+  readonly failure: ErrorRecord | undefined
+}
+
+export interface Watching {
+  /** Asks for a run, whether anything has changed or not. */
+  run(): void
+  /** Fulfilled when the signal was given and everything has come to its end; what runs in the stack goes on running. */
+  readonly ended: Promise<WatchEnd>
+}
+
+/** Reads the config, and begins. Fails when it cannot be read at first: there is nothing to fall back on yet. */
+export async function watch(options: WatchOptions): Promise<Watching> {
+  const since = now()
+  const stack = await options.open(undefined)
+  // A bug of ours, or what no waiting mends.
+  const broken = new AbortController()
+  const session: Session = {
+    options,
+    stack,
+    inputs: await readInputs(stack),
+    isBroken: false,
+    files: createInputWatch({
+      emit: options.emit,
+      signal: options.signal,
+      onError: (error) => {
+        const message = `some files cannot be watched: ${error instanceof Error ? error.message : String(error)}`
+        options.emit({ type: 'warning', message })
+      },
+      onChanged: (paths) => {
+        for (const path of paths) session.wanted.paths.add(path)
+        request()
+      },
+    }),
+    schemas: watchSchemas(options),
+    proofs: createProofs(options.signal),
+    crashes: createCrashes(),
+    wanted: { isAsked: true, paths: new Set(), ended: new Map() },
+    isRunning: false,
+    isFirst: true,
+    failure: undefined,
+    stopListening: () => undefined,
+    request: () => request(),
+  }
+  const next = latest(() => step(session))
+  let running: Promise<void> = Promise.resolve()
+  const request = (): void => {
+    if (options.signal.aborted) return
+    running = next()
+    running.catch((error: unknown) => {
+      if (!options.signal.aborted) broken.abort(error)
+    })
+  }
+  const ended = async (): Promise<WatchEnd> => {
+    try {
+      const inRun = await Promise.race(
+        [options.signal, broken.signal].map((signal) => aborted(signal, () => session.isRunning)),
+      )
+      broken.signal.throwIfAborted()
+      await running.catch(() => undefined)
+      return { inRun, failure: session.failure }
+    } finally {
+      session.stopListening()
+      await session.files.close()
+      await session.proofs.settled
+      await session.stack.close()
+    }
+  }
+  await session.files.follow(session.inputs, { since, anew: true })
+  listen(session)
+  request()
+  return {
+    run: () => {
+      session.wanted.isAsked = true
+      request()
+    },
+    ended: ended(),
+  }
+}
+
+/** What has come up since the last run began. */
+interface Wanted {
+  isAsked: boolean
+  paths: Set<string>
+  ended: Map<string | undefined, number>
+}
+
+interface Session {
+  readonly options: WatchOptions
+  stack: WatchedStack
+  inputs: Inputs
+  /** The config could not be loaded the last time, and `stack` is the one from before. */
+  isBroken: boolean
+  readonly files: InputWatch
+  readonly schemas: SchemaWatch
+  readonly proofs: Proofs
+  readonly crashes: Crashes
+  wanted: Wanted
+  isRunning: boolean
+  /** No run has come to its end yet. */
+  isFirst: boolean
+  failure: ErrorRecord | undefined
+  stopListening: () => void
+  readonly request: () => void
+}
+
+async function step(session: Session): Promise<void> {
+  const { crashes, options } = session
+  const { emit, signal } = options
+  const { isAsked, paths, ended } = session.wanted
+  session.wanted = { isAsked: false, paths: new Set(), ended: new Map() }
+  if (signal.aborted) return
+  const isChange = isAsked || paths.size > 0
+  const began = performance.now()
+  if (!isChange) {
+    const { isWanted, looping } = await judgeEnds(session.stack, { crashes, services: options.services, ended })
+    if (looping.length > 0) tellLooping(session, { looping, began })
+    if (!isWanted) return
+  }
+  session.isRunning = true
+  session.proofs.hold()
+  const since = now()
+  try {
+    const { root } = session.stack.config
+    const changed = [...paths].map((path) => relative(root, path)).toSorted()
+    const died = [...ended.keys()].filter((service) => service !== undefined).toSorted()
+    if (changed.length + died.length > 0) emit({ type: 'watch-changed', paths: changed, services: died })
+    if (isChange) crashes.forget()
+    const isConfig = [...paths].some((path) => isConfigInput(session.inputs, path))
+    if (isConfig || (isAsked && session.isBroken)) await reload(session)
+    await bringUp(session, { expectsChange: paths.size > 0, pull: isAsked })
+  } catch (error) {
+    if (signal.aborted) return
+    if (!isPoststackError(error) || (session.isFirst && isHopeless(error.code))) throw error
+    session.failure = recordError(error)
+    emit({ type: 'watch-failed', error: session.failure })
+  } finally {
+    session.isRunning = false
+  }
+  session.isFirst = false
+  if (signal.aborted) return
+  await followInputs(session, { since, paths })
+  tellWaiting(session, began)
+}
+
+function tellWaiting({ failure, files, options }: Session, began: number): void {
+  const durationMs = Math.round(performance.now() - began)
+  options.emit({ type: 'watch-waiting', files: files.count, asDeclared: failure === undefined, durationMs })
+}
+
+/** The config as it is now. Where it cannot be read, the stack stays the one from before, and the error is thrown. */
+async function reload(session: Session): Promise<void> {
+  const { options } = session
+  session.isBroken = true
+  const stack = await options.open(session.stack.configFile)
+  const before = session.stack
+  session.isBroken = false
+  session.stopListening()
+  session.stack = stack
+  await before.close()
+  listen(session)
+}
+
+async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' | 'pull'>): Promise<void> {
+  const { crashes, options, proofs, schemas, stack } = session
+  // Left out for as long as nothing changes; what it needs is looked after for the others that need it.
+  const looping = stack.config.services.map(({ name }) => name).filter((name) => crashes.isLooping(name))
+  const services =
+    looping.length === 0 ? options.services : wantedServices(session).filter((name) => !looping.includes(name))
+  // Nobody is left; an empty list would stand for everybody.
+  if (looping.length > 0 && services.length === 0) return
+  const request = { ...options, stack, services, proofs, ...how }
+  const outcome = await runOnce(request)
+  const started = outcome.results.filter(({ kind, status }) => kind === 'start' && status === 'done')
+  crashes.started(
+    started.map(({ subject }) => subject.replace(/^service:/, '')),
+    performance.now(),
+  )
+  session.failure = outcome.ok
+    ? loopingFailure(looping)
+    : (outcome.results.find(({ error }) => error !== undefined)?.error ?? notConverged)
+  options.onOutcome?.(outcome)
+  if (options.signal.aborted) throw interruption(options.signal)
+  for (const database of await ownedDatabases(request)) {
+    // It is only told about, and a server that does not answer has been told about already.
+    // oxlint-disable-next-line no-await-in-loop -- told one after the other
+    await schemas.look(database).catch((error: unknown) => {
+      if (!isPoststackError(error)) throw error
+    })
+    if (outcome.ok && provesRollbacks(options.onEdit)) proofs.ahead(database)
+  }
+}
+
+function provesRollbacks(onEdit: OnEdit): boolean {
+  return onEdit === 'rollback' || onEdit === 'ask'
+}
+
+/** No file that is edited mends it, so that waiting for one is of no use. */
+function isHopeless(code: ErrorCode): boolean {
+  return code === 'UNKNOWN_SERVICE' || errorCodes[code] === ExitCode.machineLacks
+}
+
+const notConverged: ErrorRecord = { code: 'NOT_CONVERGED', message: 'the stack did not stay as declared' }
+
+function wantedServices({ options, stack }: Session): readonly string[] {
+  if (options.services.length > 0) return options.services
+  return selectServices(stack.config.services, []).map(({ name }) => name)
+}
+
+function tellLooping(
+  session: Session,
+  { looping, began }: Pick<Judgement, 'looping'> & { readonly began: number },
+): void {
+  for (const [service, deaths] of looping) session.options.emit({ type: 'watch-crashing', service, deaths })
+  session.failure = loopingFailure(looping.map(([service]) => service))
+  tellWaiting(session, began)
+}
+
+/** A removal by hand is an end and then the removal: who looks between the two starts what is about to go. */
+const endMs = 150
+
+function listen(session: Session): void {
+  const { options, stack } = session
+  const controller = new AbortController()
+  let soon: NodeJS.Timeout | undefined
+  const forget = onAbort(options.signal, () => controller.abort(options.signal.reason))
+  session.stopListening = () => {
+    forget()
+    controller.abort()
+    clearTimeout(soon)
+  }
+  stack
+    .watchEnds({
+      services: options.services,
+      signal: controller.signal,
+      onEnd: (service) => {
+        if (!session.wanted.ended.has(service)) session.wanted.ended.set(service, performance.now())
+        clearTimeout(soon)
+        soon = setTimeout(session.request, endMs)
+      },
+    })
+    // Without a runtime nothing can end; the run that needs one says why there is none.
+    .catch(() => undefined)
+}
+
+interface Follow {
+  /** When the run began that has read them. */
+  readonly since: number
+  readonly paths: ReadonlySet<string>
+}
+
+async function followInputs(session: Session, { since, paths }: Follow): Promise<void> {
+  // These files say what else is an input, and what an ignore file says does not show in the list of folders.
+  const anew = [...paths].some((path) => session.inputs.files.has(path))
+  const inputs = await readInputs(session.stack)
+  session.inputs = session.isBroken ? withEveryModule(inputs) : inputs
+  await session.files.follow(session.inputs, { since, anew })
+}
+
+/** What `look` says in the very moment of the signal. */
+function aborted<Seen>(signal: AbortSignal, look: () => Seen): Promise<Seen> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(look())
+    else onAbort(signal, () => resolve(look()))
+  })
+}
+
+/** Milliseconds, as file systems count them: their clock may be behind by a tick. */
+function now(): number {
+  return Date.now() - 20
+}

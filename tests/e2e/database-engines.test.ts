@@ -1,0 +1,79 @@
+/**
+ * The commands of group `database` on the engines that run containers: what they change is a database, so one walk through is enough.
+ */
+import { basename } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { appliedMigrations, secretsOf, tempProject } from '../support/project.ts'
+import { database } from '../support/services.ts'
+import { realRuntimes } from '../support/world.ts'
+
+const engines = (await realRuntimes()).filter(({ name }) => name !== 'native')
+
+describe.each(engines)('$title', ({ name: runtime, missing }) => {
+  test.skipIf(missing !== undefined)(
+    `${runtime}: a declared database must be migrated, taken back and shown by its name`,
+    async () => {
+      const project = await tempProject({ runtime })
+      await project.write({
+        'migrations/001_users.sql': 'CREATE TABLE users (id int);\n',
+        'migrations/001_users.rollback.sql': 'DROP TABLE users;\n',
+      })
+      const db = database(project, { fields: "hostAddress: '0.0.0.0'" })
+      await project.declare({ db })
+      await project.succeed('up')
+      // Not named in the config: the convention finds the folder beside it.
+      const migrated = await project.succeed('database', 'migrate')
+      expect(await project.sql(appliedMigrations)).toEqual([['001_users applied']])
+      expect(migrated.stdout).toMatch(
+        /^1 migration applied in .*; database poststack at .* \(service db\) has 1 migration now\n/,
+      )
+      await project.succeed('db', 'migration-status', '--check')
+
+      // A megabyte and more of rows that no compression makes small: what comes out of the container must be all of it.
+      await project.sql(`INSERT INTO users SELECT (random() * 2e9)::int FROM generate_series(1, 300000)`)
+      const sum = 'SELECT count(*)::int, sum(id)::text FROM users'
+      const before = await project.sql(sum)
+      const backup = await project.succeed('db', 'backup', '--verify', '--json')
+      const { bytes, file, verified } = JSON.parse(backup.stdout.trimEnd().split('\n').at(-1) ?? '') as {
+        readonly bytes: number
+        readonly file: string
+        readonly verified: boolean
+      }
+      expect({ verified, large: bytes > 1_000_000 }).toEqual({ verified: true, large: true })
+      await project.sql('DELETE FROM users WHERE id % 2 = 0')
+      await project.succeed('db', 'restore', basename(file), '--yes')
+      expect(await project.sql(sum)).toEqual(before)
+      expect(await project.sql('SHOW search_path')).toEqual([['public, poststack']])
+      expect(
+        await project.sql(`SELECT count(*)::int FROM pg_database WHERE datname LIKE 'poststack\\_before\\_%'`),
+      ).toEqual([[1]])
+      expect((await project.succeed('db', 'list-backups')).stdout).toContain('verified')
+
+      await project.succeed('db', 'rollback')
+      expect(await project.sql(appliedMigrations)).toEqual([])
+      expect((await project.run('db', 'migration-status', '--check')).code).toBe(3)
+      expect(await project.sql("SELECT count(*)::int FROM pg_tables WHERE tablename = 'users'")).toEqual([[0]])
+
+      const connection = await project.succeed('--json', 'db', 'test-connection')
+      expect(JSON.parse(connection.stdout)).toMatchObject({
+        type: 'connection',
+        database: { service: 'db', port: project.port },
+        server: { user: 'poststack', pooled: false },
+      })
+      await project.succeed('db', 'drop-schema', '--yes')
+      expect(await project.sql("SELECT count(*)::int FROM pg_namespace WHERE nspname = 'poststack'")).toEqual([[0]])
+
+      // The same server as one that somebody else runs on this machine: in a container its address would be the container's own.
+      const password = (await secretsOf(project.root)).passwords['db.password'] ?? ''
+      const outside = `postgres({ url: 'postgres://poststack:${password}@127.0.0.1:${String(project.port)}/poststack' })`
+      const command = JSON.stringify(['sh', '-c', 'psql "$DATABASE_URL" -c "CREATE TABLE reached ()"'])
+      const reader = `container({ image: 'postgres:17', command: ${command}, env: { DATABASE_URL: outside.url }, job: true })`
+      await project.declare({ db, outside, reader })
+      const ended = await project.succeed('up')
+      expect(await project.sql("SELECT to_regclass('reached') IS NOT NULL")).toEqual([[true]])
+      expect(ended.stderr).toContain(
+        `gets host.docker.internal:${String(project.port)} for outside, because 127.0.0.1 would`,
+      )
+    },
+  )
+})

@@ -1,0 +1,97 @@
+/**
+ * Hooks: programs of the project at their moments, in the environment of the stack.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tempProject, type Project } from '../support/project.ts'
+import { itemsMigration } from '../support/services.ts'
+
+const noting = (name: string): string =>
+  `import { stack } from 'poststack/run'
+// Two hooks at once may both find none; the INSERT tells whether there is one.
+await stack.sql\`CREATE TABLE IF NOT EXISTS moments (id bigint GENERATED ALWAYS AS IDENTITY, name text)\`.catch(() => undefined)
+await stack.sql\`INSERT INTO moments (name) VALUES (\${${JSON.stringify(name)}})\`
+`
+
+async function declare(project: Project, afterMigrate: string): Promise<void> {
+  await project.write({
+    'poststack.config.ts': `import { defineConfig, hook, postgres } from 'poststack'
+export default defineConfig({
+  name: '${project.stack}',
+  hooks: {
+    beforeUp: hook(['sh', '-c', 'echo "up $PGDATABASE" >> commands.txt']),
+    afterReady: hook('./hooks/ready.ts'),
+    beforeMigrate: hook('./hooks/before.ts'),
+    afterMigrate: ${afterMigrate},
+    beforeDown: hook(['sh', '-c', 'echo down >> commands.txt']),
+  },
+  services: { db: postgres({ port: ${String(project.port)}, migrations: './migrations' }) },
+})
+`,
+  })
+}
+
+test('must be run at their moments, each with its cause in the plan, and stop what comes after them', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const moments = async (): Promise<readonly unknown[]> =>
+    (await project.sql('SELECT name FROM moments ORDER BY id')).flat()
+  const commands = (): Promise<string> => readFile(join(project.root, 'commands.txt'), 'utf8')
+  await project.write({
+    ...itemsMigration,
+    'hooks/ready.ts': noting('ready'),
+    'hooks/before.ts': noting('before'),
+    'hooks/after.ts': noting('after'),
+    'hooks/once.ts': noting('once'),
+  })
+  await declare(project, "hook('./hooks/after.ts')")
+  const plan = await project.succeed('plan')
+  expect(plan.stdout).toContain('afterMigrate runs hooks/after.ts: migrations are applied')
+  await project.succeed('up')
+  // Migrations do not wait for what is run when all is ready.
+  expect(new Set(await moments())).toEqual(new Set(['after', 'before', 'ready']))
+  expect(await commands()).toBe('up poststack\n')
+  expect((await project.succeed('up')).stdout).toContain('nothing to do')
+  expect(await moments()).toHaveLength(3)
+  expect(await commands()).toBe('up poststack\n')
+
+  // Nothing becomes ready that was ready before.
+  await project.write({ 'migrations/002_more.sql': 'CREATE TABLE more ();\n' })
+  await project.succeed('up')
+  expect((await moments()).slice(3)).toEqual(['before', 'after'])
+
+  // What is remembered for its content needs no migration, and runs once.
+  await declare(project, "hook('./hooks/once.ts', { once: 'per-content' })")
+  expect((await project.succeed('plan')).stdout).toContain('1 new: hooks/once.ts')
+  await project.succeed('up')
+  expect((await project.succeed('up')).stdout).toContain('nothing to do')
+  expect((await moments()).slice(5)).toEqual(['once'])
+
+  await project.write({
+    'hooks/before.ts': "throw new Error('not today')\n",
+    'migrations/003_never.sql': 'CREATE TABLE never ();\n',
+  })
+  const failed = await project.run('up')
+  expect(failed.code).toBe(1)
+  expect(failed.stderr).toContain('[SCRIPT_FAILED]')
+  expect(failed.stderr).toContain('not today')
+  expect(await project.sql("SELECT to_regclass('never')")).toEqual([[null]])
+  await project.succeed('down', '--volumes', '--yes')
+  expect((await commands()).split('\n').slice(-2)).toEqual(['down', ''])
+})
+
+test('a wrong one must be refused with its place', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  await project.write({
+    'poststack.config.ts': `import { defineConfig } from 'poststack'
+export default defineConfig({
+  hooks: { beforeUp: { script: './a.ts', command: ['b'] }, afterMigrate: { command: ['c'], once: 'per-content' } },
+  services: {},
+} as never)
+`,
+  })
+  const refused = await project.run('plan')
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('hooks.beforeUp')
+  expect(refused.stderr).toContain('hooks.afterMigrate.once')
+})

@@ -1,0 +1,52 @@
+/**
+ * The first two commands: a config is written from what stands in the folder, and the stack comes up with it.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { appliedMigrations, tempProject } from '../support/project.ts'
+import { itemsMigration } from '../support/services.ts'
+
+const init = ['init'] as const
+
+test('init and up must work in an empty folder without an engine, and init never write over a file', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const written = await project.runWith(init, { bare: true })
+  expect([written.code, written.stderr]).toEqual([0, ''])
+  expect(written.stdout).toContain('next: poststack up')
+  const file = join(project.root, 'poststack.config.ts')
+  const text = await readFile(file, 'utf8')
+  expect((await project.succeed('up', '--quiet')).stderr).toBe('')
+  expect(await project.world.only('db')).toMatchObject({ running: true })
+
+  const again = await project.runWith([...init, '--json'], { bare: true })
+  expect(again.code).toBe(2)
+  expect(JSON.parse(again.stdout)).toMatchObject({ type: 'error', error: { code: 'CONFIG_EXISTS' } })
+  expect(await readFile(file, 'utf8')).toBe(text)
+})
+
+test('init must take over what it finds, ask on a terminal, and what it writes be a config', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  await project.write({
+    ...itemsMigration,
+    'containers/web/Dockerfile': 'FROM scratch\nEXPOSE 8080\n',
+    '.env': `POSTSTACK_POSTGRES_HOST_PORT=${String(project.port)}\n`,
+    'compose.yaml':
+      'services:\n  pg:\n    image: postgres:16\n    environment: { POSTGRES_USER: poststack, POSTGRES_PASSWORD: hush }\n',
+  })
+  const typed = [
+    ['Name of the stack', `${project.stack}\n`],
+    ['Major version', 'x\n'],
+    ['does not do', '17\n'],
+    ['Port on this machine', '\n'],
+  ] as const
+  const written = await project.runWith(init, { bare: true, typed })
+  expect(written.code).toBe(0)
+  expect(written.stdout).toContain('./migrations; containers/web; compose.yaml, service pg; .env')
+  const text = await readFile(join(project.root, 'poststack.config.ts'), 'utf8')
+  expect(text).toContain(`name: '${project.stack}'`)
+  expect(text).toContain('version: 17')
+  expect(text).not.toContain('hush')
+  await project.succeed('up')
+  expect(await project.sql(appliedMigrations, { service: 'pg' })).toEqual([['001_items applied']])
+})

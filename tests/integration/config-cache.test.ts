@@ -1,0 +1,253 @@
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { LoadedConfig, LoadOptions } from '../../src/config/load.ts'
+import { configProject, load } from '../support/config-project.ts'
+
+const state = {
+  '.poststack/secrets.json': JSON.stringify({ version: 1, key: 'a1'.repeat(32), passwords: {} }),
+}
+const esm = { ...state, 'package.json': '{ "type": "module" }' }
+const env = { PATH: process.env['PATH'] }
+
+interface Loaded extends LoadedConfig {
+  /** A process was started for it. */
+  readonly evaluated: boolean
+  readonly notKept: string | undefined
+}
+
+async function loadAndKeep(root: string, options: Partial<LoadOptions> = {}): Promise<Loaded> {
+  let evaluated = false
+  const onWaiting = () => {
+    evaluated = true
+  }
+  const loaded = await load(root, { onWaiting, ...options })
+  return { ...loaded, evaluated, notKept: await loaded.keep(true) }
+}
+
+/** The second one finds no file that was written a moment ago, which nobody could trust. */
+async function keep(root: string, options: Partial<LoadOptions> = {}): Promise<Loaded> {
+  await loadAndKeep(root, options)
+  return await loadAndKeep(root, options)
+}
+
+const cache = (root: string): string => join(root, '.poststack', 'cache')
+
+async function cached(root: string): Promise<string> {
+  const names = await readdir(cache(root))
+  const texts = await Promise.all(names.map((name) => readFile(join(cache(root), name), 'utf8')))
+  return texts.join('\n')
+}
+
+const source = (name: string, before = ''): string => `${before}\nexport default { name: ${name}, services: {} }`
+
+describe.each([
+  { way: 'guarded', trusted: false },
+  { way: 'trusted', trusted: true },
+])('a result that was kept, $way', ({ trusted }) => {
+  it('is given again without a process, with what was printed, the same to the last field', async () => {
+    const root = await configProject({
+      ...esm,
+      'lib/name.ts': "export const name: string = 'shop'",
+      'poststack.config.ts': source(
+        'name',
+        "import { name } from './lib/name'\nconsole.log('hello', new Date(0).getTime())",
+      ),
+    })
+    const first = await keep(root, { trusted })
+    expect(first).toMatchObject({ evaluated: true, notKept: undefined, plain: { name: 'shop', services: {} } })
+    const again = await loadAndKeep(root, { trusted })
+    expect(again.evaluated).toBe(false)
+    expect(again.cache).toEqual({ hit: true, passed: true })
+    for (const key of ['plain', 'issues', 'file', 'root', 'images', 'inputs', 'sources', 'output', 'notices'] as const)
+      expect([key, again[key]]).toEqual([key, first[key]])
+    expect(again.output.stdout).toEqual(['hello 0'])
+  })
+
+  it.each([
+    ['the clock', 'Date.now()', 'reads the clock (Date.now) at poststack.config.ts:1:'],
+    ['the disk', "(await import('node:fs')).existsSync('package.json')", 'reads the disk by itself (fs.existsSync)'],
+    ['a computed import', "await import(import.meta.dirname.concat('/x.mjs'))", 'computes the name of a module'],
+  ])('is not kept when the config asks for %s', async (_, code, why) => {
+    const root = await configProject({ ...esm, 'x.mjs': '', 'poststack.config.ts': asking(code) })
+    expect((await loadAndKeep(root, { trusted })).notKept).toContain(why)
+    await expect(readdir(cache(root))).rejects.toThrow('ENOENT')
+  })
+})
+
+/** The config uses what it asks for, so that no bundler leaves it out. */
+const asking = (code: string): string => source("'shop'", `Object.assign(globalThis, { x: ${code} })`)
+
+describe('a config is not kept when it asks for', () => {
+  it.each([
+    ['new Date()', 'reads the clock (new Date)'],
+    ['Date()', 'reads the clock (Date)'],
+    ['performance.now()', 'reads the clock (performance.now)'],
+    ['process.hrtime.bigint()', 'reads the clock (process.hrtime.bigint)'],
+    ['Math.random()', 'asks for random values (Math.random)'],
+    ['crypto.randomUUID()', 'asks for random values (crypto.randomUUID)'],
+    ["(await import('node:crypto')).randomBytes(1)", 'asks for random values (crypto.randomBytes)'],
+    ["await (await import('node:fs/promises')).readdir('.')", 'reads the disk by itself (fs.promises.readdir)'],
+    ["(await import('node:os')).hostname()", 'asks for the machine (os.hostname)'],
+    ["(await import('node:module')).createRequire(import.meta.url)('./package.json')", 'loads modules by itself'],
+    ["(await import('node:vm')).runInNewContext('Date.now()')", 'runs code apart (vm.runInNewContext)'],
+    ["await fetch('http://127.0.0.1:4999').catch(() => 0)", 'uses the network ('],
+  ])('%s', async (code, why) => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': asking(code) })
+    expect((await loadAndKeep(root)).notKept).toContain(why)
+    await expect(readdir(cache(root))).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('what is kept of a config', () => {
+  it('holds no secret, whatever was made of it, and gives all of them back', async () => {
+    const root = await configProject({
+      ...esm,
+      'token.txt': 'file-token-5511\n',
+      'poststack.config.ts': `import { container, env, postgres, readText } from 'poststack'
+const secret = env('PROD_PASSWORD')
+export default { services: {
+  db: postgres({ password: 'literal-7781' }),
+  web: container({ image: 'web', env: { A: secret, B: Buffer.from(secret).toString('base64'), C: secret.toUpperCase(), D: readText('token.txt') } }),
+} }`,
+    })
+    const options = { env: { ...env, PROD_PASSWORD: 'from-env-9034' } }
+    const first = await keep(root, options)
+    expect(first.notKept).toBeUndefined()
+    const text = await cached(root)
+    expect(text).toContain('PROD_PASSWORD')
+    const encoded = Buffer.from('from-env-9034').toString('base64')
+    for (const form of ['from-env-9034', 'FROM-ENV-9034', encoded, 'literal-7781', 'file-token-5511']) {
+      expect(text).not.toContain(form)
+      expect(text).not.toContain(Buffer.from(form).toString('base64').slice(0, 12))
+      expect(text).not.toContain(Buffer.from(form).toString('hex'))
+    }
+    const again = await loadAndKeep(root, options)
+    expect(again.evaluated).toBe(false)
+    expect(again.plain).toEqual(first.plain)
+    expect(JSON.stringify(again.plain)).toContain(encoded)
+    // Without the variable nobody opens it.
+    await expect(load(root)).rejects.toThrow('PROD_PASSWORD is not set')
+  })
+
+  it('is nothing before there is a key to keep it with', async () => {
+    const root = await configProject({ 'package.json': '{}', 'poststack.config.ts': source("'shop'") })
+    expect((await keep(root)).notKept).toContain('before the first `up`')
+    expect(await readdir(root)).toEqual(['package.json', 'poststack.config.ts'])
+  })
+
+  it('is nothing when the config has mistakes, and a file that is touched changes nothing', async () => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': source('() => 1') })
+    expect((await keep(root)).notKept).toBe('it has mistakes')
+    await writeFile(join(root, 'poststack.config.ts'), source("'shop'"))
+    await keep(root)
+    await utimes(join(root, 'poststack.config.ts'), new Date(), new Date())
+    expect((await loadAndKeep(root)).evaluated).toBe(false)
+  })
+
+  it('is made anew when it is damaged or gone', async () => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': source("'shop'") })
+    await keep(root)
+    const [name = ''] = await readdir(cache(root))
+    const file = join(cache(root), name)
+    const { sealed, ...entry } = JSON.parse(await readFile(file, 'utf8')) as { sealed: string }
+    const changed = `${sealed.slice(0, 40)}${sealed[40] === 'A' ? 'B' : 'A'}${sealed.slice(41)}`
+    for (const text of [JSON.stringify({ ...entry, sealed: changed }), '{}', 'x', '']) {
+      await writeFile(file, text)
+      const loaded = await loadAndKeep(root)
+      expect(loaded).toMatchObject({ evaluated: true, notKept: undefined, plain: { name: 'shop' } })
+    }
+    await rm(cache(root), { recursive: true })
+    expect((await loadAndKeep(root)).evaluated).toBe(true)
+    expect((await loadAndKeep(root)).evaluated).toBe(false)
+  })
+
+  it('depends on the folder only when the config asked for it, and on all variables when it listed them', async () => {
+    const root = await configProject({
+      ...esm,
+      'sub/x.txt': '',
+      'poststack.config.ts': 'export default ({ mode }) => ({ name: mode, services: {} })',
+      'cwd.config.ts': 'export default ({ cwd }) => ({ name: cwd.endsWith("sub") ? "sub" : "top", services: {} })',
+      'all.config.ts': 'export default { name: "n" + Object.keys(process.env).length, services: {} }',
+    })
+    await keep(root)
+    expect((await loadAndKeep(join(root, 'sub'))).evaluated).toBe(false)
+    await keep(root, { file: 'cwd.config.ts' })
+    expect((await loadAndKeep(root, { file: 'cwd.config.ts' })).evaluated).toBe(false)
+    expect((await loadAndKeep(join(root, 'sub'), { file: '../cwd.config.ts' })).plain).toMatchObject({ name: 'sub' })
+    const listed = await keep(root, { file: 'all.config.ts' })
+    expect(listed.inputs.allVariables).toBe(true)
+    expect((await loadAndKeep(root, { file: 'all.config.ts' })).evaluated).toBe(false)
+    const more = { file: 'all.config.ts', env: { ...env, ANOTHER: '1' } }
+    expect((await loadAndKeep(root, more)).evaluated).toBe(true)
+  })
+
+  it('is not given when something is not as it was, and given again when it is', async () => {
+    const root = await configProject({
+      ...esm,
+      'lib/name.js': "import { word } from 'words'\nexport const name = 'shop' + word",
+      'lib/data.json': '{ "suffix": "" }',
+      'parts/one.json': '{}',
+      'node_modules/words/package.json': '{ "name": "words", "type": "module", "main": "index.js" }',
+      'node_modules/words/index.js': "export { word } from './inner.js'",
+      'node_modules/words/inner.js': "export const word = 'word'",
+      'poststack.config.ts': source(
+        'name + data.suffix + (process.env.SHOP ?? "") + (process.env.MORE ?? "-") + glob("parts/*.json").length + notes',
+        `import { glob, readText } from 'poststack'
+import { word } from 'words'
+import { name } from './lib/name'
+import data from './lib/data.json'
+let notes = word
+try { notes = readText('notes.txt') } catch {}`,
+      ),
+    })
+    const base = { env: { ...env, SHOP: 'x' } }
+    const isEvaluated = async (options: Partial<LoadOptions> = {}): Promise<boolean> => {
+      let evaluated = false
+      const onWaiting = () => {
+        evaluated = true
+      }
+      await load(root, { ...base, ...options, onWaiting })
+      return evaluated
+    }
+    expect((await keep(root, base)).notKept).toBeUndefined()
+    expect(await isEvaluated({ env: { ...base.env, ANOTHER: 'unread' } })).toBe(false)
+
+    const files: Readonly<Record<string, string>> = {
+      'poststack.config.ts': source("'other'"),
+      'lib/name.js': "export const name = 'other'",
+      // What would be taken in place of a file, and what tells how files are taken.
+      'lib/name.ts': "export const name = 'other'",
+      'lib/package.json': '{ "type": "module" }',
+      'tsconfig.json': '{}',
+      'lib/data.json': '{ "suffix": "-x" }',
+      'package-lock.json': '{}',
+      'node_modules/words/inner.js': "export const word = 'other'",
+      'lib/node_modules/words/package.json': '{}',
+      'notes.txt': 'new',
+      'parts/two.json': '{}',
+      '.poststack/secrets.json': JSON.stringify({ version: 1, key: 'b2'.repeat(32), passwords: {} }),
+    }
+    for (const [name, text] of Object.entries(files)) {
+      const file = join(root, name)
+      const before = await readFile(file).catch(() => undefined)
+      await mkdir(join(file, '..'), { recursive: true })
+      await writeFile(file, text)
+      expect([name, await isEvaluated().catch(() => true)]).toEqual([name, true])
+      if (before === undefined)
+        await rm(name.includes('/node_modules/') ? join(file, '../..') : file, { recursive: true })
+      else await writeFile(file, before)
+      expect([name, await isEvaluated()]).toEqual([name, false])
+    }
+    for (const options of [
+      { env },
+      { env: { ...base.env, SHOP: 'other' } },
+      { env: { ...base.env, MORE: '' } },
+      { mode: 'test' },
+      { permissions: { net: ['db.example.org'] } },
+      { trusted: true },
+    ])
+      expect([options, await isEvaluated(options)]).toEqual([options, true])
+    expect(await isEvaluated()).toBe(false)
+  }, 60_000)
+})

@@ -1,0 +1,175 @@
+/**
+ * The library as a program uses it, on one server of the native runtime.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { defineConfig, openStack, type OpenOptions, postgres, type Stack, type StackEvent } from '../../src/index.ts'
+import { cleanEnvironment } from '../support/cli.ts'
+import { appliedMigrations, ledgerRows, tempProject, type Project } from '../support/project.ts'
+import { itemsMigration } from '../support/services.ts'
+
+let project: Project
+const opened: Stack[] = []
+
+const open = async (options: Partial<OpenOptions> = {}): Promise<Stack> => {
+  const services = { db: postgres({ port: project.port, migrations: './migrations' }) }
+  const config = defineConfig({ name: project.stack, runtime: 'native', services })
+  const stack = await openStack({ cwd: project.root, env: cleanEnvironment(), config, ...options })
+  opened.push(stack)
+  return stack
+}
+
+const ledger = async (): Promise<readonly unknown[]> => (await project.sql(appliedMigrations)).flat()
+
+/** Hears everything up to the first event of a type. */
+async function upTo(events: AsyncIterable<StackEvent>, type: StackEvent['type']): Promise<readonly StackEvent[]> {
+  const heard: StackEvent[] = []
+  for await (const event of events) {
+    heard.push(event)
+    if (event.type === type) return heard
+  }
+  throw new Error(`no ${type}, but ${heard.map((event) => event.type).join(', ')}`)
+}
+
+beforeAll(async () => {
+  project = await tempProject({ runtime: 'native', shared: true })
+  await project.write(itemsMigration)
+})
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((stack) => stack.close()))
+})
+
+afterAll(() => project.destroy())
+
+test('everything may be called twice, also at once, and must be done once', async () => {
+  const stack = await open()
+  expect(stack.configFile).toBeUndefined()
+  const events = stack.events()
+  const outcomes = await Promise.all([stack.up(), stack.up()])
+  expect(outcomes.map(({ ok, remaining }) => ({ ok, remaining }))).toEqual([
+    { ok: true, remaining: [] },
+    { ok: true, remaining: [] },
+  ])
+  const started = outcomes.map(({ results }) => results.filter(({ kind }) => kind === 'start').length)
+  expect(started.toSorted((a, b) => a - b)).toEqual([0, 1])
+  expect(await ledger()).toEqual(['001_items applied'])
+  const server = await project.world.only('db')
+  const rows = await project.sql(ledgerRows)
+  expect((await stack.up()).results).toEqual([])
+  expect(await project.sql(ledgerRows)).toEqual(rows)
+  expect(await project.world.only('db')).toEqual(server)
+
+  await project.write({ 'migrations/002_more.sql': 'CREATE TABLE more ();\n' })
+  const migrated = await Promise.all([stack.migrate(), stack.migrate({ service: 'db' })])
+  expect(migrated.flatMap(({ applied }) => applied.map(({ version }) => version))).toEqual(['002'])
+  expect(await stack.migrate({ target: '002' })).toEqual({ applied: [], already: 2 })
+  expect(await ledger()).toEqual(['001_items applied', '002_more applied'])
+
+  await Promise.all([stack.close(), stack.close()])
+  const types = new Set<string>()
+  for await (const { type } of events) types.add(type)
+  expect([...types]).toEqual(expect.arrayContaining(['run-started', 'step-done', 'migration-applied']))
+  // A stack that was closed is only rid of its connections.
+  expect((await stack.status()).services).toMatchObject([{ service: 'db', state: 'ready' }])
+  await stack[Symbol.asyncDispose]()
+  expect(await project.world.only('db')).toEqual(server)
+})
+
+test('a signal must stop its own call, and leave the stack and its other calls alone', async () => {
+  const stack = await open()
+  const signal = AbortSignal.abort()
+  const calls: readonly Promise<unknown>[] = [
+    stack.plan({ signal }),
+    stack.up({ signal }),
+    stack.down({ volumes: false, signal }),
+    stack.status({ signal }),
+    stack.migrate({ signal }),
+    stack.psql({ terminal: false, signal }),
+    stack
+      .watch({ signal })
+      .then(({ ended }) => ended)
+      .then(({ inRun }) => Promise.reject(new Error(String(inRun)))),
+    stack.containers.start({ signal }),
+    stack.containers.stop({ signal }),
+    stack.containers.restart({ signal }),
+    stack.containers.remove(['db'], { signal }),
+    stack.containers.status({ signal }),
+    stack.containers.list({ signal }),
+    stack.containers.health([], { signal }),
+    stack.containers.logs({ signal, onLine: () => undefined }),
+    stack.containers.program('db', ['true'], { terminal: false, signal }),
+    stack.containers.build({ image: 'all', signal }),
+    stack.containers.buildProject({ signal }),
+    stack.containers.planClean({ signal }),
+    stack.containers.clean({ volumes: false, signal }),
+  ]
+  const ends = await Promise.allSettled(calls)
+  const codes = ends.map((end) => (end.status === 'rejected' ? (end.reason as { code?: unknown }).code : end.status))
+  expect(codes).toEqual(codes.map(() => 'INTERRUPTED'))
+  expect(await upTo(stack.events({ signal }), 'notice').catch((error: unknown) => String(error))).toContain('no notice')
+
+  await project.write({ 'migrations/003_slow.sql': 'SELECT pg_sleep(60);\n' })
+  const controller = new AbortController()
+  const slow = stack.up({ signal: controller.signal })
+  await upTo(stack.events(), 'migration-started')
+  const look = stack.status()
+  controller.abort()
+  expect((await slow).ok).toBe(false)
+  expect((await look).services).toMatchObject([{ service: 'db', state: 'ready' }])
+  expect(await ledger()).not.toContain('003_slow applied')
+  await rm(join(project.root, 'migrations/003_slow.sql'))
+  expect((await stack.up()).ok).toBe(true)
+})
+
+test('a watched stack must be kept as declared until the signal, be heard, and stay up', async () => {
+  await using stack = await open()
+  const controller = new AbortController()
+  const events = stack.events()
+  const watching = await stack.watch({ signal: controller.signal })
+  const waiting = async (): Promise<readonly StackEvent[]> => {
+    const heard: StackEvent[] = []
+    for (;;) {
+      const { value } = await events.next()
+      if (value === undefined) throw new Error('the events have ended')
+      heard.push(value)
+      if (value.type === 'watch-waiting') return heard
+    }
+  }
+  await waiting()
+  await project.write({ 'migrations/004_watched.sql': 'CREATE TABLE watched ();\n' })
+  expect((await waiting()).map(({ type }) => type)).toContain('migration-applied')
+  expect(await ledger()).toContain('004_watched applied')
+  expect(watching.stack().config.name).toBe(project.stack)
+  const server = await project.world.only('db')
+  controller.abort()
+  expect(await watching.ended).toEqual({ inRun: false, failure: undefined })
+  expect(await project.world.only('db')).toEqual(server)
+  // The stack that it was asked of is none of those that it opened and closed.
+  expect((await stack.up()).results).toEqual([])
+})
+
+test('a config that is handed over must be checked as a file is, and down be safe to call twice', async () => {
+  const wrong = { name: project.stack, services: { db: postgres({ port: 70_000 }) } }
+  await expect(open({ config: wrong })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('services.db.port') as string,
+  })
+  await expect(open({ config: () => Promise.reject(new Error('no database today')) })).rejects.toThrow(
+    'no database today',
+  )
+  const seen: unknown[] = []
+  const config: OpenOptions['config'] = (context) => {
+    seen.push(context.mode, context.cwd)
+    return { name: project.stack, runtime: 'native', services: { db: postgres({ port: project.port }) } }
+  }
+  const stack = await open({ config, mode: 'test' })
+  expect(seen).toEqual(['test', project.root])
+  const refusing = stack.down({ volumes: true })
+  await expect(refusing).rejects.toMatchObject({ code: 'CONSENT_NEEDED' })
+  const downs = await Promise.all([1, 2].map(() => stack.down({ volumes: true, confirm: () => Promise.resolve(true) })))
+  expect(downs.every(({ ok }) => ok)).toBe(true)
+  expect(await project.world.containers()).toEqual([])
+  expect(await project.world.volumes()).toEqual([])
+})

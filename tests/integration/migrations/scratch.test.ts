@@ -1,0 +1,198 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { connect } from '../../../src/execute/database.ts'
+import type { Connect } from '../../../src/migrations/connection.ts'
+import { withinDatabase } from '../../../src/migrations/verify/beyond.ts'
+import { verify, type VerifyReport } from '../../../src/migrations/verify/verify.ts'
+import { apply, failureOf, folderOf, shown, type SqlFiles } from '../../support/migrations.ts'
+import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
+import type { VerifyOrder } from './verify-worker.ts'
+
+let server: TestServer
+const workers: ChildProcess[] = []
+
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.kill('SIGKILL')
+})
+afterAll(async () => {
+  await server.stop()
+})
+
+const connectTo =
+  ({ target }: TestDatabase, user = 'postgres') =>
+  (name: string): Connect =>
+  async ({ applicationName, signal }) =>
+    await connect({ ...target, database: name, user, applicationName }, signal)
+
+async function prove(
+  database: TestDatabase,
+  files: SqlFiles,
+  more: { user?: string; signal?: AbortSignal } = {},
+): Promise<VerifyReport> {
+  const to = connectTo(database, more.user)
+  const signal = more.signal ?? new AbortController().signal
+  const folder = folderOf(files)
+  return await verify({
+    connect: to(database.target.database),
+    connectTo: to,
+    folder,
+    signal,
+    toolVersion: '1',
+    rollbacks: true,
+  })
+}
+
+async function scratchNames(database: TestDatabase): Promise<readonly string[]> {
+  const rows = await database.rows(
+    `SELECT datname::text AS name FROM pg_database WHERE datname LIKE 'poststack%' ORDER BY 1`,
+  )
+  return rows.map(({ name }) => String(name))
+}
+
+const small: SqlFiles = { '001_a.sql': 'CREATE TABLE a (id int)', '001_a.rollback.sql': 'DROP TABLE a' }
+
+/** A process that is in the middle of a try-out, in a database of its own. */
+async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly database: TestDatabase }> {
+  const database = await server.createDatabase()
+  const worker = fork(fileURLToPath(new URL('verify-worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  workers.push(worker)
+  await once(worker, 'message')
+  const files = {
+    '001_a.sql': 'CREATE TABLE a (id int)',
+    '001_a.rollback.sql': 'SELECT 1',
+    '002_b.sql': 'SELECT pg_sleep(300)',
+  }
+  const order: VerifyOrder = { target: database.target, files }
+  worker.send(order)
+  await once(worker, 'message')
+  return { worker, database }
+}
+
+test('what a killed check left is cleared by the next, and what a live one uses is left alone', async () => {
+  const database = await server.createDatabase()
+  const [dead, alive] = await Promise.all([sleeper(), sleeper()])
+  const before = await scratchNames(database)
+  expect(before.length).toBeGreaterThanOrEqual(2)
+  dead.worker.kill('SIGKILL')
+  await once(dead.worker, 'exit')
+  // The server ends the sessions of the dead in its own time.
+  for (let tries = 0; tries < 400; tries++) {
+    const [row] = await database.rows(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = $1`, [
+      dead.database.target.database,
+    ])
+    if (row?.['n'] === 0) break
+    await sleep(50)
+  }
+  // Looked at from another database than the live one is run from.
+  await prove(database, small)
+  const after = await scratchNames(database)
+  expect(after.length).toBeGreaterThan(0)
+  expect(after.length).toBeLessThan(before.length)
+  alive.worker.kill('SIGKILL')
+  await once(alive.worker, 'exit')
+  await sleep(1500)
+  await prove(database, small)
+  expect(await scratchNames(database)).toEqual([])
+})
+
+test('a database of somebody else with such a name is left alone', async () => {
+  const database = await server.createDatabase()
+  await database.rows('CREATE DATABASE poststack_verify_0123456789ab')
+  await prove(database, small)
+  expect(await scratchNames(database)).toEqual(['poststack_verify_0123456789ab'])
+  await database.rows('DROP DATABASE poststack_verify_0123456789ab')
+})
+
+test('a role that may not create databases is told so', async () => {
+  const database = await server.createDatabase()
+  await database.rows(`CREATE ROLE poor LOGIN PASSWORD 'test-password'`)
+  const error = await failureOf(prove(database, small, { user: 'poor' }))
+  expect(shown(error)).toBe(`STEP_FAILED
+A database to try the migrations in could not be made: permission denied to create database.
+
+Give the role the right (ALTER ROLE … CREATEDB), or verify with another --url whose server may be used for it.`)
+})
+
+test('stopping it leaves nothing behind', async () => {
+  const database = await server.createDatabase()
+  const stop = new AbortController()
+  const files = { ...small, '002_b.sql': 'SELECT pg_sleep(300)' }
+  setTimeout(() => stop.abort(), 1500)
+  const error = await failureOf(prove(database, files, { signal: stop.signal }))
+  expect(error.code).toBe('INTERRUPTED')
+  expect(await scratchNames(database)).toEqual([])
+})
+
+test('encoding and locale are those of the database that is checked', async () => {
+  const database = await server.createDatabase()
+  await database.rows(
+    `CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc`,
+  )
+  const to = connectTo(database)
+  const files = {
+    '001_a.sql': `CREATE TABLE a (b text); DO $$ BEGIN IF current_setting('server_encoding') <> 'LATIN1' THEN RAISE 'wrong'; END IF; END $$`,
+  }
+  const signal = new AbortController().signal
+  const report = await verify({
+    connect: to('latin'),
+    connectTo: to,
+    folder: folderOf(files),
+    signal,
+    toolVersion: '1',
+    rollbacks: true,
+  })
+  expect(report.proofs).toMatchObject([{ verdict: 'missing' }])
+})
+
+test('a migration that fails ends the try-out, with its error', async () => {
+  const database = await server.createDatabase()
+  await apply(database, small)
+  const report = await prove(database, { ...small, '002_b.sql': 'CREATE TABLE a (id int)', '003_c.sql': 'SELECT 1' })
+  expect(report.proofs.map(({ file, verdict }) => `${file} ${verdict}`)).toEqual([
+    '001_a.sql exact',
+    '002_b.sql apply-fails',
+  ])
+  expect(report.findings).toMatchObject([{ rule: 'apply-fails', severity: 'error', file: '002_b.sql' }])
+  expect(report.findings[0]?.lines.join('\n')).toContain('relation "a" already exists')
+})
+
+test.each([
+  ['CREATE ROLE a', 'CREATE ROLE'],
+  ['create  user a', 'CREATE USER'],
+  ['ALTER SYSTEM SET work_mem = 1', 'ALTER SYSTEM'],
+  ['GRANT a TO b', 'GRANT A'],
+  ['REVOKE CONNECT ON DATABASE shop FROM PUBLIC', 'REVOKE CONNECT'],
+  ["COMMENT ON DATABASE shop IS 'x'", 'COMMENT ON'],
+  ['DROP OWNED BY a', 'DROP OWNED'],
+  ["COPY t TO '/tmp/x'", 'COPY T'],
+  ["COPY t FROM PROGRAM 'ls'", 'COPY T'],
+  ["DO $$ BEGIN EXECUTE 'create role a'; END $$", 'CREATE ROLE'],
+  ["SELECT make('CREATE ROLE a')", 'CREATE ROLE'],
+  ['CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $x$ ALTER ROLE a SET work_mem = 1 $x$', 'ALTER ROLE'],
+])('%s reaches beyond the database', (sql, taken) => {
+  expect(withinDatabase(`SELECT 1; ${sql}; SELECT 2`)).toEqual({
+    sql: `SELECT 1; ${' '.repeat(sql.length)}; SELECT 2`,
+    taken: [taken],
+  })
+})
+
+test.each([
+  '-- create role a\nSELECT 1',
+  "INSERT INTO t VALUES ('create user account')",
+  "COMMENT ON TABLE t IS 'drop database'",
+  'CREATE USER MAPPING FOR a SERVER b',
+  'GRANT SELECT ON t TO a',
+  'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO a',
+  "COPY t FROM '/tmp/x'",
+  'COPY t (a) FROM stdin;\ncreate role x\n\\.\n',
+  'DO $$ BEGIN /* create role a */ PERFORM 1; -- drop user b\nEND $$',
+  'CREATE TABLE "create role" (id int)',
+])('%s does not', (sql) => {
+  expect(withinDatabase(sql)).toEqual({ sql, taken: [] })
+})

@@ -1,0 +1,65 @@
+/** Each field that a container may declare: its change asks for a new container and is named with both values. */
+import { describe, expect, test } from 'vitest'
+import type { ContainerServiceConfig } from '../../../src/config/types.ts'
+import { desiredOf, containerService, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import { diffSpecs, recordSpec } from '../../../src/plan/spec.ts'
+
+function specOf(options: Partial<ContainerServiceConfig>) {
+  const desired = desiredOf(stackConfig([containerService({ name: 'web', ...options })]))
+  const spec = desired.services[0]?.container?.spec
+  if (spec === undefined) throw new Error('no container')
+  return recordSpec(spec, desired.digests)
+}
+
+const check = { command: ['check'], intervalSeconds: 30, timeoutSeconds: 30, retries: 3, startSeconds: 0 }
+
+const rows: readonly (readonly [string, Partial<ContainerServiceConfig>, Partial<ContainerServiceConfig>, string])[] = [
+  ['entrypoint', {}, { entrypoint: ['a', 'b'] }, 'entrypoint: undefined -> ["a","b"]'],
+  ['workdir', { workdir: '/a' }, { workdir: '/b' }, 'workdir: /a -> /b'],
+  ['user', { user: '1' }, { user: '2' }, 'user: 1 -> 2'],
+  ['restart', {}, { restart: 'always' }, 'restart: undefined -> always'],
+  ['stop signal', {}, { stopSignal: 'SIGQUIT' }, 'stopSignal: undefined -> SIGQUIT'],
+  ['grace', {}, { stopGraceSeconds: 3 }, 'stopGraceSeconds: undefined -> 3'],
+  ['memory', { limits: { memoryBytes: 1 } }, { limits: { memoryBytes: 2 } }, 'memoryBytes: 1 -> 2'],
+  ['cpus', { limits: { cpus: 1 } }, { limits: { cpus: 0.5 } }, 'cpus: 1 -> 0.5'],
+  ['shm', {}, { limits: { shmBytes: 5 } }, 'shmBytes: undefined -> 5'],
+  ['labels', { labels: { a: '1' } }, { labels: { a: '2' } }, 'labels.a: 1 -> 2'],
+  ['aliases', {}, { aliases: ['www'] }, 'aliases: undefined -> ["www"]'],
+  ['init', {}, { init: true }, 'init: undefined -> true'],
+  ['capAdd', {}, { capAdd: ['NET_ADMIN'] }, 'capAdd: undefined -> ["NET_ADMIN"]'],
+  ['capDrop', { capDrop: ['ALL'] }, {}, 'capDrop: ["ALL"] -> undefined'],
+  ['hosts', {}, { extraHosts: { up: 'host-gateway' } }, 'extraHosts.up: undefined -> host-gateway'],
+  ['health', { healthcheck: check }, { healthcheck: { ...check, retries: 5 } }, 'healthcheck.retries: 3 -> 5'],
+  ['no health', {}, { healthcheck: false }, 'healthcheck: undefined -> false'],
+  [
+    'tmpfs',
+    { mounts: [{ kind: 'tmpfs', bytes: 1, target: '/t' }] },
+    { mounts: [{ kind: 'tmpfs', bytes: 2, target: '/t' }] },
+    'mounts.0.bytes: 1 -> 2',
+  ],
+]
+
+describe('a change of', () => {
+  test.each(rows)('%s', (_, before, after, change) => {
+    const changes = diffSpecs(specOf(before), specOf(after))
+    expect(changes.map(({ path, before: old, after: now }) => `${path}: ${String(old)} -> ${String(now)}`)).toEqual([
+      change,
+    ])
+    expect(diffSpecs(specOf(after), specOf(after))).toEqual([])
+  })
+})
+
+test('a spec of before these fields must not look changed', () => {
+  expect(Object.keys(specOf({}))).toEqual(['format', 'image'])
+})
+
+test('a server takes the limits that are declared for it', () => {
+  const limits = { memoryBytes: 1, shmBytes: 2 }
+  const desired = desiredOf(stackConfig([postgresService({ limits, labels: { a: 'b' }, aliases: ['database'] })]))
+  expect(desired.services[0]?.container?.spec).toMatchObject({
+    memoryBytes: 1,
+    shmBytes: 2,
+    labels: { a: 'b' },
+    aliases: ['database'],
+  })
+})

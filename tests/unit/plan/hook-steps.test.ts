@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import type { Config, HookConfig } from '../../../src/config/types.ts'
+import { PoststackError } from '../../../src/errors.ts'
+import { execute } from '../../../src/execute/execute.ts'
+import type { CommandRun, ScriptRun } from '../../../src/execute/world.ts'
+import { planDown } from '../../../src/plan/down.ts'
+import { formatPlan } from '../../../src/plan/format.ts'
+import type { Plan } from '../../../src/plan/step.ts'
+import { createMemoryRuntime } from '../../support/memory-runtime.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  migration,
+  postgresService,
+  stackConfig,
+} from '../../support/memory-stack.ts'
+
+const script: HookConfig = { kind: 'script', path: '/projects/shop/hooks/x.ts', once: false }
+const command: HookConfig = { kind: 'command', command: ['make', 'x'], once: false }
+const all: Config['hooks'] = {
+  beforeUp: command,
+  afterReady: script,
+  beforeMigrate: script,
+  afterMigrate: script,
+  beforeDown: command,
+}
+
+function declared(hooks: Config['hooks'], versions: readonly string[] = ['001']) {
+  const services = [
+    postgresService({ name: 'db', migrations: '/projects/shop/migrations' }),
+    containerService({ name: 'web', dependsOn: [{ service: 'db', condition: 'migrated' }] }),
+  ]
+  return desiredOf(stackConfig(services, { hooks }), { migrations: versions.map((version) => migration(version)) })
+}
+
+function eventsOf({ steps }: Plan): readonly string[] {
+  return steps.flatMap(({ action }) => (action.kind === 'hook' ? [action.event] : []))
+}
+
+function refused(): Promise<void> {
+  return Promise.reject(new PoststackError('SCRIPT_FAILED', 'it ended with 3'))
+}
+
+describe('hooks', () => {
+  test('stand in the plan where their moment is, each with its cause', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const plan = await stack.plan(declared(all))
+    expect(formatPlan(plan)).toMatchInlineSnapshot(`
+      "shop on memory: 17 steps
+
+        #1  hook:beforeUp                               hook            beforeUp runs make x: 16 steps are to be done
+        #2  image:poststack/base-debian:latest          build           not found  after #1
+        #3  image:poststack/postgres:17                 build           not found  after #2
+        #4  network:shop                                create-network  not found  after #1
+        #5  volume:shop-db-data                         create-volume   not found  after #3
+        #6  service:db                                  create          not found  after #3 #4 #5
+        #7  service:db                                  start           created by #6  after #6
+        #8  service:db                                  wait            started by #7  after #7
+        #9  service:db                                  hook            beforeMigrate runs hooks/x.ts: 1 pending: 001_change.sql  after #8
+        #10 service:db                                  migrate         1 pending: 001_change.sql  after #9
+        #11 service:db                                  hook            afterMigrate runs hooks/x.ts: migrations are applied  after #10
+        #12 image:docker.io/library/debian:trixie-slim  pull            not found  after #1
+        #13 service:web                                 create          not found  after #4 #12
+        #14 service:web                                 start           created by #13  after #11 #13
+        #15 service:web                                 wait            started by #14  after #14
+        #16 hook:afterReady                             hook            afterReady runs hooks/x.ts: db, web become ready  after #8 #15
+        #17 service:db                                  record          containers change  after #15
+      "
+    `)
+    const stepOf = (event: string) => plan.steps.find(({ action }) => action.kind === 'hook' && action.event === event)
+    const before = stepOf('beforeUp')?.id
+    expect(
+      plan.steps.filter(({ id, needs, undo }) => undo === undefined && id !== before && needs.length === 0),
+    ).toEqual([])
+    const migrate = plan.steps.find(({ action }) => action.kind === 'migrate')
+    expect(migrate?.needs).toEqual([stepOf('beforeMigrate')?.id])
+    expect(stepOf('afterMigrate')?.needs).toEqual([migrate?.id])
+    const start = plan.steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')
+    expect(start?.needs).toContain(stepOf('afterMigrate')?.id)
+  })
+
+  test('are run for what happens, and not for a stack that is as declared', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const ran: string[] = []
+    const world = {
+      ...stack.world,
+      runScript: ({ file, service }: ScriptRun) => Promise.resolve(void ran.push(`${file} ${service ?? '-'}`)),
+      runCommand: ({ command: words }: CommandRun) => Promise.resolve(void ran.push(words.join(' '))),
+    }
+    await execute(await stack.plan(declared(all)), world)
+    const [file] = ['/projects/shop/hooks/x.ts']
+    expect(ran).toEqual(['make x', `${file} db`, `${file} db`, `${file} -`])
+    expect((await stack.plan(declared(all))).steps).toEqual([])
+    expect(eventsOf(await stack.plan(declared(all, ['001', '002'])))).toEqual([
+      'beforeUp',
+      'beforeMigrate',
+      'afterMigrate',
+    ])
+  })
+
+  test('that fail stop what comes after them', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const plan = await stack.plan(declared({ beforeUp: command }))
+    const first = await execute(plan, { ...stack.world, runCommand: refused })
+    expect(new Set(first.filter(({ kind }) => kind !== 'hook').map(({ status }) => status))).toEqual(
+      new Set(['skipped']),
+    )
+    const after = declared({ afterMigrate: script })
+    const second = await execute(await stack.plan(after), { ...stack.world, runScript: refused })
+    const of = (kind: string, subject: string) =>
+      second.find((result) => result.kind === kind && result.subject === subject)
+    expect(of('migrate', 'service:db')).toMatchObject({ status: 'done' })
+    expect(of('start', 'service:web')).toMatchObject({ status: 'skipped' })
+  })
+
+  test('of down come before anything is stopped, and only when something runs', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    const desired = declared({ beforeDown: command })
+    const look = async () => ({
+      ...(await runtime.observe(
+        {
+          stack: 'shop',
+          project: desired.project,
+          containerNames: [],
+          volumeNames: [],
+          networkNames: [],
+          imageRefs: [],
+        },
+        { signal: stack.world.signal },
+      )),
+      runtime: runtime.name,
+    })
+    expect(planDown(desired, await look(), { volumes: false }).steps).toEqual([])
+    await stack.up(desired)
+    const plan = planDown(desired, await look(), { volumes: false })
+    expect(eventsOf(plan)).toEqual(['beforeDown'])
+    expect(plan.steps[0]?.action.kind).toBe('hook')
+    expect(plan.steps.slice(1).filter(({ needs }) => needs.length === 0)).toEqual([])
+  })
+})

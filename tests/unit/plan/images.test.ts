@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+
+import { formatPlan } from '../../../src/plan/format.ts'
+import { createMemoryRuntime } from '../../support/memory-runtime.ts'
+import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+
+describe('a plan whose image cannot be had', () => {
+  test('leaves the next one free to ask for another version', async () => {
+    const runtime = createMemoryRuntime({ registry: [] })
+    const stack = memoryStack(runtime)
+    const failed = await stack.up(desiredOf(stackConfig([postgresService({ version: 16, image: 'nope/pg:16' })])))
+    expect(failed.results.find(({ status }) => status === 'failed')?.error?.code).toBe('PULL_FAILED')
+    const { results } = await stack.up(desiredOf(stackConfig([postgresService({ version: 17 })])))
+    expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['done']))
+  })
+
+  test('leaves the old container its name', async () => {
+    const worker = containerService({ name: 'worker', image: 'one' })
+    const runtime = createMemoryRuntime({ registry: ['docker.io/library/one:latest'] })
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(stackConfig([worker])))
+    const { plan, results } = await stack.up(desiredOf(stackConfig([{ ...worker, image: 'two' }])))
+    expect(formatPlan(plan)).toMatchInlineSnapshot(`
+      "shop on memory: 7 steps
+
+        #1 image:docker.io/library/two:latest  pull    not found
+        #2 service:worker                      rename  the old container makes room  after #1
+        #3 service:worker                      create  changed: image  after #1 #2
+             image: docker.io/library/one:latest -> docker.io/library/two:latest
+        #4 service:worker                      stop    the old container; the new one takes over  [downtime]  after #3
+        #5 service:worker                      start   created by #3  after #3 #4
+        #6 service:worker                      wait    started by #5  after #5
+        #7 service:worker                      remove  the old container; the new one is ready  after #6
+
+      if that fails:
+        #8  service:worker  stop    the new container, which did not get ready
+        #9  service:worker  remove  the new container, which did not get ready
+        #10 service:worker  rename  the old container gets its name back
+        #11 service:worker  start   the old container runs again
+      "
+    `)
+    expect(results.find(({ kind }) => kind === 'rename')?.status).toBe('skipped')
+    expect(runtime.calls.map(({ method }) => method)).not.toContain('renameContainer')
+  })
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+
+import { read, readList } from '../../../src/runtime/container-calls.ts'
+import type { Engine } from '../../../src/runtime/engine-connect.ts'
+
+const { signal } = new AbortController()
+
+/** An engine that gives these answers one after the other. */
+function answering(...answers: readonly (readonly [status: number, message: string])[]) {
+  let asked = 0
+  const engine: Engine = {
+    name: 'podman',
+    flavour: 'podman',
+    client: {
+      send: async () => {
+        const [status, message] = answers[Math.min(asked++, answers.length - 1)] ?? [500, '']
+        return { status, headers: {}, body: Buffer.from(JSON.stringify(status === 200 ? [] : { message })) }
+      },
+      close: () => undefined,
+    },
+    local: true,
+    program: { name: 'podman', args: [], env: {} },
+    close: async () => undefined,
+  }
+  return { engine, asked: () => asked }
+}
+
+test.each([
+  'reading image "aaf3": locating image with ID "aaf3": image not known',
+  'failed to convert ImageData to ImageInspect: locating item named "manifest" for image with ID "2be6": file does not exist',
+  'no such container',
+])('what fails because of something else that comes or goes must be asked again: %s', async (message) => {
+  const { engine, asked } = answering([500, message], [500, message], [200, ''])
+  expect(await readList(engine, '/images/json', signal)).toEqual([])
+  expect(asked()).toBe(3)
+})
+
+test('what stays wrong must be told with the words of the engine, after a bounded number of tries', async () => {
+  const { engine, asked } = answering([500, 'image not known'])
+  await expect(readList(engine, '/images/json', signal)).rejects.toMatchObject({
+    code: 'ENGINE_REFUSED',
+    message: expect.stringContaining('image not known'),
+  })
+  expect(asked()).toBe(5)
+})
+
+test.each([
+  [404, 'no such image'],
+  [400, 'not found in the filter'],
+  [500, 'out of memory'],
+] as const)('an answer of %i %s must be taken as it is', async (status, message) => {
+  const { engine, asked } = answering([status, message])
+  expect((await read(engine, '/images/x/json', signal)).status).toBe(status)
+  expect(asked()).toBe(1)
+})
