@@ -6,6 +6,7 @@ import { containersOf } from './conventions.ts'
 import { showVariable, type Variable } from './environment.ts'
 import { exampleConfig, formatPath } from './issues.ts'
 import { locate, locateExport } from './locate.ts'
+import { checkLogs } from './logs.ts'
 import { nameLike, namePattern } from './names.ts'
 import { buildHooks } from './parse-hooks.ts'
 import { withoutCheck } from './plain-parts.ts'
@@ -82,7 +83,7 @@ export async function parseConfig(plain: unknown, options: ParseOptions): Promis
     root,
     containers: containersOf(options),
   })
-  const all = merge(early, [...issues, ...checkTogether(stack, name)])
+  const all = merge(early, [...issues, ...checkTogether(stack, name), ...checkLogs(plain, root)])
   if (all.length > 0) throw invalid(merge(all, unreadable), options)
   const { config: built, literals } = buildConfig({ ...stack, name }, { root, images, instance, ...files })
   const config = { ...built, services: withIdle(built.services, stack, profiles) }
