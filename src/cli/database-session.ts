@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import { join, resolve } from 'node:path'
 
 import { type ErrorDetails, type ExitCode, isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { readGitCommit } from '../execute/git-commit.ts'
 import { stackEventOf } from '../execute/migration-events.ts'
 import { type Connect, type Connection, isServerError } from '../migrations/connection.ts'

@@ -12,7 +12,7 @@ import {
   showVariable,
 } from '../config/environment.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import type { DeclaredDatabase } from '../execute/database-choice.ts'
 import { connectToUrl } from '../execute/database-url.ts'

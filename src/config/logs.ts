@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { isRecord } from './is-record.ts'
 import type { ConfigIssue } from './issues.ts'
 import type { LogOptions } from './options.ts'
-import type { BuildConfig, ImageConfig, LogsConfig } from './types.ts'
+import type { BuildConfig, Config, LogsConfig } from './types.ts'
 
 export const usualLogs = 'logs'
 
@@ -23,14 +23,25 @@ export function* checkLogs(plain: unknown, root: string): Iterable<ConfigIssue> 
   yield { path: ['logs', 'folder'], message, value: JSON.stringify(folder) }
 }
 
-/** The same build, which knows where in its context the logs are, where they are not in the usual folder. */
-export function withoutLogs(build: BuildConfig, { folder }: Pick<LogsConfig, 'folder'>): BuildConfig {
-  const logs = within(build.context, folder)
-  return logs === undefined || logs === '' || logs === usualLogs ? build : { ...build, logs }
+/** The same config with what it says of the logs; each build in whose context they are, but in another folder than the usual one, knows where. */
+export function withLogs(config: Config, said: LogOptions | undefined): Config {
+  if (said === undefined) return config
+  const logs = logsOf(said, config.root)
+  return {
+    ...config,
+    logs,
+    services: config.services.map((service) =>
+      service.kind === 'container' && service.build !== undefined
+        ? { ...service, build: withoutLogs(service.build, logs) }
+        : service,
+    ),
+    images: config.images.map((image) => ({ ...image, build: withoutLogs(image.build, logs) })),
+  }
 }
 
-export function imageOf(image: ImageConfig, logs: LogsConfig): ImageConfig {
-  return { ...image, build: withoutLogs(image.build, logs) }
+function withoutLogs(build: BuildConfig, { folder }: LogsConfig): BuildConfig {
+  const logs = within(build.context, folder)
+  return logs === undefined || logs === '' || logs === usualLogs ? build : { ...build, logs }
 }
 
 /** The way from the one folder to the other with `/`, where the other lies in it; nothing for another place. */

@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { createPortChooser, type PortChooser } from './auto-ports.ts'
 import { dependencies, parseReference } from './edges.ts'
 import { looksSecret, urlPassword } from './issues.ts'
-import { imageOf, logsOf, withoutLogs } from './logs.ts'
 import type { ServiceFiles } from './service-files.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { isExternal } from './plain-parts.ts'
@@ -17,7 +16,6 @@ import type {
   ExternalServiceConfig,
   HealthcheckConfig,
   ImageConfig,
-  LogsConfig,
   MountConfig,
   PortConfig,
   PostgresServiceConfig,
@@ -40,7 +38,6 @@ export interface BuiltConfig {
 interface Build extends ServiceFiles {
   readonly root: string
   readonly instance: string | undefined
-  readonly logs: LogsConfig
   readonly services: PlainStack['services']
   /** Filled on the way. */
   readonly literals: Map<string, string>
@@ -52,17 +49,15 @@ export function buildConfig(
   options: Pick<Build, 'root' | 'instance' | keyof ServiceFiles> & { readonly images: readonly ImageConfig[] },
 ): BuiltConfig {
   const ports = createPortChooser([options.root, stack.name], declaredPorts(stack.services))
-  const logs = logsOf(stack.logs, options.root)
-  const build: Build = { ...options, logs, services: stack.services, literals: new Map(), ports }
+  const build: Build = { ...options, services: stack.services, literals: new Map(), ports }
   const services = [...stack.services].map(([name, service]) => buildService(name, service, build))
   return {
     config: {
       name: stack.name,
       runtime: stack.runtime ?? 'auto',
-      ...(stack.logs !== undefined && { logs }),
       root: options.root,
       services: services.toSorted((a, b) => compareText(a.name, b.name)),
-      images: options.images.map((image) => imageOf(image, logs)).toSorted((a, b) => compareText(a.name, b.name)),
+      images: options.images.toSorted((a, b) => compareText(a.name, b.name)),
       autoPorts: ports.chosen,
     },
     literals: Object.fromEntries(build.literals),
@@ -148,7 +143,7 @@ function buildContainer(name: string, service: PlainContainer, build: Build): Co
     restart: service.restart ?? 'no',
     ...run(service),
     image: service.image,
-    build: service.build && withoutLogs(buildOf(name, service, build), build.logs),
+    build: service.build === undefined ? undefined : buildOf(name, service, build),
     platform: service.platform,
     command: service.command,
     entrypoint: service.entrypoint,

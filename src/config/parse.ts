@@ -6,7 +6,7 @@ import { containersOf } from './conventions.ts'
 import { showVariable, type Variable } from './environment.ts'
 import { exampleConfig, formatPath } from './issues.ts'
 import { locate, locateExport } from './locate.ts'
-import { checkLogs } from './logs.ts'
+import { checkLogs, withLogs } from './logs.ts'
 import { nameLike, namePattern } from './names.ts'
 import { buildHooks } from './parse-hooks.ts'
 import { withoutCheck } from './plain-parts.ts'
@@ -86,7 +86,7 @@ export async function parseConfig(plain: unknown, options: ParseOptions): Promis
   const all = merge(early, [...issues, ...checkTogether(stack, name), ...checkLogs(plain, root)])
   if (all.length > 0) throw invalid(merge(all, unreadable), options)
   const { config: built, literals } = buildConfig({ ...stack, name }, { root, images, instance, ...files })
-  const config = { ...built, services: withIdle(built.services, stack, profiles) }
+  const config = withLogs({ ...built, services: withIdle(built.services, stack, profiles) }, stack.logs)
   const fileProblem = (services: readonly string[]): PoststackError | undefined => {
     const concerned = unreadable.filter(({ path }) => services.includes(String(path[1])))
     return concerned.length === 0 ? undefined : invalid(concerned, options)

@@ -152,6 +152,58 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     }
   })
 
+  test('a folder must hold what a file holds, have its name when it is whole, and be told from one that was changed', async () => {
+    const project = await shop()
+    await project.database.rows(`SELECT lo_from_bytea(0, 'large')`)
+    const made = await project.json('backup', '--format', 'directory', '--jobs', '2', '--verify')
+    expect(made).toMatchObject({ code: 0, last: { format: 'directory', verified: true, migrations: 2 } })
+    const folder = String(made.last['file'])
+    expect(folder).toMatch(/\.dump\.d$/)
+    expect(await filesOf(project)).toEqual(
+      [folder, `${folder}.json`].map((path) => path.slice(project.root.length + 9)),
+    )
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    expect((await stat(join(folder, 'toc.dat'))).mode & 0o777).toBe(0o600)
+    const manifest = JSON.parse(await readFile(`${folder}.json`, 'utf8')) as Manifest
+    const list = await execute('sh', ['-c', 'LC_ALL=C sha256sum * | sha256sum'], { cwd: folder })
+    expect(list.stdout.slice(0, 64)).toBe(manifest.sha256)
+    const listed = await project.json('list-backups')
+    expect(listed.last).toMatchObject({
+      backups: [{ file: folder, bytes: manifest.bytes, verified: true }],
+      others: [],
+    })
+    expect((await project.run('backup', '--format', 'directory', '--output', folder)).code).toBe(2)
+    expect((await project.run('backup', '--jobs', '2')).stderr).toContain(
+      '--jobs is for a backup of --format directory',
+    )
+
+    await project.database.rows('DELETE FROM public.users WHERE id > 10')
+    await project.succeed('restore', folder, '--yes', '--jobs', '2')
+    expect(await users(project)).toBe(1000)
+    const names = (await readdir(folder)).filter((name) => name !== 'toc.dat')
+    const data = join(folder, names[0] ?? '')
+    const text = await readFile(data)
+    await writeFile(
+      data,
+      text.map((byte, index) => (index === 20 ? byte ^ 1 : byte)),
+    )
+    const changed = await project.run('restore', folder, '--yes')
+    expect(changed.stderr).toContain('its checksum is not the one in its manifest')
+    await truncate(data, 10)
+    expect((await project.run('restore', folder, '--yes')).stderr).toContain('it is not whole')
+    expect((await project.json('list-backups')).last['others']).toMatchObject([{ file: folder }])
+    await project.write({ 'other/README': '' })
+    expect((await project.run('restore', 'other')).stderr).toContain(
+      'it is a folder, and none that pg_dump has written',
+    )
+    expect(await users(project)).toBe(1000)
+
+    await project.write({ 'kept/README': '' })
+    for (const name of ['a', 'b'])
+      await project.succeed('backup', '--format', 'directory', '--output', `kept/${name}.dump.d`, '--keep', '1')
+    expect((await readdir(join(project.root, 'kept'))).toSorted()).toEqual(['README', 'b.dump.d', 'b.dump.d.json'])
+  })
+
   test('stopped, killed or out of room, it must leave no file of that name, and no session behind', async () => {
     const project = await shop()
     const holder = await project.database.session()
@@ -166,6 +218,12 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect((await stopped.ended).code).toBe(130)
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
     expect(await filesOf(project)).toEqual([])
+    const folder = project.start(['backup', '--format', 'directory'])
+    await expect.poll(() => project.database.rows(dumping), patient).toEqual([{ waits: 'Lock' }])
+    folder.process.kill('SIGINT')
+    expect((await folder.ended).code).toBe(130)
+    await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
+    expect(await filesOf(project)).toEqual([])
 
     const killed = project.start(['backup', '--output', 'killed.dump'])
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([{ waits: 'Lock' }])
@@ -177,16 +235,21 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
 
     // A disk of its own that is full after some pages.
     await project.write({ 'backups/README': '' })
-    const words = [process.execPath, cliFile, 'database', 'backup', '--url', project.url, '--format', 'plain']
+    const words = [process.execPath, cliFile, 'database', 'backup', '--url', project.url, '--format']
     const env = cleanEnvironment({ PGPASSWORD: server.password })
     const own = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount']
     const script = 'mount -t tmpfs -o size=16k none backups && "$@"; code=$?; ls -A backups; exit $code'
-    const full = execute('unshare', [...own, 'sh', '-c', script, '_', ...words], { cwd: project.root, env })
-    await expect(full).rejects.toMatchObject({
-      code: 1,
-      stdout: '.gitignore\n',
-      stderr: expect.stringMatching(/no space left on the device\. {2}\[BACKUP_FAILED\]/),
-    })
+    for (const format of ['plain', 'directory']) {
+      const full = execute('unshare', [...own, 'sh', '-c', script, '_', ...words, format], { cwd: project.root, env })
+      await expect(full).rejects.toMatchObject({
+        code: 1,
+        stdout: '.gitignore\n',
+        stderr: expect.stringMatching(
+          /no space left on (?:the )?device[^]*\[BACKUP_FAILED\]|\[BACKUP_FAILED\][^]*No space left/,
+        ),
+      })
+      await expect(full).rejects.toMatchObject({ stderr: expect.stringMatching(/Make room/i) })
+    }
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
   })
 

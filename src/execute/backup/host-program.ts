@@ -7,7 +7,7 @@ import { withoutDatabase } from '../../plan/variables.ts'
 import { findClient } from '../../runtime/client-programs.ts'
 import { installClients } from '../../runtime/install.ts'
 import type { AttachedProgram } from '../../runtime/runtime.ts'
-import type { ProgramOptions } from './backup.ts'
+import type { ProgramOptions } from './program.ts'
 
 export interface HostTarget {
   /** Or the folder of a socket. */

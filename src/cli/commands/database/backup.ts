@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 
-import { ExitCode } from '../../../errors.ts'
+import { ExitCode, PoststackError } from '../../../errors.ts'
 import { makeBackup } from '../../../execute/backup/backup.ts'
 import { deleteBackup, listBackups, makeBackupFolder } from '../../../execute/backup/files.ts'
 import {
@@ -23,6 +23,7 @@ interface BackupFlags extends DatabaseFlags, Retention {
   readonly format: BackupFormat
   readonly schemaOnly: boolean
   readonly verify: boolean
+  readonly jobs?: number
 }
 
 /** Where backups of the project are, unless somebody says otherwise. */
@@ -34,7 +35,8 @@ export function backupFolder({ root }: TargetDatabase, { cwd }: Io): string {
 export async function backup(this: Context, flags: BackupFlags): Promise<void> {
   await runDatabase(this, flags, async (session) => {
     const { facts, io, report, signal, target } = session
-    const { format, schemaOnly } = flags
+    const { format, jobs, schemaOnly } = flags
+    if (jobs !== undefined && format !== 'directory') throw jobsMisplaced('a backup of --format directory')
     const began = performance.now()
     const now = new Date()
     const database = databaseOf(session)
@@ -48,6 +50,7 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
       database,
       file,
       format,
+      jobs,
       schemaOnly,
       signal,
       toolVersion: POSTSTACK_VERSION,
@@ -72,6 +75,13 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
     } as const
     report.result(document, backupText(document))
     return ExitCode.ok
+  })
+}
+
+/** Several write, or read, files of their own at once; of one file there is one. */
+export function jobsMisplaced(whole: string): PoststackError {
+  return new PoststackError('USAGE', `--jobs is for ${whole}, in which each table has a file.`, {
+    hint: 'Leave it out, or make the backup with --format directory.',
   })
 }
 
