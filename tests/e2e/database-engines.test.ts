@@ -1,12 +1,14 @@
 /**
  * The commands of group `database` on the engines that run containers: what they change is a database, so one walk through is enough.
  */
+import { readdir } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { appliedMigrations, secretsOf, tempProject } from '../support/project.ts'
 import { database } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
 
+const patient = { timeout: 20_000 }
 const engines = (await realRuntimes()).filter(({ name }) => name !== 'native')
 
 describe.each(engines)('$title', ({ name: runtime, missing }) => {
@@ -48,6 +50,30 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
         await project.sql(`SELECT count(*)::int FROM pg_database WHERE datname LIKE 'poststack\\_before\\_%'`),
       ).toEqual([[1]])
       expect((await project.succeed('db', 'list-backups')).stdout).toContain('verified')
+
+      // A folder is written in the container first and copied, both ways; nothing of it stays there.
+      const sessions = (which: string) => project.sql(`SELECT count(*)::int FROM pg_stat_activity WHERE ${which}`)
+      const left = async (): Promise<string> =>
+        (await project.runWith(['exec', 'db', '--runtime', runtime, '--', 'ls', '/tmp'], { bare: true })).stdout
+      const copied = await project.succeed('db', 'backup', '--format', 'directory', '--jobs', '2', '--verify', '--json')
+      const folder = JSON.parse(copied.stdout.trimEnd().split('\n').at(-1) ?? '') as Readonly<Record<string, unknown>>
+      expect(folder).toMatchObject({ format: 'directory', verified: true })
+      await project.sql('DELETE FROM users')
+      await project.succeed('db', 'restore', basename(String(folder['file'])), '--yes')
+      expect(await project.sql(sum)).toEqual(before)
+      expect(await left()).not.toContain('poststack')
+      const held = project.sql('BEGIN; LOCK TABLE users; SELECT pg_sleep(60)').catch(() => undefined)
+      await expect.poll(() => sessions(`query LIKE '%pg_sleep(60)' AND wait_event = 'PgSleep'`), patient).toEqual([[1]])
+      const stopped = project.start(['db', 'backup', '--format', 'directory', '--output', 'never.dump.d'])
+      await expect
+        .poll(() => sessions(`application_name LIKE 'poststack backup ________' AND wait_event_type = 'Lock'`), patient)
+        .toEqual([[1]])
+      stopped.process.kill('SIGINT')
+      expect((await stopped.ended).code).toBe(130)
+      await project.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'`)
+      await held
+      expect(await readdir(project.root)).not.toContainEqual(expect.stringContaining('never.dump.d'))
+      expect(await left()).not.toContain('poststack')
 
       await project.succeed('db', 'rollback')
       expect(await project.sql(appliedMigrations)).toEqual([])
