@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Manifest } from '../../src/execute/backup/manifest.ts'
-import { cleanEnvironment, cliFile } from '../support/cli.ts'
+import { cleanEnvironment, cliFile, runCli } from '../support/cli.ts'
+import { hostile } from '../support/hostile.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 import { shopMigrations, urlProject, type UrlProject } from '../support/url-project.ts'
 
@@ -268,6 +269,33 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     await project.succeed('restore', 'good.dump', '--yes')
     expect(await scratch(project)).toEqual([])
     expect(await users(project)).toBe(1000)
+  })
+
+  test("a role's path with operators of somebody else must be asked nothing: neither for a backup nor for a restore", async () => {
+    const project = await shop()
+    await project.database.rows(hostile)
+    const name = project.database.target.database
+    await project.database.rows(`CREATE ROLE misled SUPERUSER LOGIN PASSWORD 'misled'`)
+    await project.database.rows('ALTER ROLE misled SET search_path = public, evil, pg_catalog')
+    const url = project.url.replace('postgres@', 'misled@')
+    const asMisled = async (...words: readonly string[]): Promise<string> => {
+      const env = { PGPASSWORD: 'misled' }
+      const { code, stderr, stdout } = await runCli(['database', ...words, '--url', url], { cwd: project.root, env })
+      if (code !== 0) throw new Error(`${words.join(' ')}: ${stderr}`)
+      return stdout
+    }
+    try {
+      await expect(asMisled('query', 'SELECT 1 = 1')).rejects.toThrow('hostile operator =')
+      await asMisled('backup', '--verify', '--output', 'a.dump')
+      await asMisled('backup', '--verify', '--schema-only', '--format', 'plain', '--output', 'a.sql')
+      await asMisled('restore', 'a.dump', '--yes')
+      await asMisled('restore', 'a.dump', '--into', `${name}_misled`)
+      expect(await users(project)).toBe(1000)
+    } finally {
+      for (const database of [name, `${name}_misled`])
+        await project.database.rows(`ALTER DATABASE ${database} OWNER TO postgres`).catch(() => undefined)
+      await project.database.rows('DROP ROLE misled').catch(() => undefined)
+    }
   })
 
   test('backups must be listed, and older ones deleted only when that was asked for', async () => {
