@@ -274,6 +274,9 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
   test("a role's path with operators of somebody else must be asked nothing: neither for a backup nor for a restore", async () => {
     const project = await shop()
     await project.database.rows(hostile)
+    // Names are exchanged from there.
+    const outside = await project.database.session({ database: 'postgres' })
+    await outside.query(hostile)
     const name = project.database.target.database
     await project.database.rows(`CREATE ROLE misled SUPERUSER LOGIN PASSWORD 'misled'`)
     await project.database.rows('ALTER ROLE misled SET search_path = public, evil, pg_catalog')
@@ -294,6 +297,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     } finally {
       for (const database of [name, `${name}_misled`])
         await project.database.rows(`ALTER DATABASE ${database} OWNER TO postgres`).catch(() => undefined)
+      await outside.query('DROP SCHEMA evil CASCADE')
       await project.database.rows('DROP ROLE misled').catch(() => undefined)
     }
   })
