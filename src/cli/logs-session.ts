@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 
-import { filledVariable, readEnvironment } from '../config/environment.ts'
+import { filledVariable, readEnvironment } from '../config/environment/environment.ts'
 import { logsOf } from '../config/logs.ts'
 import { type ExitCode, isPoststackError } from '../errors.ts'
 import { readConfig } from '../stack/read-config.ts'

@@ -1,7 +1,7 @@
 /** Where Poststack writes down what it does, and how much of it. Pure. */
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { isRecord } from './is-record.ts'
-import type { ConfigIssue } from './issues.ts'
+import type { ConfigIssue } from './schema/issues.ts'
 import type { LogOptions } from './options.ts'
 import type { BuildConfig, Config, LogsConfig } from './types.ts'
 

@@ -3,7 +3,7 @@
  * the next build.
  */
 import { usualLogs } from './logs.ts'
-import { escapePattern } from './source-text.ts'
+import { escapePattern } from './locate/source-text.ts'
 import type { BuildConfig } from './types.ts'
 
 /** All paths are from the root of the context, with `/`. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { applyEnvironment } from '../../../src/config/apply-environment.ts'
-import type { Variable } from '../../../src/config/environment.ts'
+import { applyEnvironment } from '../../../src/config/environment/apply.ts'
+import type { Variable } from '../../../src/config/environment/environment.ts'
 import { mergeLayers } from '../../../src/config/layers.ts'
 import { ownFilesOf } from '../../../src/config/own-files.ts'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 
 const root = '/projects/shop'
 const build = { context: '.', dockerfile: './Dockerfile' }
