@@ -85,7 +85,7 @@ export async function databaseProgram(
       }
     }
   }
-  return hostProgram(target, options, { env, signal })
+  return hostProgram(target, options, { env, signal, folders: [config.root] })
 }
 
 function loginInside({ database, user }: Pick<DatabaseTarget, 'database' | 'user'>): readonly string[] {

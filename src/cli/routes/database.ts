@@ -213,8 +213,8 @@ const backup = buildCommand({
       format: {
         kind: 'enum',
         values: ['custom', 'plain', 'directory'],
-        brief: 'an archive of pg_dump, SQL as text, or a folder with a file for each table',
-        default: 'custom',
+        brief: 'an archive of pg_dump (the default), SQL as text, or a folder with a file for each table',
+        optional: true,
       },
       schemaOnly: toggle('without rows, but for those of the ledger'),
       jobs: valued('n', 'how many tables are written at once; with --format directory', countOf),

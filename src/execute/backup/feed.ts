@@ -2,18 +2,23 @@
  * What a backup holds, into a database that is empty.
  */
 import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { isCode, PoststackError } from '../../errors.ts'
+import { isCode, isPoststackError, PoststackError } from '../../errors.ts'
+import type { Connect } from '../../migrations/connection.ts'
 import { runPiped } from '../../runtime/piped-program.ts'
 import { refusedBy } from './disk-words.ts'
 import { restoreFolder } from './folder-program.ts'
 import { type FoundBackup, invalid } from './found.ts'
-import { createMeter, digestFile, measureFolder } from './meter.ts'
+import { createMeter, digestFile, digestOf, measureFolder } from './meter.ts'
 import { failed, type FindProgram, type FoundProgram, type Progress } from './program.ts'
+import { isPlainSql, largestText, runSqlText } from './sql-text.ts'
 
 export interface Feeding {
   readonly backup: FoundBackup
   readonly database: string
+  /** To that database. */
+  readonly connect: Connect
   /** The major version of the server. */
   readonly major: number
   /** How many tables are filled at once; for a folder only. */
@@ -36,7 +41,14 @@ export async function feed(request: Feeding): Promise<void> {
   // Once more at the end would be too late: what it reads, it reads in its own order, and not all of it.
   if (isFolder) await checkFolder(request)
   const [name, args] = backup.dump === 'plain' ? psqlArguments(request) : restoreArguments(request)
-  const found = await program({ program: name, args, major, database, applicationName: 'poststack restore' })
+  const found = await program({ program: name, args, major, database, applicationName: 'poststack restore' }).catch(
+    async (error: unknown) => {
+      if (!isPoststackError(error) || error.code !== 'PROGRAM_MISSING' || name !== 'psql') throw error
+      await feedText(request, error)
+      return undefined
+    },
+  )
+  if (found === undefined) return
   const failure = isFolder ? await feedFolder(found, request) : await feedFile(found, request)
   if (failure === undefined) return
   const error = failed(name, database, failure)
@@ -44,6 +56,28 @@ export async function feed(request: Feeding): Promise<void> {
     hint: error.hint,
     details: error.details,
   })
+}
+
+/** Without psql, where the file is one that needs none. Fails with `missing` where it does. */
+async function feedText(
+  { backup, connect, onProgress, signal, what }: Feeding,
+  missing: PoststackError,
+): Promise<void> {
+  const { bytes: total, file, manifest } = backup
+  if (total > largestText) throw missing
+  onProgress({ what, bytes: 0, total })
+  const content = await readFile(file).catch((error: unknown) => {
+    throw refusedBy(file, error)
+  })
+  if (manifest !== undefined && digestOf(content) !== manifest.sha256) throw damaged(file)
+  const text = content.toString()
+  if (!isPlainSql(text)) throw missing
+  const session = await connect({ applicationName: 'poststack restore', signal })
+  try {
+    await runSqlText(session, text, { file, signal })
+  } finally {
+    await session.close()
+  }
 }
 
 async function checkFolder({ backup: { file, manifest }, signal }: Feeding): Promise<void> {

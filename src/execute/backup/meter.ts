@@ -49,6 +49,10 @@ export async function bytesOf(path: string): Promise<number> {
 
 export type Measure = Pick<Manifest, 'bytes' | 'sha256'>
 
+export function digestOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
+}
+
 export async function digestFile(file: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash, { signal })

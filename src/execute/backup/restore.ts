@@ -88,7 +88,12 @@ async function fill(scratch: Scratch, request: Filling): Promise<Pick<Comparison
     const { rows } = await session.query(
       "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
     )
-    await feed({ ...request, database: scratch.name, major: Number(rows[0]?.['major']) })
+    await feed({
+      ...request,
+      database: scratch.name,
+      connect: request.connectTo(scratch.name),
+      major: Number(rows[0]?.['major']),
+    })
     const { manifest } = backup
     if (manifest === undefined)
       return { notes: ['the copy could not be compared: the backup has no manifest beside it'] }

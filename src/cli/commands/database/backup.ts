@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 
-import { ExitCode, PoststackError } from '../../../errors.ts'
+import { ExitCode, isPoststackError, PoststackError } from '../../../errors.ts'
 import { makeBackup } from '../../../execute/backup/backup.ts'
 import { deleteBackup, listBackups, makeBackupFolder } from '../../../execute/backup/files.ts'
 import {
@@ -20,7 +20,7 @@ import type { TargetDatabase } from '../../target-by-url.ts'
 
 interface BackupFlags extends DatabaseFlags, Retention {
   readonly output?: string
-  readonly format: BackupFormat
+  readonly format?: BackupFormat
   readonly schemaOnly: boolean
   readonly verify: boolean
   readonly jobs?: number
@@ -34,37 +34,19 @@ export function backupFolder({ root }: TargetDatabase, { cwd }: Io): string {
 /** `poststack database backup` */
 export async function backup(this: Context, flags: BackupFlags): Promise<void> {
   await runDatabase(this, flags, async (session) => {
-    const { facts, io, report, signal, target } = session
-    const { format, jobs, schemaOnly } = flags
-    if (jobs !== undefined && format !== 'directory') throw jobsMisplaced('a backup of --format directory')
+    const { facts } = session
+    const { jobs, schemaOnly } = flags
+    if (jobs !== undefined && flags.format !== 'directory') throw jobsMisplaced('a backup of --format directory')
     const began = performance.now()
     const now = new Date()
     const database = databaseOf(session)
-    const folder = backupFolder(target, io)
-    const file =
-      flags.output === undefined ? join(folder, backupName(database, format, now)) : resolve(io.cwd, flags.output)
-    if (flags.output === undefined) await makeBackupFolder(folder)
-    const manifest = await makeBackup({
-      connect: target.connect,
-      program: target.program,
-      database,
-      file,
-      format,
-      jobs,
-      schemaOnly,
-      signal,
-      toolVersion: POSTSTACK_VERSION,
-      onProgress: (progress) => {
-        report.event({ type: 'backup-progress', ...progress })
-      },
-      verify: flags.verify ? verifyWith(session) : undefined,
-    })
+    const { file, manifest } = await writeIn(flags.format, { session, flags, database, now })
     const document = {
       type: 'backup-result',
       database: facts,
       file,
       manifest: manifestPath(file),
-      format,
+      format: manifest.dump,
       schemaOnly,
       bytes: manifest.bytes,
       sha256: manifest.sha256,
@@ -73,9 +55,60 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
       deleted: await deleteOlder(resolve(file, '..'), database, flags, now),
       durationMs: Math.round(performance.now() - began),
     } as const
-    report.result(document, backupText(document))
+    session.report.result(document, backupText(document))
     return ExitCode.ok
   })
+}
+
+interface Writing {
+  readonly session: DatabaseSession
+  readonly flags: BackupFlags
+  readonly database: Manifest['database']
+  readonly now: Date
+}
+
+/** As it was asked for. Where nothing was, an archive; or SQL as text, where there is no program but one that can write nothing else. */
+async function writeIn(format: BackupFormat | undefined, writing: Writing): Promise<Written> {
+  if (format !== undefined) return await write(format, writing)
+  try {
+    return await write('custom', writing)
+  } catch (error) {
+    if (!isPoststackError(error) || error.code !== 'PROGRAM_MISSING' || error.details['program'] !== 'pg_dump')
+      throw error
+    const written = await write('plain', writing)
+    const message = 'written as SQL by pg_dump in WebAssembly: no other pg_dump of this machine fits the server'
+    writing.session.report.event({ type: 'notice', message })
+    return written
+  }
+}
+
+interface Written {
+  readonly file: string
+  readonly manifest: Manifest
+}
+
+async function write(format: BackupFormat, { database, flags, now, session }: Writing): Promise<Written> {
+  const { io, report, signal, target } = session
+  const folder = backupFolder(target, io)
+  const file =
+    flags.output === undefined ? join(folder, backupName(database, format, now)) : resolve(io.cwd, flags.output)
+  if (flags.output === undefined) await makeBackupFolder(folder)
+  const manifest = await makeBackup({
+    connect: target.connect,
+    program: target.program,
+    database,
+    file,
+    format,
+    jobs: flags.jobs,
+    schemaOnly: flags.schemaOnly,
+    signal,
+    toolVersion: POSTSTACK_VERSION,
+    onProgress: (progress) => {
+      report.event({ type: 'backup-progress', ...progress })
+    },
+    verify: flags.verify ? verifyWith(session) : undefined,
+  })
+  return { file, manifest }
 }
 
 /** Several write, or read, files of their own at once; of one file there is one. */
