@@ -95,13 +95,22 @@ export async function runFolder(
 
 async function declaredTarget(
   stack: Stack,
-  { service, database, migrations }: DatabaseFlags,
+  { service, database, migrations }: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
   { cwd }: Io,
 ): Promise<TargetDatabase> {
   const declared = await stack.database({ service, database })
   const program: FindProgram = (options) => stack.databaseProgram({ service, database }, options)
   if (migrations !== undefined) return { ...declared, program, folder: resolve(cwd, migrations), root: undefined }
   return { ...declared, program, folder: declared.migrations ?? join(declared.root, 'migrations') }
+}
+
+/** For a declared database of a stack that is open already. */
+export async function declaredSession(
+  stack: Stack,
+  service: string,
+  tools: Pick<DatabaseSession, 'io' | 'report' | 'signal'>,
+): Promise<DatabaseSession> {
+  return createSession(await declaredTarget(stack, { service }, tools.io), tools)
 }
 
 function createSession(

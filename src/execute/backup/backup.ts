@@ -57,7 +57,7 @@ export async function makeBackup(request: BackupRequest): Promise<Manifest> {
     partial = await (format === 'directory' ? openPartialFolder(file) : openPartial(file))
     // One session shows its moment to the other, so what the manifest counts is what the dump holds.
     const [written, state] = await both(
-      orElse(dump({ ...request, partial, applicationName, reader }), () => reader.connection.cancel()),
+      orElse(dump({ ...request, partial, applicationName, reader }), () => stopReading(reader)),
       readState(reader.connection, { schemaOnly }),
     )
     const manifest: Manifest = {
@@ -182,6 +182,12 @@ async function writeFile(
   const bytes = meter.bytes()
   if (exitCode !== 0) return { exitCode, words: lastLines.join('\n'), bytes }
   return { bytes, sha256: meter.sha256() }
+}
+
+/** What it asks at this moment, and whatever it would ask next: between two questions nothing is there to be cancelled. */
+async function stopReading({ connection }: Reader): Promise<void> {
+  await connection.cancel()
+  await connection.close()
 }
 
 /** Both to their end, so that nothing works on when one has failed; the first one's error counts. */

@@ -6,13 +6,14 @@ import { findBackup, type FoundBackup } from '../../../execute/backup/found.ts'
 import { restoreBackup } from '../../../execute/backup/restore.ts'
 import { findHolder } from '../../../migrations/lock/lock.ts'
 import { asking } from '../../../migrations/own-path.ts'
+import { backupFolder } from '../../backups.ts'
 import type { Context } from '../../context.ts'
 import { agree, type DatabaseSession, runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
 import { ledgerFacts, ledgerText, restoreText, timeText } from '../../report/backup-words.ts'
 import { counted } from '../../report/database-words.ts'
 import { sizeText } from '../../report/size-text.ts'
-import { backupFolder, jobsMisplaced } from './backup.ts'
+import { jobsMisplaced } from './backup.ts'
 
 interface RestoreFlags extends DatabaseFlags {
   readonly into?: string
