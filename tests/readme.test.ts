@@ -1,36 +1,26 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
-import { errorCodes, ExitCode } from '../src/errors.ts'
-import {
-  configReference,
-  generatedPart,
-  pathOf,
-  readBlocks,
-  readmeFile,
-  undocumented,
-  withGeneratedPart,
-  type Block,
-} from './support/readme.ts'
+import { editPage, pages, pathOf, type Block, type Page } from './support/readme.ts'
 import { freePort } from './support/ports.ts'
 
-// README.md is held to what the program does: what it tells the reader to type is typed, and what it shows is compared.
-// `POSTSTACK_README=write npm test -- tests/readme.test.ts` writes the outputs and the generated parts instead.
+// README.md and docs/ are held to what the program does: what they tell the reader to type is typed, and what they show is
+// compared. `POSTSTACK_README=write npm test -- tests/readme.test.ts` writes the outputs instead. What else they show is
+// looked at in docs.test.ts.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const writes = process.env['POSTSTACK_README'] === 'write'
-const readme = await readFile(readmeFile, 'utf8')
-const blocks = readBlocks(readme)
 const run = promisify(execFile)
 
-describe('what README tells to type', () => {
+describe.each(pages)('what $path tells to type', ({ path, blocks }) => {
   const numbers = [...new Set(blocks.map(({ projectNumber }) => projectNumber))]
   for (const number of numbers) {
     const mine = blocks.filter(({ projectNumber, notRun }) => projectNumber === number && notRun === undefined)
+    if (!mine.some(({ language }) => language === 'sh')) continue
     const runtime = mine[0]?.project ?? 'native'
     test(
       `project ${number}, on ${runtime}: every command does what is shown`,
@@ -38,20 +28,20 @@ describe('what README tells to type', () => {
       async (context) => {
         const missing = await whyMissing(runtime)
         if (missing !== undefined) context.skip(`${runtime}: ${missing}`)
-        await followAll(mine)
+        await followAll(path, mine)
       },
     )
   }
-
-  test('few commands are not run, each for a reason', () => {
-    const left = blocks.filter(({ language, notRun }) => language === 'sh' && notRun !== undefined)
-    expect(left.length).toBeLessThanOrEqual(3)
-  })
 
   test('an output stands under a command', () => {
     const alone = blocks.filter(({ language }, index) => language === 'text' && blocks[index - 1]?.language !== 'sh')
     expect(alone.map(({ line }) => line)).toEqual([])
   })
+})
+
+test('few commands are not run, each for a reason', () => {
+  const left = pages.flatMap(({ blocks }) => blocks).filter(({ language, notRun }) => language === 'sh' && notRun)
+  expect(left.length).toBeLessThanOrEqual(3)
 })
 
 async function whyMissing(runtime: string): Promise<string | undefined> {
@@ -64,7 +54,7 @@ async function whyMissing(runtime: string): Promise<string | undefined> {
 }
 
 /** Walks through the blocks of one project as a reader would. */
-async function followAll(mine: readonly Block[]): Promise<void> {
+async function followAll(page: Page['path'], mine: readonly Block[]): Promise<void> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-readme-')))
   const project = join(folder, 'shop')
   const names = await namesFor(mine)
@@ -80,7 +70,7 @@ async function followAll(mine: readonly Block[]): Promise<void> {
         await writeFile(join(project, path), `${names.forward(block.text)}\n`)
       } else if (block.language === 'sh') {
         const next = mine[index + 1]
-        await follow(block, next?.language === 'text' ? next : undefined, { project, names })
+        await follow(block, next?.language === 'text' ? next : undefined, { page, project, names })
       }
     }
   } finally {
@@ -95,7 +85,7 @@ interface Names {
   readonly back: (text: string) => string
 }
 
-/** What a reader may use may be taken on this machine: other ports and another stack stand in for those in README. */
+/** What a reader may use may be taken on this machine: other ports and another stack stand in for those shown. */
 async function namesFor(mine: readonly Block[]): Promise<Names> {
   const config = mine.map(({ text }) => text).join('\n')
   const ports = [...new Set([...config.matchAll(/(?:port|host): (\d+)/g)].map(([, port = '']) => port))]
@@ -109,11 +99,12 @@ async function namesFor(mine: readonly Block[]): Promise<Names> {
 }
 
 interface Reader {
+  readonly page: Page['path']
   readonly project: string
   readonly names: Names
 }
 
-async function follow(block: Block, shown: Block | undefined, { project, names }: Reader): Promise<void> {
+async function follow(block: Block, shown: Block | undefined, { page, project, names }: Reader): Promise<void> {
   const expected = Number(/# exits with (\d+)$/.exec(block.text)?.[1] ?? 0)
   const env = { ...process.env, NO_COLOR: '1', CI: '1', npm_config_loglevel: 'error', NODE_OPTIONS: '' }
   const script = `exec 2>&1\n${names.forward(block.text)}`
@@ -122,7 +113,7 @@ async function follow(block: Block, shown: Block | undefined, { project, names }
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout })
     })
   })
-  const where = `README.md:${block.line}: ${block.text}`
+  const where = `${page}:${block.line}: ${block.text}`
   const text = names.back(output).trimEnd()
   expect({ where, code, output: code === expected ? '' : text }).toEqual({ where, code: expected, output: '' })
   if (shown === undefined) return
@@ -130,7 +121,7 @@ async function follow(block: Block, shown: Block | undefined, { project, names }
   if (!writes) expect(`${where}\n${comparable(text)}`).toBe(`${where}\n${comparable(shown.text)}`)
 }
 
-/** Images are built on one machine and there already on the next, so README shows neither. */
+/** Images are built on one machine and there already on the next, so no page shows either. */
 function withoutImages(text: string): string {
   return text
     .split('\n')
@@ -153,97 +144,17 @@ function comparable(text: string): string {
 
 /** With `POSTSTACK_README=write`: what was seen where. */
 const seen = new Map<Block, string>()
-let reference = ''
 
-afterAll(async () => {
+afterAll(() => {
   if (!writes) return
-  const lines = readme.split('\n')
-  // From the end, so that the lines before stay where they are.
-  for (const block of blocks.toReversed()) {
-    const text = seen.get(block)
-    if (text !== undefined) lines.splice(block.line, lines.indexOf('```', block.line) - block.line, ...text.split('\n'))
+  for (const { path, text, blocks } of pages) {
+    const lines = text.split('\n')
+    // From the end, so that the lines before stay where they are.
+    for (const block of blocks.toReversed()) {
+      const output = seen.get(block)
+      if (output === undefined) continue
+      lines.splice(block.line, lines.indexOf('```', block.line) - block.line, ...output.split('\n'))
+    }
+    if (lines.join('\n') !== text) editPage(path, () => lines.join('\n'))
   }
-  await writeFile(readmeFile, withGeneratedPart(lines.join('\n'), 'config reference', reference))
-})
-
-describe('what README shows', () => {
-  test('TypeScript compiles', async () => {
-    const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-readme-')))
-    try {
-      const programs = blocks.filter(({ language }) => language === 'ts')
-      expect(programs.length).toBeGreaterThan(2)
-      for (const { line, text } of programs) await writeFile(join(folder, `line-${line}.ts`), text)
-      const compilerOptions = {
-        typeRoots: [join(root, 'node_modules', '@types')],
-        paths: {
-          poststack: [join(root, 'dist', 'index.d.ts')],
-          'poststack/migrations': [join(root, 'dist', 'database.d.ts')],
-          'poststack/run': [join(root, 'dist', 'run.d.ts')],
-          'poststack/vitest': [join(root, 'dist', 'vitest', 'fixture.d.ts')],
-          'poststack/vitest/setup': [join(root, 'dist', 'vitest', 'setup.d.ts')],
-          vitest: [join(root, 'node_modules', 'vitest')],
-          'vitest/config': [join(root, 'node_modules', 'vitest', 'config')],
-          'vitest/node': [join(root, 'node_modules', 'vitest', 'node')],
-        },
-        noUnusedLocals: false,
-        module: 'esnext',
-        moduleResolution: 'bundler',
-      }
-      const config = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'] }
-      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
-      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-      const failed = await run(process.execPath, [tsc, '-p', folder]).then(
-        () => '',
-        (error: { readonly stdout: string }) => error.stdout,
-      )
-      expect(failed).toBe('')
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  })
-
-  test('the config reference is the documentation of the types', () => {
-    expect(undocumented()).toEqual([])
-    reference = configReference()
-    if (!writes) expect(generatedPart(readme, 'config reference')).toBe(reference)
-  })
-
-  test('error codes and their exit codes are those of the program', () => {
-    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code = '', exit]) => [
-      code,
-      Number(exit),
-    ])
-    expect(Object.fromEntries(rows)).toEqual(errorCodes)
-  })
-
-  test('exit codes are those of the program', () => {
-    const [, section = ''] = /## Exit codes\n([\s\S]*?)\n## /.exec(readme) ?? []
-    const shown = [...section.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, cells = '']) => cells.split(', ').map(Number))
-    expect(shown).toEqual(Object.values(ExitCode))
-  })
-
-  test('JSON types are those that the program writes', async () => {
-    const events = await readFile(join(root, 'src', 'events.ts'), 'utf8')
-    const json = await readFile(join(root, 'src', 'cli', 'report', 'json.ts'), 'utf8')
-    const documents = await readFile(join(root, 'src', 'cli', 'report', 'documents.ts'), 'utf8')
-    const answers = documents.matchAll(/readonly type: '([a-z-]+)'/g)
-    const written = [
-      ...answers,
-      ...events.matchAll(/readonly type: '([a-z-]+)'/g),
-      ...json.matchAll(/line\('([a-z-]+)'/g),
-    ]
-    const [, section = ''] = /## JSON output\n([\s\S]*?)\n## /.exec(readme) ?? []
-    const shown = [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
-    expect(new Set(shown)).toEqual(new Set([...written.map(([, type]) => type), 'version']))
-  })
-
-  test('every npm script is explained', async () => {
-    const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
-      scripts: Record<string, string>
-    }
-    const ownOnly = ['postprepare', 'prepack']
-    const names = Object.keys(manifest.scripts).filter((name) => !ownOnly.includes(name))
-    const shown = names.filter((name) => readme.includes(name === 'test' ? '`npm test`' : `\`npm run ${name}\``))
-    expect(shown).toEqual(names)
-  })
 })

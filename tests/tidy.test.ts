@@ -148,6 +148,7 @@ describe('repository', () => {
       'LICENSE',
       'README.md',
       'containers',
+      'docs',
       'examples',
       'migrations',
       'package-lock.json',
