@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,7 @@ import { parseEnv, promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes, ExitCode } from '../src/errors.ts'
+import { outputSchemas } from './support/output-schemas.ts'
 import {
   configReference,
   editPage,
@@ -87,18 +88,19 @@ describe('what the pages show', () => {
     expect(shown).toEqual(Object.values(ExitCode))
   })
 
-  test('JSON types are those that the program writes', async () => {
-    const events = await readFile(join(root, 'src', 'events.ts'), 'utf8')
-    const json = await readFile(join(root, 'src', 'cli', 'report', 'json.ts'), 'utf8')
-    const documents = await readFile(join(root, 'src', 'cli', 'report', 'documents.ts'), 'utf8')
-    const answers = documents.matchAll(/readonly type: '([a-z-]+)'/g)
-    const written = [
-      ...answers,
-      ...events.matchAll(/readonly type: '([a-z-]+)'/g),
-      ...json.matchAll(/line\('([a-z-]+)'/g),
-    ]
-    const shown = [...page('docs/json.md').text.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
-    expect(new Set(shown)).toEqual(new Set([...written.map(([, type]) => type), 'version']))
+  test('the schemas of JSON output are those of the types', { timeout: 120_000 }, async () => {
+    const rows = [...page('docs/json.md').text.matchAll(/^\| \[`([a-z-]+)`\]\(json\/\1\.schema\.json\) \| (.+) \|$/gm)]
+    const meanings = new Map(rows.map(([, type = '', meaning = '']) => [type, meaning]))
+    const made = outputSchemas(meanings)
+    expect([...meanings.keys()].toSorted()).toEqual([...made.keys()].toSorted())
+    const folder = join(root, 'docs', 'json')
+    for (const [type, schema] of made) {
+      const file = join(folder, `${type}.schema.json`)
+      const text = `${JSON.stringify(schema, undefined, 2)}\n`
+      if (writes) await writeFile(file, text)
+      else expect(await readFile(file, 'utf8'), `${type}: see the head of this file`).toBe(text)
+    }
+    expect((await readdir(folder)).length).toBe(made.size)
   })
 
   test('every npm script is explained', async () => {
