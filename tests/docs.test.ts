@@ -9,7 +9,9 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes, ExitCode } from '../src/errors.ts'
 import { outputSchemas } from './support/output-schemas.ts'
+import { linesOfSvg } from './support/terminal-svg.ts'
 import {
+  comparable,
   configReference,
   editPage,
   generatedPart,
@@ -80,6 +82,9 @@ describe('what the pages show', () => {
     const table = section('docs/troubleshooting.md', 'Error codes')
     const rows = [...table.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code = '', exit]) => [code, Number(exit)])
     expect(Object.fromEntries(rows)).toEqual(errorCodes)
+    const atLength = [...section('docs/troubleshooting.md', 'Some codes at length').matchAll(/^### (.+)$/gm)]
+    const named = atLength.flatMap(([, heading = '']) => heading.replaceAll('`', '').split(', '))
+    expect(named.filter((code) => !(code in errorCodes))).toEqual([])
   })
 
   test('exit codes are those of the program', () => {
@@ -121,11 +126,21 @@ describe('what the pages show', () => {
       yaml: parse,
       ini: parseEnv,
     }
-    const languages = new Set(['sh', 'text', 'ts', 'sql', ...Object.keys(readers)])
+    const languages = new Set(['sh', 'prepared', 'text', 'ts', 'sql', ...Object.keys(readers)])
     for (const { path, blocks } of pages) {
       for (const { language, line, text } of blocks) {
         expect(languages, `${path}:${line}`).toContain(language)
         expect(() => readers[language]?.(text), `${path}:${line}`).not.toThrow()
+      }
+    }
+  })
+
+  test('what a pipeline is told to run is run as a command, too', () => {
+    for (const { path, blocks } of pages) {
+      const typed = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => text.split('\n'))
+      for (const { language, line, text } of blocks.filter((block) => block.language === 'yaml')) {
+        const commands = [...text.matchAll(/(?:run: |- )(npx poststack .+)$/gm)].map(([, command = '']) => command)
+        for (const command of commands) expect(typed, `${path}:${line}, ${language}`).toContain(command)
       }
     }
   })
@@ -140,6 +155,18 @@ describe('what the pages show', () => {
     expect(broken).toEqual([])
   })
 
+  test('pictures show what the tour shows', async () => {
+    const { blocks, text } = page('README.md')
+    for (const name of ['up', 'plan']) {
+      const svg = await readFile(join(root, 'docs', 'pictures', `${name}.svg`), 'utf8')
+      const [command = '', ...lines] = linesOfSvg(svg)
+      const typed = blocks.filter((block) => `$ ${block.text}` === command)
+      const shown = typed.map((block) => essence(blocks[blocks.indexOf(block) + 1]?.text ?? ''))
+      expect(shown, `${name}.svg; npx tsx tests/support/pictures.ts makes it anew`).toContain(essence(lines.join('\n')))
+    }
+    for (const name of await readdir(join(root, 'docs', 'pictures'))) expect(text).toContain(`(docs/pictures/${name})`)
+  })
+
   test('README leads to every page', () => {
     const others = pages.map(({ path }) => path).filter((path) => path !== 'README.md')
     expect(others.filter((path) => !page('README.md').text.includes(`](${path})`))).toEqual([])
@@ -149,6 +176,11 @@ describe('what the pages show', () => {
     expect(page('README.md').text.split('\n').length).toBeLessThanOrEqual(450)
   })
 })
+
+/** Without what differs from one run to the next, and without blanks. */
+function essence(output: string): string {
+  return comparable(output.replaceAll(/^ *ok +/gm, '  ok ')).replaceAll(/\s/g, '')
+}
 
 function leads(from: string, target: string): boolean {
   const [file = '', anchor] = target.split('#')

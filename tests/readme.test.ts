@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
-import { editPage, pages, pathOf, type Block, type Page } from './support/readme.ts'
+import { comparable, editPage, pages, pathOf, withoutImages, type Block, type Page } from './support/readme.ts'
 import { freePort } from './support/ports.ts'
 
 // README.md and docs/ are held to what the program does: what they tell the reader to type is typed, and what they show is
@@ -56,28 +56,41 @@ async function whyMissing(runtime: string): Promise<string | undefined> {
 /** Walks through the blocks of one project as a reader would. */
 async function followAll(page: Page['path'], mine: readonly Block[]): Promise<void> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-readme-')))
-  const project = join(folder, 'shop')
   const names = await namesFor(mine)
+  const project = join(folder, names.forward('bookshop'))
   try {
-    await mkdir(join(project, 'node_modules', '.bin'), { recursive: true })
+    await install(folder)
+    await mkdir(project)
     await writeFile(join(project, 'package.json'), '{ "name": "shop", "private": true, "type": "module" }\n')
-    await symlink(root, join(project, 'node_modules', 'poststack'))
-    await symlink('../poststack/dist/cli.js', join(project, 'node_modules', '.bin', 'poststack'))
+    let cwd = project
     for (const [index, block] of mine.entries()) {
       const path = pathOf(block)
+      const next = mine[index + 1]
       if (path !== undefined) {
         await mkdir(dirname(join(project, path)), { recursive: true })
         await writeFile(join(project, path), `${names.forward(block.text)}\n`)
+      } else if (block.language === 'prepared') {
+        await follow(block, undefined, { page, cwd, names })
       } else if (block.language === 'sh') {
-        const next = mine[index + 1]
-        await follow(block, next?.language === 'text' ? next : undefined, { page, project, names })
+        cwd = await follow(block, next?.language === 'text' ? next : undefined, { page, cwd, names })
       }
     }
   } finally {
-    const all = ['down', '--volumes', '--yes']
-    await run(process.execPath, [join(root, 'dist', 'cli.js'), ...all], { cwd: project }).catch(() => undefined)
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const down = [join(root, 'dist', 'cli.js'), 'down', '--volumes', '--yes']
+      const cwd = join(folder, entry.name)
+      if (entry.isDirectory() && entry.name !== 'node_modules')
+        await run(process.execPath, down, { cwd }).catch(() => undefined)
+    }
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** As `npm install` would, for every project in the folder. */
+async function install(folder: string): Promise<void> {
+  await mkdir(join(folder, 'node_modules', '.bin'), { recursive: true })
+  await symlink(root, join(folder, 'node_modules', 'poststack'))
+  await symlink('../poststack/dist/cli.js', join(folder, 'node_modules', '.bin', 'poststack'))
 }
 
 interface Names {
@@ -88,7 +101,7 @@ interface Names {
 /** What a reader may use may be taken on this machine: other ports and another stack stand in for those shown. */
 async function namesFor(mine: readonly Block[]): Promise<Names> {
   const config = mine.map(({ text }) => text).join('\n')
-  const ports = [...new Set([...config.matchAll(/(?:port|host): (\d+)/g)].map(([, port = '']) => port))]
+  const ports = [...new Set([...config.matchAll(/(?:\b(?:port|host): |PORT=)(\d+)/g)].map(([, port = '']) => port))]
   // As long as the name it stands for, so that columns keep their widths.
   const pairs: (readonly [string, string])[] = [['bookshop', `b${process.pid.toString(36).padStart(7, '0')}`]]
   for (const port of ports) pairs.push([port, String(await freePort())])
@@ -100,46 +113,32 @@ async function namesFor(mine: readonly Block[]): Promise<Names> {
 
 interface Reader {
   readonly page: Page['path']
-  readonly project: string
+  /** Where the reader is. */
+  readonly cwd: string
   readonly names: Names
 }
 
-async function follow(block: Block, shown: Block | undefined, { page, project, names }: Reader): Promise<void> {
+/** Returns where the reader is then. */
+async function follow(block: Block, shown: Block | undefined, { page, cwd, names }: Reader): Promise<string> {
   const expected = Number(/# exits with (\d+)$/.exec(block.text)?.[1] ?? 0)
   const env = { ...process.env, NO_COLOR: '1', CI: '1', npm_config_loglevel: 'error', NODE_OPTIONS: '' }
-  const script = `exec 2>&1\n${names.forward(block.text)}`
-  const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
-    execFile('bash', ['-c', script], { cwd: project, env }, (error, stdout) => {
-      resolve({ code: error === null ? 0 : Number(error.code), output: stdout })
+  const mark = '\u0001at '
+  // Each command counts, and not only the last.
+  const script = `set -e\nexec 2>&1\ntrap 'printf "\\n${mark}%s" "$PWD"' EXIT\n${names.forward(block.text)}`
+  const { code, stdout } = await new Promise<{ code: number; stdout: string }>((resolve) => {
+    execFile('bash', ['-c', script], { cwd, env }, (error, output) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout: output })
     })
   })
+  const [output = '', then = cwd] = stdout.split(`\n${mark}`)
   const where = `${page}:${block.line}: ${block.text}`
   const text = names.back(output).trimEnd()
   expect({ where, code, output: code === expected ? '' : text }).toEqual({ where, code: expected, output: '' })
-  if (shown === undefined) return
-  if (writes && comparable(text) !== comparable(shown.text)) seen.set(shown, withoutImages(text))
-  if (!writes) expect(`${where}\n${comparable(text)}`).toBe(`${where}\n${comparable(shown.text)}`)
-}
-
-/** Images are built on one machine and there already on the next, so no page shows either. */
-function withoutImages(text: string): string {
-  return text
-    .split('\n')
-    .filter((line) => !/^  ok +image /.test(line))
-    .join('\n')
-}
-
-/** Without what differs between two runs: images, times, widths of columns, and the order of what runs side by side. */
-function comparable(text: string): string {
-  const lines = withoutImages(text)
-    .replaceAll(/\(\d+ steps?, /g, '(<steps>, ')
-    .replaceAll(/\b\d+(?:\.\d+)? (?:ms|s)\b/g, '<time>')
-    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, '<when>')
-    .replaceAll(/ by \S+@\S+/g, ' by <whom>')
-    .split('\n')
-    .map((line) => line.trimEnd().replaceAll(/(?<=\S) {2,}/g, '  '))
-  const steps = lines.filter((line) => line.startsWith('  ok ')).toSorted()
-  return lines.map((line) => (line.startsWith('  ok ') ? steps.shift() : line)).join('\n')
+  if (shown !== undefined) {
+    if (writes && comparable(text) !== comparable(shown.text)) seen.set(shown, withoutImages(text))
+    if (!writes) expect(`${where}\n${comparable(text)}`).toBe(`${where}\n${comparable(shown.text)}`)
+  }
+  return then
 }
 
 /** With `POSTSTACK_README=write`: what was seen where. */

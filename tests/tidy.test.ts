@@ -145,6 +145,7 @@ describe('repository', () => {
 
   test('the top level stays the product', () => {
     const allowed = [
+      'CHANGELOG.md',
       'LICENSE',
       'README.md',
       'containers',

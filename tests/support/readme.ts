@@ -1,8 +1,9 @@
 /**
  * README.md and the pages of `docs/` as data. Their conventions:
  *
- * - A `ts` or `sql` block whose first line is a comment with a path is a file of the project the reader works in.
- * - A `sh` block is what the reader types there. `# exits with 3` at its end says that it does; all others exit with 0.
+ * - A `ts`, `sql`, `yaml` or `ini` block whose first line is a comment with a path is a file of the project the reader works in.
+ * - A `sh` block is what the reader types there; `cd` lasts. `# exits with 3` at its end says that it does; all others exit with 0.
+ * - `<!-- prepared:`, commands and `-->` is what a reader has already: typed, too, but not shown.
  * - A `text` block right after it is what the reader sees.
  * - Each page begins in a fresh project. `<!-- project: podman -->` starts another one, with what it needs beside Node;
  *   `<!-- not run: why -->` before a block keeps it from being executed.
@@ -65,6 +66,13 @@ function readBlocks(text: string): readonly Block[] {
   let notRun: string | undefined
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? ''
+    if (line === '<!-- prepared:') {
+      const last = lines.indexOf('-->', index)
+      const commands = lines.slice(index + 1, last).join('\n')
+      blocks.push({ language: 'prepared', text: commands, line: index + 1, notRun, project, projectNumber })
+      index = last
+      continue
+    }
     const started = /^<!-- project: (\w+) -->$/.exec(line)?.[1]
     if (started !== undefined) {
       project = started
@@ -84,9 +92,30 @@ function readBlocks(text: string): readonly Block[] {
 
 /** The path that a block's first line names, for blocks that are files. */
 export function pathOf({ language, text }: Block): string | undefined {
-  const comment = { ts: '//', sql: '--' }[language]
+  const comment = { ts: '//', sql: '--', yaml: '#', ini: '#' }[language]
   const [mark, path, ...more] = (text.split('\n')[0] ?? '').split(' ')
   return comment !== undefined && mark === comment && more.length === 0 && /\.\w+$/.test(path ?? '') ? path : undefined
+}
+
+/** Images are built on one machine and there already on the next, so no page shows either. */
+export function withoutImages(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^  ok +image /.test(line))
+    .join('\n')
+}
+
+/** Without what differs between two runs: images, times, widths of columns, and the order of what runs side by side. */
+export function comparable(text: string): string {
+  const lines = withoutImages(text)
+    .replaceAll(/\(\d+ steps?, /g, '(<steps>, ')
+    .replaceAll(/\b\d+(?:\.\d+)? (?:ms|s)\b/g, '<time>')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, '<when>')
+    .replaceAll(/ by \S+@\S+/g, ' by <whom>')
+    .split('\n')
+    .map((line) => line.trimEnd().replaceAll(/(?<=\S) {2,}/g, '  '))
+  const steps = lines.filter((line) => line.startsWith('  ok ')).toSorted()
+  return lines.map((line) => (line.startsWith('  ok ') ? steps.shift() : line)).join('\n')
 }
 
 /** What stands between the marks of a generated part. */
