@@ -8,6 +8,7 @@ import { parseEnv, promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes, ExitCode } from '../src/errors.ts'
+import { wrongLines } from './support/json-lines.ts'
 import { outputSchemas } from './support/output-schemas.ts'
 import { linesOfSvg } from './support/terminal-svg.ts'
 import {
@@ -106,6 +107,27 @@ describe('what the pages show', () => {
       else expect(await readFile(file, 'utf8'), `${type}: see the head of this file`).toBe(text)
     }
     expect((await readdir(folder)).length).toBe(made.size)
+  })
+
+  test('what runCli looks at sees what is missing, wrong, or not published', () => {
+    const line = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
+    expect(wrongLines(line({ message: 'a' }) + line({ message: 'b', file: 'c' }))).toEqual([])
+    expect(wrongLines(line({}))[0]).toContain("must have required property 'message'")
+    expect(wrongLines(line({ message: 1 }))[0]).toContain('notice/message must be string')
+    expect(wrongLines(line({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
+    expect(wrongLines(line({ version: 2, message: 'a' }))).toHaveLength(1)
+    expect(() => wrongLines(line({ type: 'unheard-of' }))).toThrow()
+  })
+
+  test('every command is explained', () => {
+    const help = page('docs/commands.md').blocks.find(({ text }) => text.startsWith('USAGE'))?.text ?? ''
+    const prose = pages.map(({ text }) => withoutBlocks(text)).join('\n')
+    const [, commands = ''] = help.split('\nCOMMANDS\n')
+    const top = [...commands.matchAll(/^ +(\S+)/gm)].map(([, name = '']) => name)
+    const groups = [...help.matchAll(/^ +poststack \w+ (\S+\|\S+) \.\.\.$/gm)].flatMap(([, all = '']) => all.split('|'))
+    expect([top.length > 10, groups.length > 20]).toEqual([true, true])
+    const isExplained = (name: string): boolean => new RegExp(`poststack ${name}\\b|^\\| \`${name}\\b`, 'm').test(prose)
+    expect([...top, ...groups].filter((name) => !isExplained(name))).toEqual([])
   })
 
   test('every npm script is explained', async () => {
