@@ -1,8 +1,8 @@
 /**
  * The commands of group `database` on the engines that run containers: what they change is a database, so one walk through is enough.
  */
-import { readdir } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { readdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { appliedMigrations, secretsOf, tempProject } from '../support/project.ts'
 import { database } from '../support/services.ts'
@@ -22,7 +22,9 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       })
       const db = database(project, { fields: "hostAddress: '0.0.0.0'" })
       await project.declare({ db })
-      await project.succeed('up')
+      // There is nothing yet that could be backed up.
+      await project.succeed('up', '--backup')
+      expect(await readdir(project.root)).not.toContain('backups')
       // Not named in the config: the convention finds the folder beside it.
       const migrated = await project.succeed('database', 'migrate')
       expect(await project.sql(appliedMigrations)).toEqual([['001_users applied']])
@@ -74,6 +76,21 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       await held
       expect(await readdir(project.root)).not.toContainEqual(expect.stringContaining('never.dump.d'))
       expect(await left()).not.toContain('poststack')
+
+      // With a migration to come, and a server that does not answer, nothing is begun.
+      await project.write({ 'migrations/002_gone.sql': 'DROP TABLE users;\n' })
+      await project.declare({ db: db.replace('postgres({', "postgres({ migrations: './migrations',") })
+      await project.succeed('container', 'stop', 'db')
+      const careful = await project.run('up', '--backup')
+      expect(careful.code).not.toBe(0)
+      expect(careful.stderr).toContain('db cannot be backed up before it is migrated')
+      await project.succeed('container', 'start', 'db')
+      const saved = await project.succeed('up', '--backup')
+      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stderr) ?? []
+      expect(await project.sql("SELECT to_regclass('users') IS NULL")).toEqual([[true]])
+      await project.succeed('db', 'restore', last, '--yes')
+      expect(await project.sql(sum)).toEqual(before)
+      await rm(join(project.root, 'migrations/002_gone.sql'))
 
       await project.succeed('db', 'rollback')
       expect(await project.sql(appliedMigrations)).toEqual([])
