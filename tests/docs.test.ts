@@ -27,6 +27,9 @@ import {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const writes = process.env['POSTSTACK_README'] === 'write'
+
+/** A line of JSON output. */
+const jsonLine = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
 const run = promisify(execFile)
 
 /** The part of a page under one heading of the second level. */
@@ -110,13 +113,12 @@ describe('what the pages show', () => {
   })
 
   test('what runCli looks at sees what is missing, wrong, or not published', () => {
-    const line = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
-    expect(wrongLines(line({ message: 'a' }) + line({ message: 'b', file: 'c' }))).toEqual([])
-    expect(wrongLines(line({}))[0]).toContain("must have required property 'message'")
-    expect(wrongLines(line({ message: 1 }))[0]).toContain('notice/message must be string')
-    expect(wrongLines(line({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
-    expect(wrongLines(line({ version: 2, message: 'a' }))).toHaveLength(1)
-    expect(() => wrongLines(line({ type: 'unheard-of' }))).toThrow()
+    expect(wrongLines(jsonLine({ message: 'a' }) + jsonLine({ message: 'b', file: 'c' }))).toEqual([])
+    expect(wrongLines(jsonLine({}))[0]).toContain("must have required property 'message'")
+    expect(wrongLines(jsonLine({ message: 1 }))[0]).toContain('notice/message must be string')
+    expect(wrongLines(jsonLine({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
+    expect(wrongLines(jsonLine({ version: 2, message: 'a' }))).toHaveLength(1)
+    expect(() => wrongLines(jsonLine({ type: 'unheard-of' }))).toThrow()
   })
 
   test('every command is explained', () => {

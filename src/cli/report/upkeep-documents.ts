@@ -21,7 +21,7 @@ export interface BackupDocument {
   readonly verified: boolean
   /** Of the ledger; absent where there is none. */
   readonly migrations?: number
-  readonly version?: string
+  readonly newest?: string
   /** Older backups that were deleted. */
   readonly deleted: readonly string[]
   readonly durationMs: number
@@ -35,7 +35,7 @@ export interface RestoreDocument {
   /** Where the database is now that had the name before. */
   readonly kept?: string
   readonly migrations?: number
-  readonly version?: string
+  readonly newest?: string
   /** What could not be compared, or is printed in other words than in the backup. */
   readonly notes: readonly string[]
   readonly durationMs: number
@@ -49,7 +49,7 @@ export interface BackupListDocument {
     readonly file: string
     readonly format: BackupFormat
     readonly migrations?: number
-    readonly version?: string
+    readonly newest?: string
   })[]
   /** What is no good backup, and why. */
   readonly others: readonly { readonly file: string; readonly bytes: number; readonly reason: string }[]

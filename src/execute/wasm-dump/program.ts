@@ -30,8 +30,8 @@ async function main([module = '', ...args]: readonly string[]): Promise<void> {
     const text = withoutUnknown(dump, Number.parseInt(wire.serverVersion, 10))
     await new Promise<void>((resolve, reject) => {
       process.stdout.write(text, (error) => {
-        if (error == null) resolve()
-        else reject(error)
+        if (error instanceof Error) reject(error)
+        else resolve()
       })
     })
   } finally {

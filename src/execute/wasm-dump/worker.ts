@@ -27,16 +27,19 @@ interface PgDumpModule {
   readonly pgDump: (options: { readonly pg: Pretended; readonly args: readonly string[] }) => Promise<Blob>
 }
 
+function tell(message: FromWorker): void {
+  parentPort?.postMessage(message)
+}
+
 export async function work({ answers, args, bell, module }: WorkerJob): Promise<void> {
   const rung = new Int32Array(bell)
-  const tell = (message: FromWorker): void => parentPort?.postMessage(message)
   const pg: Pretended = {
     execProtocolRawStream(bytes, { onRawData }) {
       Atomics.store(rung, 0, 0)
       // A copy: the memory that it lies in is pg_dump's own.
       tell({ ask: Uint8Array.from(bytes) })
       Atomics.wait(rung, 0, 0)
-      const answer = (receiveMessageOnPort(answers) as { readonly message: Uint8Array } | undefined)?.message
+      const answer = receiveMessageOnPort(answers)?.message as Uint8Array | undefined
       if (answer !== undefined && answer.length > 0) onRawData(answer)
     },
     // It asks for the path to put it back afterwards, in a session that ends then.
