@@ -56,7 +56,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     const made = await project.json('backup', '--verify')
     expect(made).toMatchObject({
       code: 0,
-      last: { type: 'backup-result', verified: true, migrations: 2, version: '002' },
+      last: { type: 'backup-result', verified: true, migrations: 2, newest: '002' },
     })
     const file = String(made.last['file'])
     expect(await filesOf(project)).toEqual([file, `${file}.json`].map((path) => path.slice(project.root.length + 9)))
@@ -75,7 +75,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect(refused.stderr).toContain('1 session on the database')
     expect(await users(project)).toBe(10)
     const restored = await project.json('restore', file, '--yes')
-    expect(restored).toMatchObject({ code: 0, last: { type: 'restore-result', notes: [], version: '002' } })
+    expect(restored).toMatchObject({ code: 0, last: { type: 'restore-result', notes: [], newest: '002' } })
     expect(await users(project)).toBe(1000)
     await expect(session.query('SELECT 1')).rejects.toThrow()
     const settings = await project.database
