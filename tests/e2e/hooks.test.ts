@@ -85,7 +85,7 @@ test('a wrong one must be refused with its place', async () => {
   await project.write({
     'poststack.config.ts': `import { defineConfig } from 'poststack'
 export default defineConfig({
-  hooks: { beforeUp: { script: './a.ts', command: ['b'] }, afterMigrate: { command: ['c'], once: 'per-content' } },
+  hooks: { beforeUp: { script: './a.ts', command: ['b'] }, afterMigrate: { command: ['c'], once: 'per-content' }, beforeDown: { script: './d.ts', once: 'per-content' } },
   services: {},
 } as never)
 `,
@@ -94,4 +94,51 @@ export default defineConfig({
   expect(refused.code).toBe(2)
   expect(refused.stderr).toContain('hooks.beforeUp')
   expect(refused.stderr).toContain('hooks.afterMigrate.once')
+  expect(refused.stderr).toContain('hooks.beforeDown.once: does not go with `beforeDown`')
+})
+
+test('once for their content must run for a new content of what they import, at each moment, and be forgotten with the data', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const events = ['beforeUp', 'afterReady', 'beforeMigrate', 'afterMigrate'] as const
+  const noteOf = (event: string): string => `import { appendFileSync } from 'node:fs'
+import { text } from '../lib/${event}.ts'
+appendFileSync('ran.txt', text + '\\n')
+`
+  const textOf = (event: string, content: string): Record<string, string> => ({
+    [`lib/${event}.ts`]: `export const text = '${event} ${content}'\n`,
+  })
+  const ran = async (): Promise<readonly string[]> => {
+    const text = await readFile(join(project.root, 'ran.txt'), 'utf8')
+    await project.write({ 'ran.txt': '' })
+    return text.split('\n').filter((line) => line !== '')
+  }
+  await project.write({
+    ...itemsMigration,
+    'package.json': '{ "type": "module" }',
+    'poststack.config.ts': `import { defineConfig, hook, postgres } from 'poststack'
+export default defineConfig({
+  name: '${project.stack}',
+  hooks: { ${events.map((event) => `${event}: hook('./hooks/${event}.ts', { once: 'per-content' })`).join(', ')} },
+  services: { db: postgres({ port: ${String(project.port)}, migrations: './migrations' }) },
+})
+`,
+    ...Object.fromEntries(events.map((event) => [`hooks/${event}.ts`, noteOf(event)])),
+    ...Object.assign({}, ...events.map((event) => textOf(event, 'a'))),
+  })
+  await project.succeed('up', '--allow-all')
+  expect((await ran()).toSorted()).toEqual(events.map((event) => `${event} a`).toSorted())
+  for (const event of events) {
+    // oxlint-disable-next-line no-await-in-loop
+    await project.write(textOf(event, 'b'))
+    // oxlint-disable-next-line no-await-in-loop
+    await project.succeed('up', '--allow-all')
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await ran()).toEqual([`${event} b`])
+  }
+  await project.succeed('down', '--allow-all')
+  await project.succeed('up', '--allow-all')
+  expect(await ran()).toEqual([])
+  await project.succeed('down', '--allow-all', '--volumes', '--yes')
+  await project.succeed('up', '--allow-all')
+  expect(await ran()).toHaveLength(4)
 })

@@ -48,7 +48,9 @@ const right: Readonly<Record<string, string>> = {
   'reuse, with the names known':
     'const base = defineConfig({ services: { db: postgres() } }); export const url = base.services.db.url; export default defineConfig({ ...base, name: "two" })',
   hooks:
-    "export default defineConfig({ hooks: { beforeUp: hook(['make']), afterMigrate: hook('./a.ts', { once: 'per-content' }) }, services: {} })",
+    "export default defineConfig({ hooks: { beforeUp: hook(['make']), afterMigrate: hook('./a.ts', { once: 'per-content' }), beforeDown: hook('./a.ts') }, services: {} })",
+  'remembered hooks':
+    "const once = hook('./a.ts', { once: 'per-content' }); export default defineConfig({ hooks: { beforeUp: once, afterReady: once, beforeMigrate: once, afterMigrate: once }, services: {} })",
   'variables, files and patterns':
     "export default defineConfig({ services: Object.fromEntries(glob('w/*.txt').map((file) => [file, container({ image: readText(file).trim(), env: { A: env('A'), B: env('B', 'x') } })])) })",
   'a file beside a preset':
@@ -74,8 +76,12 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
   'an unknown runtime': ["export default defineConfig({ runtime: 'dokcer', services: {} })", '"dokcer"'],
   'a service that is none': ['export default defineConfig({ services: { db: { version: 17 } } })', 'version'],
   'a mistyped key of postgres': ['postgres({ prot: 5433 })', "'prot'"],
-  'a remembered hook at another moment': [
-    "export default defineConfig({ hooks: { beforeUp: { script: './a.ts', once: 'per-content' } }, services: {} })",
+  'a remembered hook of down': [
+    "export default defineConfig({ hooks: { beforeDown: { script: './a.ts', once: 'per-content' } }, services: {} })",
+    '\'"per-content"\'',
+  ],
+  'a remembered hook of down, made by hook()': [
+    "export default defineConfig({ hooks: { beforeDown: hook('./a.ts', { once: 'per-content' }) }, services: {} })",
     "'once'",
   ],
   'a remembered command': ["hook(['make'], { once: 'per-content' })", 'string'],
