@@ -97,16 +97,17 @@ export default defineConfig({
   expect(refused.stderr).toContain('hooks.beforeDown.once: does not go with `beforeDown`')
 })
 
-test('once for their content must run for a new content of what they import, at each moment, and be forgotten with the data', async () => {
-  const project = await tempProject({ runtime: 'native' })
-  const events = ['beforeUp', 'afterReady', 'beforeMigrate', 'afterMigrate'] as const
-  const noteOf = (event: string): string => `import { appendFileSync } from 'node:fs'
+const noteOf = (event: string): string => `import { appendFileSync } from 'node:fs'
 import { text } from '../lib/${event}.ts'
 appendFileSync('ran.txt', text + '\\n')
 `
-  const textOf = (event: string, content: string): Record<string, string> => ({
-    [`lib/${event}.ts`]: `export const text = '${event} ${content}'\n`,
-  })
+const textOf = (event: string, content: string): Record<string, string> => ({
+  [`lib/${event}.ts`]: `export const text = '${event} ${content}'\n`,
+})
+
+test('once for their content must run for a new content of what they import, at each moment, and be forgotten with the data', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const events = ['beforeUp', 'afterReady', 'beforeMigrate', 'afterMigrate'] as const
   const ran = async (): Promise<readonly string[]> => {
     const text = await readFile(join(project.root, 'ran.txt'), 'utf8')
     await project.write({ 'ran.txt': '' })
