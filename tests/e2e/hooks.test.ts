@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tempProject, type Project } from '../support/project.ts'
 import { itemsMigration } from '../support/services.ts'
+import { startWatch } from '../support/watching.ts'
 
 const noting = (name: string): string =>
   `import { stack } from 'poststack/run'
@@ -128,14 +129,18 @@ export default defineConfig({
   })
   await project.succeed('up', '--allow-all')
   expect((await ran()).toSorted()).toEqual(events.map((event) => `${event} a`).toSorted())
-  for (const event of events) {
-    // oxlint-disable-next-line no-await-in-loop
-    await project.write(textOf(event, 'b'))
-    // oxlint-disable-next-line no-await-in-loop
-    await project.succeed('up', '--allow-all')
-    // oxlint-disable-next-line no-await-in-loop
-    expect(await ran()).toEqual([`${event} b`])
-  }
+  await project.write(Object.assign({}, ...events.map((event) => textOf(event, 'b'))) as Record<string, string>)
+  await project.succeed('up', '--allow-all')
+  expect((await ran()).toSorted()).toEqual(events.map((event) => `${event} b`).toSorted())
+  // One that is watched is run when what it imports is saved, and alone.
+  const watch = await startWatch(project, '--allow-all')
+  await project.write(textOf('afterReady', 'c'))
+  await watch.run()
+  expect(await ran()).toEqual(['afterReady c'])
+  await project.write(textOf('beforeMigrate', 'c'))
+  await watch.run()
+  expect(await ran()).toEqual(['beforeMigrate c'])
+  expect((await watch.end()).code).toBe(0)
   await project.succeed('down', '--allow-all')
   await project.succeed('up', '--allow-all')
   expect(await ran()).toEqual([])
