@@ -188,9 +188,8 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
     await project.write({
       'port.ts': `export const port = ${String(project.port)}\n`,
       'poststack.config.ts': [
-        "import { defineConfig, env, postgres } from 'poststack'",
-        "import { port as usual } from './port.ts'",
-        "const port = Number(env('DB_PORT', String(usual)))",
+        "import { defineConfig, postgres } from 'poststack'",
+        "import { port } from './port.ts'",
         `export default defineConfig({ name: '${project.stack}', services: { db: postgres({ port, migrations: './migrations' }) } })`,
       ].join('\n'),
     })
@@ -207,10 +206,10 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
     expect(await nextCode(watch, 'CONFIG_FAILED')).toBeUndefined()
     expect(await project.world.only('db')).toEqual(server)
     // Variables decide, too, and their file was not there.
-    await project.write({ '.env': 'DB_PORT=0\n' })
-    expect(await nextCode(watch, undefined)).toBe('CONFIG_INVALID')
+    await project.write({ '.env': 'POSTSTACK_POSTGRES_HOST_PORT=0\n' })
+    expect(await nextCode(watch, undefined)).toBe('ENV_INVALID')
     await rm(join(project.root, '.env'))
-    expect(await nextCode(watch, 'CONFIG_INVALID')).toBeUndefined()
+    expect(await nextCode(watch, 'ENV_INVALID')).toBeUndefined()
     expect(await project.world.only('db')).toEqual(server)
     await rename(join(project.root, 'poststack.config.ts'), join(project.root, 'moved.ts'))
     expect(await nextCode(watch, undefined)).toBe('CONFIG_NOT_FOUND')
