@@ -15,7 +15,7 @@ export type {
   StackConfig,
   StackOptions,
 } from './config/define.ts'
-export type { ConfigInputs, GlobRead } from './config/config-inputs.ts'
+export type { ConfigInputs, GlobRead } from './config/load/inputs.ts'
 export type {
   Condition,
   EnvValue,
@@ -41,7 +41,7 @@ export type { ErrorCode, ErrorDetails, ErrorRecord, PoststackErrorOptions } from
 export type { Outcome, StackEvent, StepResult } from './events.ts'
 export type { ServiceStatus, StackStatus } from './plan/status.ts'
 export type { Plan, PlanStep } from './plan/step.ts'
-export type { DatabaseChoice, DeclaredDatabase } from './execute/database-choice.ts'
+export type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
 export type { MigrateResult } from './migrations/run/migrate.ts'
 export type { OpenOptions, Stack, WatchingStack } from './stack.ts'
 export type {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { importsOf } from '../../src/config/load-imports.ts'
+import { importsOf } from '../../src/config/load/imports.ts'
 import { readRemembered, readSeeds } from '../../src/migrations/seeds/read.ts'
 
 let root = ''

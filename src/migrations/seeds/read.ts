@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
-import { importsOf } from '../../config/load-imports.ts'
+import { importsOf } from '../../config/load/imports.ts'
 import { PoststackError } from '../../errors.ts'
 import { parseText } from '../files/parse.ts'
 import { includeFrom } from '../files/read.ts'
