@@ -110,13 +110,12 @@ describe('what the pages show', () => {
   })
 
   test('what runCli looks at sees what is missing, wrong, or not published', () => {
-    const line = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
-    expect(wrongLines(line({ message: 'a' }) + line({ message: 'b', file: 'c' }))).toEqual([])
-    expect(wrongLines(line({}))[0]).toContain("must have required property 'message'")
-    expect(wrongLines(line({ message: 1 }))[0]).toContain('notice/message must be string')
-    expect(wrongLines(line({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
-    expect(wrongLines(line({ version: 2, message: 'a' }))).toHaveLength(1)
-    expect(() => wrongLines(line({ type: 'unheard-of' }))).toThrow()
+    expect(wrongLines(noticeLine({ message: 'a' }) + noticeLine({ message: 'b', file: 'c' }))).toEqual([])
+    expect(wrongLines(noticeLine({}))[0]).toContain("must have required property 'message'")
+    expect(wrongLines(noticeLine({ message: 1 }))[0]).toContain('notice/message must be string')
+    expect(wrongLines(noticeLine({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
+    expect(wrongLines(noticeLine({ version: 2, message: 'a' }))).toHaveLength(1)
+    expect(() => wrongLines(noticeLine({ type: 'unheard-of' }))).toThrow()
   })
 
   test('every command is explained', () => {
@@ -223,4 +222,9 @@ function headings(text: string): readonly string[] {
 
 function withoutBlocks(text: string): string {
   return text.replaceAll(/^```[\s\S]*?^```$/gm, '')
+}
+
+/** A line of JSON output, right but for what is said. */
+function noticeLine(fields: object): string {
+  return `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
 }

@@ -19,7 +19,9 @@ export interface ImportedFiles {
 
 /** Those of each file that is given, absolute. Packages are left out. It never fails: what cannot be read has no imports. */
 export async function importsOf(files: readonly string[], root: string): Promise<ReadonlyMap<string, ImportedFiles>> {
-  const importing = (await Promise.all(files.map(async (file) => ((await mayImport(file)) ? [file] : [])))).flat()
+  const importing = (
+    await Promise.all([...new Set(files)].map(async (file) => ((await mayImport(file)) ? [file] : [])))
+  ).flat()
   const graph: Graph = { edges: new Map(), missing: new Map() }
   if (importing.length > 0) {
     const { build } = loadEsbuild()
