@@ -117,9 +117,10 @@ test('the keyboard must reach every link in its order, and where it is must be s
     await page.keyboard.press('Tab')
     const [name, outline] = (await page.evaluate(`(() => {
       const at = document.activeElement
-      const style = getComputedStyle(at.querySelector('.frame') ?? at)
+      const isBox = at.classList.contains('box')
+      const style = getComputedStyle(isBox ? at.querySelector('.frame') : at)
       const name = at === document.body ? '' : (at.getAttribute('aria-label') ?? at.textContent.trim())
-      return [name, at.classList.contains('box') ? style.strokeWidth : style.outlineStyle]
+      return [name, isBox ? style.strokeWidth : style.outlineStyle]
     })()`)) as [string, string]
     if (name === '' || reached.length > 200) break
     expect(outline, name).toMatch(/^(?:solid|3px)$/)
