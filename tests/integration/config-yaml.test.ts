@@ -1,7 +1,7 @@
 /** A config as data: the same stack as a program declares, and mistakes with line and column. */
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { stack } from '../../src/config/schema.ts'
+import { stack } from '../../src/config/schema/schema.ts'
 import type { Config } from '../../src/config/types.ts'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
 import { openStack } from '../../src/stack.ts'

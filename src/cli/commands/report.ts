@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-import { readEnvironment } from '../../config/environment.ts'
+import { readEnvironment } from '../../config/environment/environment.ts'
 import { PoststackError } from '../../errors.ts'
 import type { Context } from '../context.ts'
 import type { CommonFlags } from '../flags.ts'
