@@ -44,6 +44,8 @@ export interface ReportStep {
   readonly undoes?: number
   /** Of a blocked one: the ways out. */
   readonly ways?: readonly string[]
+  /** Lines of a file with a caret. */
+  readonly frame?: readonly string[]
 }
 
 export interface ReportPlan {

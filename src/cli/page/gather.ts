@@ -96,9 +96,13 @@ function planOf(plan: Plan): ReportPlan {
       risk,
       needs,
       ...(undo === undefined ? {} : { undoes: undo.of }),
-      ...(action.kind === 'blocked' ? { ways: action.ways } : {}),
+      ...(action.kind === 'blocked' ? blockedBy(action) : {}),
     })),
   }
+}
+
+function blockedBy({ frame, ways }: Extract<Plan['steps'][number]['action'], { kind: 'blocked' }>) {
+  return { ways, ...(frame === undefined ? {} : { frame }) }
 }
 
 async function readRuns(folder: string): Promise<readonly ReportRun[]> {

@@ -7,7 +7,7 @@ import { duration } from '../report/words.ts'
 import type { ReportDatabase } from './document.ts'
 import { html, type Html } from './html.ts'
 import { markOf, migrationStanding } from './marks.ts'
-import { amount, fold, hintOf, minuteOf, missing } from './pieces.ts'
+import { amount, fold, hintOf, minuteOf, missing, told } from './pieces.ts'
 
 /** What stands open; older ones are folded. */
 const shown = 40
@@ -38,7 +38,7 @@ export function migrationsPart({ migrations: part }: ReportDatabase): Html {
         html`<div class="note is-bad">
           ${markOf('bad')}
           <div>
-            <p><strong>${file}</strong> ${message}</p>
+            <p><strong>${file}</strong> ${told(message)}</p>
             ${hintOf(hint)}
           </div>
         </div>`,
@@ -108,7 +108,7 @@ function entry(one: MigrationState, { busy, longest }: Line): Html {
     <span class="dot">${markOf(mark)}<span class="unseen">${word}: </span></span>
     <span class="title"
       ><span class="version">${version}</span>
-      ${name.replaceAll('_', ' ')}${notes.length > 0 && html` <span class="notes">${notes.join(' · ')}</span>`}</span
+      ${name}${notes.length > 0 && html` <span class="notes">${notes.join(' · ')}</span>`}</span
     >
     <span class="when"
       >${appliedAt !== undefined && dayOf(one) !== 'Not applied' && html`<time datetime="${appliedAt}">${minuteOf(appliedAt).slice(11)}</time>`}</span
@@ -120,7 +120,7 @@ function entry(one: MigrationState, { busy, longest }: Line): Html {
     ${
       problem !== undefined &&
       html`<div class="problem">
-        <p>${problem.message}</p>
+        <p>${told(problem.message)}</p>
         ${hintOf(problem.hint)}
       </div>`
     }

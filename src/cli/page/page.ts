@@ -8,7 +8,7 @@ import { gapsOf, type ReportDatabase, type Report, valueOf } from './document.ts
 import { anchor, html, type Html, markupText, styleElement } from './html.ts'
 import { badge, markOf, markShapes, type Standing } from './marks.ts'
 import { migrationsPart } from './migrations-part.ts'
-import { hintOf, timeOf } from './pieces.ts'
+import { hintOf, timeOf, told } from './pieces.ts'
 import { planPart, planWords } from './plan-part.ts'
 import { runsPart } from './runs-part.ts'
 import { schemaPart } from './schema-part.ts'
@@ -106,7 +106,7 @@ function gaps(document: Report): Html | undefined {
       <h2 id="gaps">This report is not complete</h2>
       ${wrong.map(
         ({ code, hint, message, what }) =>
-          html`<p><strong>${what}:</strong> ${message} <span class="muted">${code}</span></p>
+          html`<p><strong>${what}:</strong> ${told(message)} <span class="muted">${code}</span></p>
             ${hintOf(hint)}`,
       )}
     </div>

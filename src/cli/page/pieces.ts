@@ -19,10 +19,15 @@ export function missing({ hint, message }: Gap): Html {
   return html`<div class="note is-unknown">
     ${markOf('unknown')}
     <div>
-      <p><strong>Not on this page.</strong> ${message}</p>
+      <p><strong>Not on this page.</strong> ${told(message)}</p>
       ${hintOf(hint)}
     </div>
   </div>`
+}
+
+/** What was said elsewhere, in lines of its own. */
+export function told(message: string): Html {
+  return html`<span class="told">${message}</span>`
 }
 
 /** Each line of a hint is a way out of its own, but for those that are indented. */

@@ -5,7 +5,7 @@ import { changesOf } from '../../plan/format.ts'
 import { type Report, type ReportPlan, type ReportStep, valueOf } from './document.ts'
 import { html, type Html } from './html.ts'
 import { badge, markOf, riskStandings } from './marks.ts'
-import { amount, fold, missing } from './pieces.ts'
+import { amount, fold, missing, told } from './pieces.ts'
 import { serviceAnchor } from './services-part.ts'
 
 const shownSteps = 60
@@ -25,7 +25,8 @@ export function planPart({ plan, services }: Report): Html {
         <p><strong>Nothing will be done until ${blocked.length === 1 ? 'this is' : 'these are'} mended.</strong></p>
         ${blocked.map(
           (step) =>
-            html`<p>${subject(step.subject, known)}: ${step.cause.text}</p>
+            html`<p>${subject(step.subject, known)}: ${told(step.cause.text)}</p>
+              ${step.frame !== undefined && html`<pre>${step.frame.join('\n')}</pre>`}
               <ul>
                 ${(step.ways ?? []).map((way) => html`<li>${way}</li>`)}
               </ul>`,

@@ -4,11 +4,11 @@
 
 export const style = `
 :root { color-scheme: light dark;
-  --page: #f7f7f5; --surface: #ffffff; --text: #1d2125; --muted: #5a636d; --line: #dcdfe3; --soft: #eef0f2; --accent: #1b5fa8;
+  --page: #f7f7f5; --surface: #ffffff; --text: #1d2125; --muted: #5a636d; --line: #dcdfe3; --soft: #eef0f2; --frame: #b4bcc4; --accent: #1b5fa8;
   --good: #1b7a48; --busy: #8a5a00; --bad: #b3271e; --good-soft: #e9f4ed; --busy-soft: #fbf3e2; --bad-soft: #fbebe9;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 @media (prefers-color-scheme: dark) { :root {
-  --page: #121518; --surface: #1a1e22; --text: #e4e7ea; --muted: #9ba5af; --line: #31373e; --soft: #23282e; --accent: #82b4f2;
+  --page: #121518; --surface: #1a1e22; --text: #e4e7ea; --muted: #9ba5af; --line: #31373e; --soft: #23282e; --frame: #56606b; --accent: #82b4f2;
   --good: #62cf95; --busy: #e3b552; --bad: #ff8f86; --good-soft: #16281f; --busy-soft: #2b2414; --bad-soft: #331b1a; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
@@ -69,13 +69,15 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; }
 .note h2 { font-size: 1rem; margin: 0; }
 .note ul { margin: .25rem 0 .5rem; padding-left: 1.1rem; list-style: disc; }
 section.note { margin-top: 2rem; }
-.hint { color: var(--muted); white-space: pre-line; }
+.hint { color: var(--muted); }
+.hint, .told { white-space: pre-line; }
+pre { margin: .5rem 0; padding: .625rem .75rem; overflow-x: auto; background: var(--surface); border-radius: 6px; font: .8125rem/1.5 var(--mono); }
 
 .picture { overflow-x: auto; margin: 1rem 0 .5rem; padding: 1.25rem; background: var(--surface); border: 1px solid var(--line); border-radius: 10px; }
 .picture svg { display: block; margin: 0 auto; }
 .legend { color: var(--muted); font-size: .8125rem; margin-bottom: 1.5rem; }
 .box { text-decoration: none; }
-.box .frame { fill: var(--surface); stroke: var(--line); stroke-width: 1.25; }
+.box .frame { fill: var(--surface); stroke: var(--frame); stroke-width: 1.25; }
 .box:hover .frame { stroke: var(--accent); }
 .box:focus-visible { outline: none; }
 .box:focus-visible .frame { stroke: var(--accent); stroke-width: 3; }
@@ -164,7 +166,7 @@ th { padding-right: .75rem; width: 45%; }
 .more { grid-column: 1 / -1; color: var(--muted); font-size: .875rem; }
 .error { color: var(--text); padding-left: .75rem; border-left: 2px solid var(--bad); margin-top: .25rem; white-space: pre-wrap; }
 
-@media (max-width: 48rem) {
+@media screen and (max-width: 48rem) {
   .inner, main, footer { padding-left: 1rem; padding-right: 1rem; }
   h1 { font-size: 1.625rem; }
   .part { margin: 2.25rem 0; }
@@ -185,7 +187,7 @@ th { padding-right: .75rem; width: 45%; }
 
 @media print {
   :root { color-scheme: light;
-    --page: #fff; --surface: #fff; --text: #000; --muted: #444; --line: #bbb; --soft: #eee; --accent: #000;
+    --page: #fff; --surface: #fff; --text: #000; --muted: #444; --line: #bbb; --soft: #eee; --frame: #777; --accent: #000;
     --good: #14532d; --busy: #6b4500; --bad: #8f1d16; --good-soft: #fff; --busy-soft: #fff; --bad-soft: #fff; }
   body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav, .skip { display: none; }
@@ -193,7 +195,12 @@ th { padding-right: .75rem; width: 45%; }
   .inner, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   a { text-decoration: none; }
   .part { margin: 1.5rem 0; }
-  h2, h3, h4, .day { break-after: avoid; }
+  h2, h3, h4, .day, .place, .counts { break-after: avoid; }
+  .line > li { grid-template-columns: 1rem minmax(0, 1fr) 4.5rem minmax(0, 12.5rem) 8.5rem; gap: 0 .5rem; padding: .125rem 0; font-size: .8125rem; }
+  .days > li { margin-top: .625rem; }
+  .line .when, .line .who, .line .took { font-size: .75rem; }
+  .steps > li { grid-template-columns: 2rem 2fr 3fr 6.5rem; font-size: .875rem; }
+  .runs > li { grid-template-columns: minmax(0, 1fr) 9.5rem 9.75rem 4rem 4.5rem; gap: .125rem .5rem; }
   .card, .steps > li, .line > li, .runs > li, tr, .note, .picture { break-inside: avoid; }
   .badge { border: 1px solid currentColor; }
   .picture { overflow: visible; border: 0; padding: 0; }
