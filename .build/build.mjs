@@ -16,7 +16,7 @@
  *
  * Packages in devDependencies that src imports are bundled; `await import()` of one becomes a chunk of its own, read when
  * the line runs. Packages in dependencies and optionalDependencies stay imports. A few files start several times
- * faster than many: see "Start-up" in the README's performance section.
+ * faster than many: see "Start-up" in docs/performance.md.
  */
 import { build } from 'esbuild'
 import { execFile } from 'node:child_process'
