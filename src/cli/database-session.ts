@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import { join, resolve } from 'node:path'
 
 import { type ErrorDetails, type ExitCode, isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { readGitCommit } from '../execute/git-commit.ts'
 import { stackEventOf } from '../execute/migration-events.ts'
 import { type Connect, type Connection, isServerError } from '../migrations/connection.ts'
@@ -116,13 +116,22 @@ export async function lookInto<T>(
 
 async function declaredTarget(
   stack: Stack,
-  { service, database, migrations }: DatabaseFlags,
+  { service, database, migrations }: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
   { cwd }: Io,
 ): Promise<TargetDatabase> {
   const declared = await stack.database({ service, database })
   const program: FindProgram = (options) => stack.databaseProgram({ service, database }, options)
   if (migrations !== undefined) return { ...declared, program, folder: resolve(cwd, migrations), root: undefined }
   return { ...declared, program, folder: declared.migrations ?? join(declared.root, 'migrations') }
+}
+
+/** For a declared database of a stack that is open already. */
+export async function declaredSession(
+  stack: Stack,
+  service: string,
+  tools: Pick<DatabaseSession, 'io' | 'report' | 'signal'>,
+): Promise<DatabaseSession> {
+  return createSession(await declaredTarget(stack, { service }, tools.io), tools)
 }
 
 function createSession(

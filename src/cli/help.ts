@@ -23,10 +23,12 @@ EXAMPLES
   up: `Makes the stack as declared: builds and pulls images, creates and starts containers, waits until they are ready,
 applies pending migrations, in the order the dependencies ask for. What is as declared already is left alone, so
 running it again does nothing. A changed service is replaced; its volumes are kept. Services with profiles run when one
-is asked for with --profile, or when they are named.
+is asked for with --profile, or when they are named. With --backup each database that would be migrated is backed up
+first, into backups/; where that fails, nothing is done.
 
 EXAMPLES
   poststack up
+  poststack up --backup
   poststack up db --wait-timeout 120
   poststack up --profile debug
 `,

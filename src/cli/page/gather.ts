@@ -4,7 +4,7 @@
  */
 import type { Config, ServiceConfig } from '../../config/types.ts'
 import { errorCodes, ExitCode, isPoststackError, PoststackError } from '../../errors.ts'
-import { diskReason } from '../../execute/backup/files.ts'
+import { diskReason } from '../../execute/backup/disk-words.ts'
 import type { LogEntry } from '../../execute/log/lines.ts'
 import { logCategories } from '../../execute/log/log-files.ts'
 import { readLog } from '../../execute/log/read-log.ts'

@@ -5,7 +5,7 @@ import { open, realpath } from 'node:fs/promises'
 
 import { replaceFile } from '../../config/state-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
-import { diskReason } from '../../execute/backup/files.ts'
+import { diskReason } from '../../execute/backup/disk-words.ts'
 import { pageMark } from './page.ts'
 
 /** Fails with `USAGE` where a file stands that is no page of ours; asked before there is anything to write. */

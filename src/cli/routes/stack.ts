@@ -38,6 +38,12 @@ const up = buildCommand({
     flags: {
       ...commonFlags,
       waitTimeout,
+      backup: {
+        kind: 'boolean',
+        brief: 'first write a backup of each database that would be migrated',
+        default: false,
+        withNegated: false,
+      },
       yes: { kind: 'boolean', brief: 'agree to what the plan asks consent for', default: false, withNegated: false },
     },
     aliases: { ...commonAliases, y: 'yes' },
