@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 
-import { readEnvironment } from '../../config/environment/environment.ts'
 import { PoststackError } from '../../errors.ts'
 import type { Context } from '../context.ts'
 import type { CommonFlags } from '../flags.ts'
@@ -27,7 +26,7 @@ export async function report(this: Context, flags: ReportFlags): Promise<void> {
     }
     const file = toStdout || flags.html === undefined ? undefined : resolve(io.cwd, flags.html)
     if (file !== undefined) await refuseOthers(file)
-    const { folder: logs } = logPlace(await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config }))
+    const { folder: logs } = logPlace(stack.config, flags.logLevel)
     const found = await gatherReport(stack, { flags, io, report: reporter, logs, now: new Date() })
     const page = flags.html === undefined ? undefined : reportPage(found)
     if (page !== undefined && file !== undefined) await writePage(file, page)
