@@ -22,6 +22,8 @@ export type {
   ExternalPostgresOptions,
   Hook,
   Hooks,
+  LogChoice,
+  LogOptions,
   ManagedPostgresOptions,
   PostgresOptions,
   Reference,
