@@ -17,6 +17,7 @@ import type { Stack } from '../stack.ts'
 import { confirm } from './confirm.ts'
 import type { Context, Io } from './context.ts'
 import { limitsOf, type DatabaseFlags, type RunFlags } from './flags-database.ts'
+import type { CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
 import { placeText } from './report/database-words.ts'
 import type { DatabaseFacts } from './report/documents.ts'
@@ -90,6 +91,26 @@ export async function runFolder(
     context.exitCode = fail(error, io.signal, report)
   } finally {
     report.close()
+  }
+}
+
+/** One declared database of a stack that is open; whatever it fails with says what to do. */
+export async function lookInto<T>(
+  stack: Stack,
+  {
+    flags,
+    io,
+    report,
+  }: { readonly flags: CommonFlags & { readonly service: string }; readonly io: Io; readonly report: Reporter },
+  body: (session: DatabaseSession) => Promise<T>,
+): Promise<T> {
+  const target = await declaredTarget(stack, flags, io)
+  const signal = AbortSignal.any([io.signal])
+  setMaxListeners(0, signal)
+  try {
+    return await body(createSession(target, { io, report, signal }))
+  } catch (error) {
+    throw explained(error, target)
   }
 }
 

@@ -19,8 +19,9 @@ export interface BackupDocument {
   readonly sha256: string
   /** It was restored once, and the copy was the same. */
   readonly verified: boolean
-  /** Of the ledger; absent where there is none. */
+  /** How many the ledger has; absent where there is none. */
   readonly migrations?: number
+  /** Number of the newest migration in it. */
   readonly newest?: string
   /** Older backups that were deleted. */
   readonly deleted: readonly string[]

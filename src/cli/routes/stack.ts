@@ -4,7 +4,7 @@
 import { buildCommand } from '@stricli/core'
 
 import type { Shell } from '../commands/completion.ts'
-import { commonAliases, commonFlags, services, toggle, waitTimeout } from '../flags.ts'
+import { commonAliases, commonFlags, services, toggle, valued, waitTimeout } from '../flags.ts'
 import { helpOf } from '../help.ts'
 import { configRoutes } from './config.ts'
 import { programRoutes } from './programs.ts'
@@ -120,6 +120,18 @@ const watch = buildCommand({
   },
 })
 
+const report = buildCommand({
+  loader: async () => (await import('../commands/report.ts')).report,
+  parameters: {
+    flags: {
+      html: valued('file', 'write it as one HTML file; - for stdout', String),
+      ...commonFlags,
+    },
+    aliases: commonAliases,
+  },
+  docs: { brief: 'tell all of the stack, also as a page to look at', fullDescription: helpOf('report') },
+})
+
 const doctor = buildCommand({
   loader: async () => (await import('../commands/doctor.ts')).doctor,
   parameters: { flags: commonFlags, aliases: commonAliases },
@@ -157,6 +169,7 @@ export const stackRoutes = {
   status,
   ...programRoutes,
   ...configRoutes,
+  report,
   doctor,
   completion,
   version,

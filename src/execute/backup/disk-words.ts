@@ -25,20 +25,23 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: 'it would be larger than a file may be',
 }
 
+/** Why a disk refused, in words; nothing for errors that are no refusal of a disk. */
+export function diskReason(cause: unknown): string | undefined {
+  if (isPoststackError(cause) || !(cause instanceof Error && 'syscall' in cause && 'code' in cause)) return undefined
+  return reasons[String(cause.code)] ?? cause.message
+}
+
 /** What a disk refused, in the user's terms. Other errors stay as they are. */
 export function refusedBy(file: string, cause: unknown): unknown {
-  if (isPoststackError(cause) || !(cause instanceof Error && 'syscall' in cause && 'code' in cause)) return cause
-  const code = String(cause.code)
-  return new PoststackError(
-    'BACKUP_FAILED',
-    `${basename(file)} in ${dirname(file)}: ${reasons[code] ?? cause.message}.`,
-    {
-      hint:
-        code === 'ENOSPC' || code === 'EDQUOT'
-          ? 'Make room there, or write to another disk with --output.'
-          : 'Correct the path, or the rights of this user on it.',
-      details: { file, code },
-      cause,
-    },
-  )
+  const reason = diskReason(cause)
+  if (reason === undefined) return cause
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return new PoststackError('BACKUP_FAILED', `${basename(file)} in ${dirname(file)}: ${reason}.`, {
+    hint:
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? 'Make room there, or write to another disk with --output.'
+        : 'Correct the path, or the rights of this user on it.',
+    details: { file, code },
+    cause,
+  })
 }
