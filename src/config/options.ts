@@ -7,8 +7,9 @@
 export type RuntimeChoice = 'auto' | 'podman' | 'docker' | 'native'
 
 /**
- * When a dependency counts as met: `started` (its container runs), `ready` (its probe answers), `migrated` (a PostgreSQL
- * service is ready and every migration is applied), `completed` (a job ended with exit code 0).
+ * When a dependency counts as met: `started` (its container was started, and may still end at once), `ready` (its probe answers, or without one
+ * it has run for half a second), `migrated` (a PostgreSQL service is ready and every migration is applied), `completed` (a job ended with exit
+ * code 0).
  */
 export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
 

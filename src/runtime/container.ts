@@ -5,7 +5,7 @@ import { attach } from './container-attach.ts'
 import { buildImage } from './container-build.ts'
 import { builtImages, removeImage } from './container-images.ts'
 import { watchEnds } from './container-events.ts'
-import { updateContainer } from './container-limits.ts'
+import { changesInPlace, updateContainer } from './container-limits.ts'
 import { pullImage } from './container-pull.ts'
 import { createReads } from './container-reads.ts'
 import { createWrites } from './container-writes.ts'
@@ -23,7 +23,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
   return {
     name: options.name,
     containersPossible: true,
-    changesInPlace: engine.flavour === 'docker',
+    changesInPlace: changesInPlace(engine),
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: (request, output) => buildImage(engine, request, output),

@@ -26,6 +26,8 @@ export interface Engine {
   readonly name: EngineName
   /** Who answers: podman too serves Docker's clients. */
   readonly flavour: EngineName
+  /** Podman's own version, where it is podman that answers. */
+  readonly podmanVersion: string | undefined
   readonly client: EngineClient
   /** It sees the files of this machine: its address was found here, and not given by the user, who may forward a socket from elsewhere. */
   readonly local: boolean
@@ -72,6 +74,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 
 interface EngineVersion {
   readonly flavour: EngineName
+  readonly podmanVersion: string | undefined
   readonly api: string
 }
 
@@ -89,8 +92,10 @@ async function ping(address: EngineAddress, signal: AbortSignal, hint: string): 
           details: { address: formatAddress(address), status },
         },
       )
+    const podmanVersion = headers['libpod-api-version']?.toString()
     return {
-      flavour: headers['libpod-api-version'] === undefined ? 'docker' : 'podman',
+      flavour: podmanVersion === undefined ? 'docker' : 'podman',
+      podmanVersion,
       api: `v1.${String(Math.min(Number(minor), newestApi))}`,
     }
   } finally {
@@ -117,6 +122,7 @@ function createEngine({ name, env }: ConnectOptions, { address, version, explici
   return {
     name,
     flavour: version.flavour,
+    podmanVersion: version.podmanVersion,
     client,
     local: !explicit,
     program:
