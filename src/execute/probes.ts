@@ -26,7 +26,7 @@ export interface WaitContext extends ProbeContext {
  */
 export async function waitFor(probe: Probe, context: WaitContext): Promise<void> {
   const wait: Wait = { probe, context, started: performance.now(), since: new Map(), running: undefined }
-  let delayMs = firstDelayMs
+  let delayMs = probe.kind === 'running' ? settleMs / 2 : firstDelayMs
   let said: string | undefined
   let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
   for (;;) {
