@@ -3,6 +3,7 @@
  * this call, and what its own one changes is not shown by inspect and gone with the next start (seen), so there a changed limit means a new
  * container, as every other change does.
  */
+import { cpuStep } from '../plan/change-in-place.ts'
 import type { ChangeableFields, ObservedContainer, RecordedSpec, Target } from '../plan/types.ts'
 import { needContainer } from './container-calls.ts'
 import { refusal } from './container-refusals.ts'
@@ -67,10 +68,7 @@ export function withLiveLimits(spec: RecordedSpec, raw: unknown): RecordedSpec {
   const { cpus, restart } = spec
   // What is shown may have been rounded to what the kernel counts in.
   const isOther =
-    typeof cpus === 'number' &&
-    typeof nano === 'number' &&
-    nano > 0 &&
-    Math.abs(nanoCpus(cpus) - nano) >= 1e9 / cpuPeriod
+    typeof cpus === 'number' && typeof nano === 'number' && nano > 0 && Math.abs(cpus - nano / 1e9) >= cpuStep
   const isKnown = restart !== undefined && typeof policy === 'string' && policy !== ''
   return {
     ...spec,

@@ -54,6 +54,13 @@ describe('another limit or restart policy', () => {
     expect((await stack.plan(declared(limited))).steps.map(({ action }) => action.kind)).toEqual(['update'])
   })
 
+  test('is the same where the engine has only rounded it', async () => {
+    const { stack } = await running(limited)
+    const third = { ...limited, limits: { memoryBytes: 1000, cpus: 1 / 3 } }
+    await stack.up(declared({ ...limited, limits: { memoryBytes: 1000, cpus: 0.33333 } }))
+    expect((await stack.plan(declared(third))).steps).toEqual([])
+  })
+
   test('comes before the start of a restart', async () => {
     const { stack } = await running(limited)
     const desired = declared({ ...limited, restart: 'on-failure' })
