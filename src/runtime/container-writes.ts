@@ -23,6 +23,7 @@ export type Writes = Omit<
   | 'name'
   | 'containersPossible'
   | 'changesInPlace'
+  | 'remoteHost'
   | 'updateContainer'
   | 'setStoppedPassword'
   | 'observe'

@@ -24,6 +24,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
     name: options.name,
     containersPossible: true,
     changesInPlace: changesInPlace(engine),
+    remoteHost: engine.remoteHost,
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: (request, output) => buildImage(engine, request, output),

@@ -11,6 +11,7 @@ import { engineCandidates } from './engine-address.ts'
 import type { Candidate, EngineName, Environment } from './engine-address.ts'
 import { createEngineClient, formatAddress } from './engine-http.ts'
 import type { EngineAddress, EngineClient } from './engine-http.ts'
+import { isLoopback } from '../plan/this-machine.ts'
 import { findProgram, startProgram } from './exec.ts'
 import type { BackgroundProgram } from './exec.ts'
 import { installCommands } from './install.ts'
@@ -31,6 +32,8 @@ export interface Engine {
   readonly client: EngineClient
   /** It sees the files of this machine: its address was found here, and not given by the user, who may forward a socket from elsewhere. */
   readonly local: boolean
+  /** The machine it is on, where its address says another one than this. */
+  readonly remoteHost: string | undefined
   readonly program: {
     readonly name: EngineName
     /** Before the command. */
@@ -81,14 +84,19 @@ interface EngineVersion {
 async function ping(address: EngineAddress, signal: AbortSignal, hint: string): Promise<EngineVersion> {
   const client = createEngineClient({ address, apiVersion: '', hint })
   try {
-    const { status, headers } = await client.send({ method: 'GET', path: '/_ping', signal, timeoutMs: pingTimeoutMs })
+    const { status, headers, body } = await client.send({
+      method: 'GET',
+      path: '/_ping',
+      signal,
+      timeoutMs: pingTimeoutMs,
+    })
     const minor = /^1\.(\d+)$/.exec(String(headers['api-version']))?.[1]
     if (status !== 200 || minor === undefined)
       throw new PoststackError(
         'RUNTIME_UNREACHABLE',
         `What answers at ${formatAddress(address)} is not a container engine.`,
         {
-          hint,
+          hint: /HTTPS server/i.test(body.toString()) ? tlsHint : hint,
           details: { address: formatAddress(address), status },
         },
       )
@@ -102,6 +110,9 @@ async function ping(address: EngineAddress, signal: AbortSignal, hint: string): 
     client.close()
   }
 }
+
+const tlsHint =
+  'It wants TLS, which Poststack does not speak. Forward its socket over ssh (ssh -L /tmp/engine.sock:/var/run/docker.sock host) and name that: unix:///tmp/engine.sock.'
 
 interface Found {
   readonly address: EngineAddress
@@ -125,6 +136,7 @@ function createEngine({ name, env }: ConnectOptions, { address, version, explici
     podmanVersion: version.podmanVersion,
     client,
     local: !explicit,
+    remoteHost: address.kind === 'tcp' && !isLoopback(address.host) ? address.host : undefined,
     program:
       name === 'podman'
         ? { name, args: explicit ? ['--url', url] : [], env }

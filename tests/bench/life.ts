@@ -7,18 +7,48 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runProgram, timeOnce, timingOf, type Program, type Timing } from './measure.ts'
+import type { StackOptions, StackRow } from './stack-rows.ts'
 import { hasCompose, image, linkPackage, openEngine, poststackIn, type EngineAccess } from './stacks.ts'
 
-export type Stage = 'up' | 'change' | 'down'
+type Stage = 'up' | 'change' | 'down'
 
-const stages: readonly Stage[] = ['up', 'change', 'down']
+const stages: Readonly<Record<Stage, string>> = {
+  up: '`up` from nothing',
+  change: '`up` with one changed',
+  down: '`down`',
+}
 /** As many calls as Poststack has under way. */
 const atOnce = 4
 const floorProgram = fileURLToPath(new URL('floor-stack.mjs', import.meta.url))
 
-export type ToolName = 'poststack' | 'floor' | 'compose'
+type ToolName = 'poststack' | 'floor' | 'compose'
 
-export type Life = Readonly<Partial<Record<ToolName, Readonly<Record<Stage, Timing>>>>>
+type Life = Readonly<Partial<Record<ToolName, Readonly<Record<Stage, Timing>>>>>
+
+/** A row for each stage and engine. What was made is removed before it ends, whatever comes of it. */
+export async function measureLife({ isWanted, runs, say, signal }: StackOptions): Promise<readonly StackRow[]> {
+  const services = 20
+  const rows: StackRow[] = []
+  for (const runtime of ['podman', 'docker'] as const) {
+    const what = `${runtime}, ${String(services)} containers`
+    const named = Object.entries(stages).map(([stage, words]) => [stage as Stage, `${words}, ${what}`] as const)
+    if (!named.some(([, name]) => isWanted(name))) continue
+    const life = await measureEngine({ runtime, services, runs, signal })
+    const found =
+      typeof life === 'string'
+        ? [{ name: what, missing: life }]
+        : named.map(([stage, name]) => rowOf(life, stage, name))
+    for (const row of found) say(`${row.name}: ${row.missing ?? row.ratio?.toFixed(1) ?? ''}`)
+    rows.push(...found)
+  }
+  return rows
+}
+
+function rowOf({ compose, floor, poststack }: Life, stage: Stage, name: string): StackRow {
+  if (poststack === undefined || floor === undefined) throw new Error('nothing was measured')
+  const ratio = poststack[stage].median / floor[stage].median
+  return { name, poststack: poststack[stage], floor: floor[stage], ratio, compose: compose?.[stage] ?? 'not installed' }
+}
 
 interface Tool {
   readonly name: ToolName
@@ -27,7 +57,7 @@ interface Tool {
   readonly programs: Readonly<Record<Stage, Program>>
 }
 
-export interface LifeOptions {
+interface LifeOptions {
   readonly runtime: 'podman' | 'docker'
   readonly services: number
   readonly runs: number
@@ -35,12 +65,12 @@ export interface LifeOptions {
 }
 
 /** What was measured of each tool that is there, or why nothing can be. */
-export async function measureLife({ runs, runtime, services, signal }: LifeOptions): Promise<Life | string> {
+async function measureEngine({ runs, runtime, services, signal }: LifeOptions): Promise<Life | string> {
   const engine = await openEngine(runtime)
   if (typeof engine === 'string') return engine
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'poststack-bench-')))
   const stack = { folder, name: `pslife-${runtime}-${String(process.pid)}`, runtime, services }
-  const tools = [await ours(stack), await floor(stack, engine), ...(await compose(stack, engine))]
+  const tools = [await makeOurs(stack), await makeFloor(stack, engine), ...(await makeCompose(stack, engine))]
   const times = new Map(
     tools.map(({ name }) => [name, { up: [] as number[], change: [] as number[], down: [] as number[] }]),
   )
@@ -48,7 +78,7 @@ export async function measureLife({ runs, runtime, services, signal }: LifeOptio
     // The first round does not count.
     for (let round = 0; round <= runs; round++) {
       for (const { declare, name, programs } of tools) {
-        for (const stage of stages) {
+        for (const stage of Object.keys(stages) as Stage[]) {
           signal.throwIfAborted()
           if (stage !== 'down') await declare(stage)
           const took = await timeOnce(programs[stage])
@@ -76,7 +106,7 @@ interface LifeStack {
   readonly services: number
 }
 
-async function ours({ folder, name, runtime, services }: LifeStack): Promise<Tool> {
+async function makeOurs({ folder, name, runtime, services }: LifeStack): Promise<Tool> {
   const cwd = join(folder, 'poststack')
   await mkdir(cwd)
   await linkPackage(cwd)
@@ -101,7 +131,7 @@ export default defineConfig({
   return { name: 'poststack', declare, programs: { up, change: up, down: poststackIn(cwd, ['down']) } }
 }
 
-async function floor({ folder, name, services }: LifeStack, { socket }: EngineAccess): Promise<Tool> {
+async function makeFloor({ folder, name, services }: LifeStack, { socket }: EngineAccess): Promise<Tool> {
   const file = join(folder, 'floor-stack.json')
   await writeFile(file, JSON.stringify({ atOnce, image, name: `${name}-floor`, services, socket }))
   const program = (stage: Stage): Program => ({ command: [process.execPath, floorProgram, file, stage], cwd: folder })
@@ -110,7 +140,7 @@ async function floor({ folder, name, services }: LifeStack, { socket }: EngineAc
 }
 
 /** None where it is not installed. It reaches podman, too: podman's socket speaks Docker's words. */
-async function compose({ folder, name, services }: LifeStack, { socket }: EngineAccess): Promise<readonly Tool[]> {
+async function makeCompose({ folder, name, services }: LifeStack, { socket }: EngineAccess): Promise<readonly Tool[]> {
   if (!(await hasCompose(folder))) return []
   const file = join(folder, 'life.json')
   const declare = async (word: string): Promise<void> => {

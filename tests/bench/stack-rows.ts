@@ -2,7 +2,6 @@
  * Stacks: what the answers take that a person waits for most often, in turns with a floor and docker compose.
  */
 import { tmpdir } from 'node:os'
-import { measureLife, type Stage } from './life.ts'
 import { measureInTurns, type Program, type Timing } from './measure.ts'
 import { makeStack, poststackIn, type BenchStack, type RuntimeName } from './stacks.ts'
 
@@ -39,36 +38,7 @@ export async function measureStacks(options: StackOptions): Promise<readonly Sta
   for (const runtime of ['native', 'podman', 'docker'] as const) {
     for (const size of [1, 5, 20]) await measureStack(options, { runtime, size }, add)
   }
-  for (const runtime of ['podman', 'docker'] as const) await addLife(options, runtime, add)
   return rows
-}
-
-const stageNames: Readonly<Record<Stage, string>> = {
-  up: '`up` from nothing',
-  change: '`up` with one changed',
-  down: '`down`',
-}
-
-async function addLife(
-  { isWanted, runs, signal }: StackOptions,
-  runtime: 'podman' | 'docker',
-  add: (row: StackRow) => void,
-): Promise<void> {
-  const services = 20
-  const what = `${runtime}, ${String(services)} containers`
-  const names = Object.entries(stageNames).map(([stage, words]) => [stage as Stage, `${words}, ${what}`] as const)
-  if (!names.some(([, name]) => isWanted(name))) return
-  const life = await measureLife({ runtime, services, runs, signal })
-  if (typeof life === 'string') {
-    add({ name: what, missing: life })
-    return
-  }
-  for (const [stage, name] of names) {
-    const { poststack, floor, compose } = life
-    if (poststack === undefined || floor === undefined) throw new Error('nothing was measured')
-    const ratio = poststack[stage].median / floor[stage].median
-    add({ name, poststack: poststack[stage], floor: floor[stage], ratio, compose: compose?.[stage] ?? 'not installed' })
-  }
 }
 
 async function measureStack(

@@ -248,6 +248,16 @@ describe('what a person reads', () => {
     expect((error.details as { logs: string[] }).logs).toEqual(Array.from({ length: 20 }, (_, n) => `line ${n + 10}`))
   })
 
+  test('at the deadline, where the engine is on another machine', async () => {
+    const probe: Probe = { kind: 'tcp', hostAddress: '127.0.0.1', port: await closedPort() }
+    const runtime = { ...runtimeWith({}).runtime, remoteHost: 'build.example' }
+    const { hint } = await failureOf(probe, { timeoutMs: 200, runtime })
+    expect(hint?.replaceAll(String(probe.port), '8080')).toBe(
+      'The engine is on build.example: its ports are open on that machine, and not on this one. ' +
+        'Forward them (ssh -L 8080:127.0.0.1:8080 build.example), or run Poststack there.',
+    )
+  })
+
   test('when it crashed for a known reason', async () => {
     const logs = ['exec /server: exec format error']
     const { runtime } = runtimeWith({ state: 'exited', exitCode: 255, logs })

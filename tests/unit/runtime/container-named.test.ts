@@ -43,7 +43,16 @@ function docker(networks: Network[], random: () => number): Engine {
   const nothing = { name: 'docker', args: [], env: {} } as const
   const client = { send, close: () => undefined }
   const close = (): Promise<void> => Promise.resolve()
-  return { name: 'docker', flavour: 'docker', podmanVersion: undefined, client, local: true, program: nothing, close }
+  return {
+    name: 'docker',
+    flavour: 'docker',
+    podmanVersion: undefined,
+    client,
+    local: true,
+    remoteHost: undefined,
+    program: nothing,
+    close,
+  }
 }
 
 test('of two who make a network of one name at once, one must get it', async () => {
