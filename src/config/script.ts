@@ -6,14 +6,20 @@ import { realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import type { FoundConfig } from './find.ts'
-import { bundleConfig, bundleOwn, type Bundle } from './load-bundle.ts'
-import { describeDenial } from './load-denied.ts'
-import { deniesNetwork, guardFlags, readableFolders } from './load-guarded.ts'
-import { trustedFlags } from './load-trusted.ts'
-import { ownPackage, type OwnPackage } from './own-package.ts'
+import type { FoundConfig } from './load/find.ts'
+import { bundleConfig, bundleOwn, type Bundle } from './load/bundle.ts'
+import { describeDenial } from './load/denied.ts'
+import { deniesNetwork, guardFlags, readableFolders } from './load/guarded.ts'
+import { trustedFlags } from './load/trusted.ts'
+import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
-import { jobVariable, type HandedStack, type OwnModules, type ScriptJob, type ScriptReport } from './script-protocol.ts'
+import {
+  jobVariable,
+  type HandedStack,
+  type OwnModules,
+  type ScriptJob,
+  type ScriptReport,
+} from './child/script-protocol.ts'
 import { temporaryFolder } from './temporary.ts'
 
 export interface Grants {

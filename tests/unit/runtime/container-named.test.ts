@@ -1,9 +1,9 @@
 /** Docker makes two networks of one name when two ask at once: whatever the order of the calls, one network stays, and its owner knows. */
 import { pause } from '../../../src/abort.ts'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createNetwork, whileAmbiguous } from '../../../src/runtime/container-named.ts'
-import type { Engine } from '../../../src/runtime/engine-connect.ts'
-import type { EngineAnswer, EngineRequest } from '../../../src/runtime/engine-http.ts'
+import { createNetwork, whileAmbiguous } from '../../../src/runtime/container/named.ts'
+import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
+import type { EngineAnswer, EngineRequest } from '../../../src/runtime/container/engine-http.ts'
 import { randomNumbers } from '../../support/random.ts'
 
 interface Network {
