@@ -20,6 +20,8 @@ const answer = (status: number, value: unknown): EngineAnswer => ({
   body: Buffer.from(JSON.stringify(value)),
 })
 
+const close = (): Promise<void> => Promise.resolve()
+
 /** Each call takes a while before and after its effect. */
 function docker(networks: Network[], random: () => number): Engine {
   const send = async ({ body, method, path }: EngineRequest): Promise<EngineAnswer> => {
@@ -42,7 +44,6 @@ function docker(networks: Network[], random: () => number): Engine {
   }
   const nothing = { name: 'docker', args: [], env: {} } as const
   const client = { send, close: () => undefined }
-  const close = (): Promise<void> => Promise.resolve()
   return {
     name: 'docker',
     flavour: 'docker',
@@ -72,11 +73,11 @@ test('of two who make a network of one name at once, one must get it', async () 
     const both = Promise.all([make('one'), make('two')])
     await vi.advanceTimersByTimeAsync(5000)
     const ended = await both
-    const [kept] = networks
+    const kept = networks.map(({ Labels }) => (Labels as { readonly who: string }).who)
     expect([seed, networks.length, ended.toSorted()]).toEqual([
       seed,
       1,
-      ['NAME_TAKEN', (kept?.Labels as { readonly who: string }).who],
+      ['NAME_TAKEN', ...kept],
     ])
   }
 })
