@@ -12,7 +12,7 @@ import {
   showVariable,
 } from '../config/environment/environment.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { connectToUrl } from '../execute/database/url.ts'
@@ -46,11 +46,11 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
       : await readEnvironmentIn(cwd, { cwd, env })
   const said = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? 'migrations'
   const folder = flags.migrations === undefined ? resolve(root, said) : resolve(cwd, flags.migrations)
-  if (flags.url !== undefined) return urlTarget(flags.url, flags, { env, folder, signal })
+  if (flags.url !== undefined) return urlTarget(flags.url, flags, { cwd, env, folder, signal })
   const variable = filledVariable(variables, 'DATABASE_URL')
   if (variable === undefined) return undefined
   try {
-    const target = urlTarget(variable.value, flags, { env, folder, signal })
+    const target = urlTarget(variable.value, flags, { cwd, env, folder, signal })
     report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
     return target
   } catch (error) {
@@ -62,7 +62,7 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
 function urlTarget(
   url: string,
   flags: DatabaseFlags,
-  { env, folder, signal }: Pick<Io, 'env' | 'signal'> & Pick<TargetDatabase, 'folder'>,
+  { cwd, env, folder, signal }: Pick<Io, 'cwd' | 'env' | 'signal'> & Pick<TargetDatabase, 'folder'>,
 ): TargetDatabase {
   const named = flags.service === undefined ? (flags.database === undefined ? undefined : '--database') : '--service'
   if (named !== undefined) {
@@ -74,7 +74,7 @@ function urlTarget(
   const found = connectToUrl(url, { password })
   return {
     ...found,
-    program: (options) => hostProgram(parseDatabaseUrl(url, { password }), options, { env, signal }),
+    program: (options) => hostProgram(parseDatabaseUrl(url, { password }), options, { env, signal, folders: [cwd] }),
     service: undefined,
     owned: false,
     folder,

@@ -143,7 +143,7 @@ interface Section {
 }
 
 const sections: readonly Section[] = [
-  { title: '`defineConfig({ … })`', about: 'The whole stack.', from: ['StackConfig'] },
+  { title: '`defineConfig({ … })`', about: 'The whole stack.', from: ['StackOptions', 'StackConfig', 'LayeredConfig'] },
   {
     title: '`defineConfig((context) => ({ … }))`',
     about: 'The function may be asynchronous. Its argument has these fields.',
@@ -181,6 +181,11 @@ const sections: readonly Section[] = [
     about: 'What `hook()` makes, and what stands in its place in a config of data.',
     from: ['Hook', 'RememberedHook'],
     alternatives: ['script', 'command'],
+  },
+  {
+    title: '`logs`',
+    about: 'What is written down of what Poststack does: see `poststack logs`.',
+    from: ['LogOptions'],
   },
   { title: '`build`', about: 'How an image is built.', from: ['BuildOptions'] },
   { title: '`ports`', about: 'One entry a port.', from: ['PortOptions'] },

@@ -12,7 +12,8 @@ import type { Speaker } from './reporter.ts'
 const version = 1
 
 export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
-  const write = ({ type, ...fields }: JsonLine): void => {
+  // No field of a line may take the name: it would stand in place of ours.
+  const write = ({ type, ...fields }: JsonLine & { readonly version?: typeof version }): void => {
     stdout.write(`${JSON.stringify({ version, type, ...fields })}\n`)
   }
   const outcome = ({ plan, ...rest }: Outcome): void => {
