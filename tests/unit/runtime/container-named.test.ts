@@ -74,11 +74,7 @@ test('of two who make a network of one name at once, one must get it', async () 
     await vi.advanceTimersByTimeAsync(5000)
     const ended = await both
     const kept = networks.map(({ Labels }) => (Labels as { readonly who: string }).who)
-    expect([seed, networks.length, ended.toSorted()]).toEqual([
-      seed,
-      1,
-      ['NAME_TAKEN', ...kept],
-    ])
+    expect([seed, networks.length, ended.toSorted()]).toEqual([seed, 1, ['NAME_TAKEN', ...kept]])
   }
 })
 
