@@ -330,6 +330,11 @@ test.skipIf(others)('where no program fits the server, it must say which one is 
   const server = await startPostgres()
   try {
     const project = await urlProject(server)
+    // Held, so that whoever goes on reading waits for ever.
+    await project.database.rows('CREATE TABLE public.held ()')
+    const holder = await project.database.session()
+    await holder.query('BEGIN')
+    await holder.query('LOCK TABLE public.held')
     const refused = await project.runWith(['backup'], { env: { PATH: '/nowhere', PGPASSWORD: server.password } })
     expect(refused.code).toBe(4)
     expect(refused.stderr).toMatch(/There is no pg_dump for PostgreSQL \d+ on this machine/)
