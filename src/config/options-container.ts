@@ -176,7 +176,7 @@ export interface ContainerFields<Port extends string = string> extends CommonOpt
   readonly extraHosts?: Readonly<Record<string, string>> | undefined
   /** A health check for the engine; `false` switches the image's off. A change recreates the container. @default the image's */
   readonly healthcheck?: HealthcheckOptions | false | undefined
-  /** When the container counts as ready. @default as soon as it runs, or as its `healthcheck` says */
+  /** When the container counts as ready. @default when it has run for half a second, or as its `healthcheck` says */
   readonly ready?: ReadyOptions<NoInfer<Port>> | undefined
   /**
    * A one-off: it must end with exit code 0, and has then run once for all, `down` and another `up` included. It runs again when its

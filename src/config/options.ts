@@ -7,8 +7,9 @@
 export type RuntimeChoice = 'auto' | 'podman' | 'docker' | 'native'
 
 /**
- * When a dependency counts as met: `started` (its container runs), `ready` (its probe answers), `migrated` (a PostgreSQL
- * service is ready and every migration is applied), `completed` (a job ended with exit code 0).
+ * When a dependency counts as met: `started` (its container was started, and may still end at once), `ready` (its probe answers, or without one
+ * it has run for half a second), `migrated` (a PostgreSQL service is ready and every migration is applied), `completed` (a job ended with exit
+ * code 0).
  */
 export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
 
@@ -122,19 +123,19 @@ export interface CommonOptions {
    */
   readonly stopGraceSeconds?: number | undefined
   /**
-   * What the engine does when the container's process ends. Docker gives another value than the first to what runs; else a change recreates
+   * What the engine does when the container's process ends. Docker, and podman since 5.1, give another value than the first to what runs; else a change recreates
    * the container.
    * @default 'no'
    */
   readonly restart?: 'no' | 'always' | 'unless-stopped' | 'on-failure' | undefined
   /**
    * Most memory that the container may use, `6MB` or more: a whole number with `kB`, `MB` or `GB` (1024 of the one before). What uses more
-   * is killed. Docker gives another limit to what runs; else a change recreates the container. Not used by the native runtime.
+   * is killed. Docker, and podman since 5.1, give another limit to what runs; else a change recreates the container. Not used by the native runtime.
    * @default no limit
    */
   readonly memory?: string | undefined
   /**
-   * Most processors that the container may use at once, 0.01 to 1024; `0.5` is half of one. Docker gives another limit to what runs;
+   * Most processors that the container may use at once, 0.01 to 1024; `0.5` is half of one. Docker, and podman since 5.1, give another limit to what runs;
    * else a change recreates the container. Not used by the native runtime.
    * @default no limit
    */

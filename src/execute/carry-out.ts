@@ -2,7 +2,7 @@
  * One function for every kind of step: the only place where a plan touches the world.
  */
 import type { SecretPart } from '../config/types.ts'
-import { PoststackError } from '../errors.ts'
+import { isPoststackError, PoststackError } from '../errors.ts'
 import type { StepFacts } from '../events.ts'
 import { label } from '../plan/labels.ts'
 import { describeStack } from '../plan/record.ts'
@@ -151,8 +151,25 @@ async function start(action: Act<'start'>, world: StepWorld): Promise<undefined>
   const { limit, runtime, secrets, signal, startLimit } = world
   const files = revealTexts(action.files, secrets)
   const run = (): Promise<void> => limit(() => runtime.startContainer(action.target, files, { signal }))
-  await (action.publishes ? startLimit(run) : run())
+  await (action.publishes ? startLimit(run) : run()).catch((error: unknown) => {
+    throw portIsGone(action, error) ?? error
+  })
   return undefined
+}
+
+/** The old container of a service that failed, whose port another service of this run has got: nothing outside stands in the way. */
+function portIsGone({ handedTo, service }: Act<'start'>, error: unknown): PoststackError | undefined {
+  if (handedTo === undefined || !isPoststackError(error) || error.code !== 'PORT_IN_USE') return undefined
+  const takers = handedTo.join(' and ')
+  return new PoststackError(
+    'PORT_IN_USE',
+    `The old container of ${service} cannot run again: its port has gone to ${takers}, as declared. ${service} does not run now.`,
+    {
+      hint: `Mend what ${service} failed with and run the command again: it goes on from here, and what has its new port already is left alone.`,
+      details: error.details ?? {},
+      cause: error,
+    },
+  )
 }
 
 async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | undefined> {

@@ -25,8 +25,8 @@ export interface WaitContext extends ProbeContext {
  * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it.
  */
 export async function waitFor(probe: Probe, context: WaitContext): Promise<void> {
-  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), looks: 0 }
-  let delayMs = firstDelayMs
+  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), running: undefined }
+  let delayMs = probe.kind === 'running' ? settleMs / 2 : firstDelayMs
   let said: string | undefined
   let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
   for (;;) {
@@ -54,6 +54,8 @@ const firstDelayMs = 100
 /** Most services are ready within this time, and a pause that has grown would be added to each start. */
 const eagerMs = 5000
 const longestDelayMs = 1000
+/** How long a container without a probe must be seen running: a program that is not there, or fails on its first line, runs for a moment too. */
+const settleMs = 500
 /** How long a crash loop or a rejected password is watched before it counts as lasting. */
 const crashLoopMs = 5000
 const lastingMs = 2000
@@ -65,8 +67,8 @@ interface Wait {
   readonly started: number
   /** When each lasting complaint was seen first. */
   readonly since: Map<string, number>
-  /** How many looks in a row found the container running. */
-  looks: number
+  /** Since when each look has found the container running, and by which start. */
+  running: { readonly since: number; readonly startedAt: string | undefined } | undefined
 }
 
 async function look({ runtime, signal, target }: ProbeContext): Promise<ObservedContainer | undefined> {
@@ -80,19 +82,12 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
     if (failure !== undefined) throw await failed(wait, failure)
   }
   if (container?.state === 'restarting') {
-    wait.looks = 0
-    if (lasts(wait, 'restarting', crashLoopMs)) throw await failed(wait, { kind: 'crash-loop', container })
-    const code = container.exitCode === undefined ? '' : ` (last exit code ${container.exitCode})`
-    return { ready: false, reason: `it crashed and is being restarted${code}` }
+    wait.running = undefined
+    return crashed(wait, container)
   }
-  wait.looks = container?.state === 'running' ? wait.looks + 1 : 0
   // One attempt must not outlast the deadline by its own time limit.
   const answer = await attempt(probe, container, { ...context, limitMs: context.timeoutMs - elapsed(wait) })
-  if (answer.ready) {
-    // A program that is not there, or fails on its first line, runs for a moment too.
-    const settled = probe.kind !== 'running' || wait.looks > 1
-    return settled ? answer : { ready: false, reason: 'it runs since a moment' }
-  }
+  if (answer.ready) return probe.kind === 'running' && container !== undefined ? settle(wait, container) : answer
   if (answer.code !== undefined && lasting.has(answer.code)) {
     if (lasts(wait, answer.code, lastingMs)) throw await failed(wait, { kind: 'lasting', answer, container })
   } else {
@@ -100,6 +95,24 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
     wait.since.delete('DATABASE_MISSING')
   }
   return answer
+}
+
+async function crashed(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer> {
+  if (lasts(wait, 'restarting', crashLoopMs)) throw await failed(wait, { kind: 'crash-loop', container })
+  const code = container.exitCode === undefined ? '' : ` (last exit code ${container.exitCode})`
+  return { ready: false, reason: `it crashed and is being restarted${code}` }
+}
+
+/** Running is ready for what has no probe, once it has gone on for a while. */
+async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer> {
+  const { running } = wait
+  const { startedAt } = container
+  if (running === undefined || running.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
+  // Podman starts one with a restart policy again at once, so that no look finds it anything but running.
+  if (running !== undefined && running.startedAt !== startedAt) return crashed(wait, container)
+  const enoughMs = Math.min(settleMs, wait.context.timeoutMs / 2)
+  const isSettled = running !== undefined && performance.now() - running.since >= enoughMs
+  return isSettled ? { ready: true } : { ready: false, reason: 'it runs since a moment' }
 }
 
 /** A container that is over, whatever the probe says: a port may be answered by something else. */

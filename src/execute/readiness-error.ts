@@ -45,7 +45,9 @@ export async function readinessError(
   const logs = silent ? [] : await lastLines(context)
   const symptoms = { exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory }
   return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
-    hint: hintOf(failure, symptoms, context) ?? waitingHint(probe, { ...context, isSilent: logs.length === 0 }),
+    hint:
+      hintOf(failure, symptoms, context) ??
+      waitingHint(probe, { ...context, remoteHost: context.runtime.remoteHost, isSilent: logs.length === 0 }),
     details: {
       service: context.service,
       waitedMs: Math.round(elapsedMs),
@@ -106,18 +108,26 @@ interface Waiting {
   readonly service: string
   readonly target: Target | undefined
   readonly isSilent: boolean
+  /** Where the engine is, if not here. */
+  readonly remoteHost: string | undefined
 }
 
 /** What to do about a service that is not ready where nothing better is known. */
-export function waitingHint(probe: Probe, { isSilent, service, target }: Waiting): string {
+export function waitingHint(probe: Probe, { isSilent, remoteHost, service, target }: Waiting): string {
   const longer = 'If it only needs longer, raise readyTimeoutSeconds.'
   if (target === undefined) return `Check that the server runs and that the URL has its host and port. ${longer}`
   if (probe.kind === 'exec')
     return `Run the check yourself: poststack container exec ${service} -- ${probe.command.map(quoted).join(' ')}. Its program must be in the image. ${longer}`
+  const port = 'connection' in probe ? probe.connection.port : 'port' in probe ? probe.port : undefined
+  if (remoteHost !== undefined && port !== undefined) return elsewhere(remoteHost, String(port))
   const listens = probe.kind === 'http' || probe.kind === 'tcp'
   return listens
     ? `Check its output, and that it listens on all addresses (0.0.0.0) at the declared port of the container. ${longer}`
     : `${isSilent ? 'It has written nothing so far.' : 'Its last lines of output say how far it got.'} ${longer}`
+}
+
+function elsewhere(host: string, port: string): string {
+  return `The engine is on ${host}: its ports are open on that machine, and not on this one. Forward them (ssh -L ${port}:127.0.0.1:${port} ${host}), or run Poststack there.`
 }
 
 /** As a shell reads it back. */

@@ -28,6 +28,8 @@ export interface Planning {
   readonly freed: ReadonlyMap<number, number>
   /** Stops of containers that hold a port which another service is to get, by the container's id. */
   readonly handedOver: ReadonlyMap<string, number>
+  /** The services that are to get them, by the same id. */
+  readonly takers: ReadonlyMap<string, readonly string[]>
 }
 
 /** What planning one service's container goes by. */

@@ -62,6 +62,8 @@ export type Action =
       readonly service: string
       readonly files: Readonly<Record<string, SpecText>>
       readonly publishes: boolean
+      /** Services of this very plan that its port was handed to: while one of them has it, it cannot be had back. */
+      readonly handedTo?: readonly string[]
     }
   /** Changes a container that runs, and goes on running. */
   | { readonly kind: 'update'; readonly target: Target; readonly fields: ChangeableFields }

@@ -9,7 +9,7 @@ import type { Planning } from './planning.ts'
 const thisMachine = 'host.docker.internal'
 
 /** "All addresses", as an address to connect to, leads to this machine as well. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return /^(?:127(?:\.\d+){3}|0\.0\.0\.0|::1?|localhost\.?)$/i.test(host)
 }
 

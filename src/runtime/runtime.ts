@@ -110,6 +110,8 @@ export interface Runtime {
   readonly containersPossible: boolean
   /** Whether `updateContainer` works, and `observe` shows what it has changed. */
   readonly changesInPlace: boolean
+  /** The machine of an engine that was said to be elsewhere: what it publishes is open there, and not on this one. */
+  readonly remoteHost?: string | undefined
   /** One read-only look. Deterministic order: everything sorted by name. */
   observe(scope: Scope, options: CallOptions): Promise<RuntimeSnapshot>
   /** One container, or nothing when it is gone. */

@@ -72,6 +72,7 @@ export async function readHealth(
         container,
         probe,
         logs: logs.map((line) => secrets.hide(line)),
+        remoteHost: runtime.remoteHost,
       })
     }),
   )
@@ -113,6 +114,7 @@ interface Symptoms {
   readonly container: ObservedContainer | undefined
   readonly probe: Probe | undefined
   readonly logs: readonly string[]
+  readonly remoteHost: string | undefined
 }
 
 function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
@@ -133,14 +135,14 @@ function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
   return { ...facts, reason, hint: wayOut(status, symptoms) }
 }
 
-function wayOut({ service, state }: ServiceStatus, { container, probe, logs }: Symptoms): string {
+function wayOut({ service, state }: ServiceStatus, { container, probe, logs, remoteHost }: Symptoms): string {
   if (state === 'absent' || state === 'stopped') return `Start it: poststack container start ${service}`
   const known = hintFor({ exitCode: container?.exitCode, logs })
   if (known !== undefined) return known
   const isOver = container !== undefined && container.state !== 'running'
   return isOver || probe === undefined
     ? 'Its last lines of output say why.'
-    : waitingHint(probe, { service, target: container, isSilent: logs.length === 0 })
+    : waitingHint(probe, { service, target: container, remoteHost, isSilent: logs.length === 0 })
 }
 
 /** Why a service is not ready, where its probe does not say; nothing for one that is. */

@@ -4,6 +4,7 @@
  */
 import { unneededSecrets } from '../config/secrets.ts'
 import type { Outcome } from '../events.ts'
+import { carryThrough } from '../execute/carry-through.ts'
 import { execute } from '../execute/execute.ts'
 import { observe, observeRuntime } from '../execute/observe.ts'
 import { outcomeOf, succeeded } from '../execute/outcome.ts'
@@ -68,13 +69,20 @@ async function makeSo(request: Raise): Promise<Outcome> {
   const world = worldOf(opened, runtime, fresh.secrets)
   const pulled = request.pull === true ? await pullNewest(desired, request, world) : undefined
   if (pulled?.ok === false) return pulled
-  const plan = request.plan(desired, await observe(desired, world))
-  refuseBlocked(plan)
-  announce(plan, opened)
-  const results = await execute(plan, world)
-  // A second look: whatever it still asks for did not converge.
+  const { plan, results } = await carryThrough({
+    plan: async () => request.plan(desired, await observe(desired, world)),
+    carryOut: (made) => {
+      refuseBlocked(made)
+      announce(made, opened)
+      return execute(made, world)
+    },
+    emit: opened.emit,
+    signal: opened.signal,
+  })
+  // A second look: whatever it still asks for did not converge. Passwords that were made for it are kept by now, and none is lost.
   const looksAgain = succeeded(results) && plan.steps.length > 0
-  const after = looksAgain ? (request.after ?? request.plan)(desired, await observe(desired, world)) : undefined
+  const kept = { ...desired, unkept: [] }
+  const after = looksAgain ? (request.after ?? request.plan)(kept, await observe(kept, world)) : undefined
   const selected = selectServices(desired.services, services)
   return outcomeOf({ plan, results, began, after, services: selected })
 }

@@ -5,23 +5,24 @@ import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureLife } from './life.ts'
 import { measureMigrations } from './migrations.ts'
 import { measureStacks } from './stack-rows.ts'
 import { migrationTable, stackTable, testsTable, watchTable } from './table.ts'
 import { measureTestDatabases } from './test-databases.ts'
 import { measureWatch } from './watch.ts'
 
-const usage = `npm run bench -- [stacks] [migrations] [watch] [tests] [flags]
+const usage = `npm run bench -- [stacks] [life] [migrations] [watch] [tests] [flags]
 
 Measures these parts, or all, and prints a table of each. Best on a machine that does nothing else.
 
   --only WORD  only rows whose name has the word in it
-  --runs N     runs of each program that count (default: 9 for stacks, 5 for migrations, 30 for watch and tests)
+  --runs N     runs of each program that count (default: 9 for stacks, 5 for life and migrations, 30 for watch and tests)
   --json       one document instead of the tables
   --write      put the tables into docs/performance.md, too
   --help       this text
 `
-const parts = ['stacks', 'migrations', 'watch', 'tests'] as const
+const parts = ['stacks', 'life', 'migrations', 'watch', 'tests'] as const
 type PartName = (typeof parts)[number]
 const { values, positionals } = readWords()
 
@@ -92,8 +93,8 @@ async function measure(part: PartName): Promise<{ readonly table: string; readon
   }
   const { node, platform, cpus: processors } = machine
   const foot = `Medians (fastest–slowest) of ${runs} runs, Node ${node}, ${platform}, ${processors} processors.`
-  if (part === 'stacks') {
-    const rows = await measureStacks(options)
+  if (part === 'stacks' || part === 'life') {
+    const rows = await (part === 'stacks' ? measureStacks(options) : measureLife(options))
     return { table: stackTable(rows, foot), result: { runs, rows } }
   }
   if (part === 'watch') {
@@ -109,7 +110,9 @@ async function measure(part: PartName): Promise<{ readonly table: string; readon
 }
 
 function runsOf(part: PartName): number {
-  return values.runs === undefined ? { stacks: 9, migrations: 5, watch: 30, tests: 30 }[part] : Number(values.runs)
+  return values.runs === undefined
+    ? { stacks: 9, life: 5, migrations: 5, watch: 30, tests: 30 }[part]
+    : Number(values.runs)
 }
 
 async function writeTable(part: PartName, table: string): Promise<void> {

@@ -14,7 +14,7 @@ import { environment, runProgram, type Program } from './measure.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const cli = join(root, 'dist', 'cli.js')
 const floorProgram = join(root, 'tests', 'bench', 'floor.mjs')
-const image = 'docker.io/library/debian:trixie-slim'
+export const image = 'docker.io/library/debian:trixie-slim'
 
 export type RuntimeName = 'native' | 'podman' | 'docker'
 
@@ -97,21 +97,26 @@ export default defineConfig({
 })
 `
   await mkdir(join(folder, 'migrations'))
-  await mkdir(join(folder, 'node_modules'))
-  await symlink(root, join(folder, 'node_modules', 'poststack'))
-  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+  await linkPackage(folder)
   await writeFile(join(folder, 'poststack.config.ts'), config)
   await writeFile(join(folder, 'migrations', '001_items.sql'), 'CREATE TABLE items (id bigint PRIMARY KEY);\n')
   return databases
 }
 
-interface EngineAccess {
+/** Makes it a folder whose config finds this very Poststack. */
+export async function linkPackage(folder: string): Promise<void> {
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(root, join(folder, 'node_modules', 'poststack'))
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+}
+
+export interface EngineAccess {
   readonly socket: string | undefined
   readonly close: () => Promise<void>
 }
 
 /** The engine's socket. Where podman serves none, one is served for the bench, and both sides use it. */
-async function openEngine(runtime: RuntimeName): Promise<EngineAccess | string> {
+export async function openEngine(runtime: RuntimeName): Promise<EngineAccess | string> {
   const nothing = { close: async (): Promise<void> => undefined }
   if (runtime === 'native') return { ...nothing, socket: undefined }
   const named = environment[runtime === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST']
@@ -154,11 +159,16 @@ interface Compose {
   readonly remove: () => Promise<void>
 }
 
+/** Whether version 2 of docker compose is installed: the one that is a plugin of `docker`. */
+export async function hasCompose(cwd: string): Promise<boolean> {
+  const answer = await runProgram({ command: ['docker', 'compose', 'version'], cwd }).catch(() => undefined)
+  return answer?.code === 0
+}
+
 /** The same number of services for docker compose, with the official image of PostgreSQL. */
 async function makeCompose(folder: string, name: string, services: number): Promise<Compose | undefined> {
   const docker = (...words: readonly string[]): Program => ({ command: ['docker', 'compose', ...words], cwd: folder })
-  const answer = await runProgram(docker('version')).catch(() => undefined)
-  if (answer?.code !== 0) return undefined
+  if (!(await hasCompose(folder))) return undefined
   const others = Array.from({ length: services - 1 }, (_, index) => [
     `app${index + 1}`,
     { image, command: ['sleep', 'infinity'], stop_grace_period: '0s' },

@@ -75,6 +75,24 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
 
   if (runtime === 'native') return
 
+  obligation('two checkouts that come up for the first time at the same moment must both be up', async () => {
+    const stack = `e2e-${randomBytes(4).toString('hex')}`
+    const checkouts = [await tempProject({ runtime, stack }), await tempProject({ runtime, stack })]
+    const app = `container({ image: '${debianImage}', command: ['sleep', '600'], stopGraceSeconds: 0 })`
+    for (const project of checkouts) await project.declare({ web: app, worker: app })
+    const ended = await Promise.all(checkouts.map((project) => project.run('up')))
+    expect(ended.map(({ code, stderr }) => [code, code === 0 ? '' : stderr])).toEqual([
+      [0, ''],
+      [0, ''],
+    ])
+    for (const project of checkouts) {
+      await project.succeed('plan', '--check')
+      const containers = await project.world.containers()
+      expect(containers.map(({ running }) => running)).toEqual([true, true])
+    }
+    for (const project of checkouts) await project.succeed('down', '--volumes', '--yes')
+  })
+
   obligation('a container that somebody else made must be left alone, and the plan must say how to go on', async () => {
     const project = await tempProject({ runtime })
     const name = `${project.stack}-db`

@@ -163,6 +163,7 @@ type Writes = Omit<
   | 'name'
   | 'containersPossible'
   | 'changesInPlace'
+  | 'remoteHost'
   | 'watchEnds'
   | 'close'
   | 'buildImage'

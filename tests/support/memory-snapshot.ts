@@ -51,6 +51,7 @@ export function observed(container: MemoryContainer): ObservedContainer {
     exitCode: container.exitCode,
     imageId: container.imageId,
     ports: isAlive(container) ? hostPorts(container) : [],
+    ...(container.state === 'running' ? { startedAt: String(container.starts) } : {}),
   }
 }
 

@@ -166,7 +166,7 @@ const sections: readonly Section[] = [
   {
     title: 'Every service that Poststack runs',
     about:
-      'Fields of both kinds. A dependency is met when its container runs (`started`), its probe answers (`ready`), it is ready ' +
+      'Fields of both kinds. A dependency is met when its container was started (`started`; it may still end at once), its probe answers (`ready`), it is ready ' +
       'and every migration is applied (`migrated`), or its job has ended with exit code 0 (`completed`).',
     from: ['CommonOptions'],
   },

@@ -5,9 +5,21 @@
 import type { FieldChange } from '../step.ts'
 import type { ChangeableFields, ContainerSpec, RecordedSpec } from '../types.ts'
 
-/** Specs leave out the default; where a container had another policy before, what holds now is named, and must be on the other side, too. */
-export function withPolicy(spec: ContainerSpec, found: RecordedSpec): ContainerSpec {
-  return found['restart'] === 'no' && spec.restart === undefined ? { ...spec, restart: 'no' } : spec
+/** The kernel grants processors in parts of this size, and podman shows what it granted. */
+export const cpuStep = 1e-5
+
+/**
+ * What is declared, in the words of what was found where both mean the same. Specs leave out the default policy; where a container had another
+ * one before, what holds now is named, and must be on the other side, too. A part of a processor may have been rounded.
+ */
+export function wordedAs(found: RecordedSpec, spec: ContainerSpec): ContainerSpec {
+  const { cpus } = found
+  const isRounded = typeof cpus === 'number' && spec.cpus !== undefined && Math.abs(cpus - spec.cpus) < cpuStep
+  return {
+    ...spec,
+    ...(found['restart'] === 'no' && spec.restart === undefined ? { restart: 'no' as const } : {}),
+    ...(isRounded ? { cpus } : {}),
+  }
 }
 
 /** The new values, when all that differs can be changed in place; nothing when something cannot. */

@@ -2,7 +2,7 @@
  * What one service's container needs: nothing, a start, or a new one in its place.
  */
 import { hasLostPassword } from './blocked-steps.ts'
-import { inPlace, withPolicy } from './change-in-place.ts'
+import { inPlace, wordedAs } from './change-in-place.ts'
 import { currentOf, isRunning } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
@@ -92,7 +92,7 @@ function compare(found: ObservedContainer, context: ServiceContext): Judged {
   const { container, desired, observed } = context
   const other = (difference: Cause): Judged => ({ found, difference, update: undefined })
   if (found.spec === undefined) return other(because('its spec label cannot be read'))
-  const changes = diffSpecs(found.spec, recordSpec(withPolicy(container.spec, found.spec), desired.digests))
+  const changes = diffSpecs(found.spec, recordSpec(wordedAs(found.spec, container.spec), desired.digests))
   const fields = observed.changesInPlace && isRunning(found) ? inPlace(changes, container.spec) : undefined
   const cause = { text: describeChanges(changes), changes }
   if (changes.length > 0 && fields === undefined) return other(cause)

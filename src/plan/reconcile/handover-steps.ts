@@ -10,7 +10,7 @@ import { planFoundations } from './replace-steps.ts'
 import { recordedGrace } from '../spec.ts'
 import type { DesiredService } from '../types.ts'
 
-type HandOver = Pick<Planning, 'freed' | 'handedOver'>
+type HandOver = Pick<Planning, 'freed' | 'handedOver' | 'takers'>
 
 /** The stops, planned when all is there that the new containers stand on. `services` are those that this plan is about. */
 export function planHandOvers(services: readonly DesiredService[], planning: Planning): HandOver {
@@ -20,6 +20,7 @@ export function planHandOvers(services: readonly DesiredService[], planning: Pla
   const starting = looks.filter(({ current }) => current === undefined || !isRunning(current))
   const freed = new Map(planning.freed)
   const handedOver = new Map<string, number>()
+  const takersOf = new Map<string, readonly string[]>()
   for (const holder of looks) {
     for (const { found } of holder.judged) {
       if (found === holder.current) continue
@@ -35,13 +36,15 @@ export function planHandOvers(services: readonly DesiredService[], planning: Pla
         target: { name: found.name, id: found.id },
         graceSeconds: recordedGrace(found.spec),
       } as const
-      const cause = `its port goes to ${takers.map(({ context }) => context.service.name).join(', ')}`
+      const names = takers.map(({ context }) => context.service.name)
+      const cause = `its port goes to ${names.join(', ')}`
       const step = draft.add(holder.context.subject, action, cause, { needs, risk: 'downtime' })
       handedOver.set(found.id, step)
+      takersOf.set(found.id, names)
       for (const { host } of found.ports) freed.set(host, step)
     }
   }
-  return { freed, handedOver }
+  return { freed, handedOver, takers: takersOf }
 }
 
 function contextOf(service: DesiredService, planning: Planning): readonly ServiceContext[] {

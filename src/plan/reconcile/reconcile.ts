@@ -81,6 +81,7 @@ function planAll(desired: Desired, observed: Observed, { options, before: lead }
     resources: createResources(world),
     stops: new Map(),
     handedOver: new Map(),
+    takers: new Map(),
   }
   const stopping = { ...before, stops: planRestartStops(restart, before) }
   const services = dependencyOrder(selectServices(desired.services, names))

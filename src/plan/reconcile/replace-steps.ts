@@ -109,7 +109,7 @@ interface Replacement {
 }
 
 /** If the new container does not get ready: away with it, and the old one back under its name, running as before. */
-function addWayBack(replacement: Replacement, { container, draft, subject }: ServiceContext): void {
+function addWayBack(replacement: Replacement, { container, draft, subject, takers }: ServiceContext): void {
   const graceSeconds = container.spec.stopGraceSeconds ?? defaultGraceSeconds
   const { target, old, oldTarget, renamed, created, stopped, started, password, ready } = replacement
   const group = [renamed, created, stopped, started, password, ready].filter((step) => step !== undefined)
@@ -143,7 +143,10 @@ function addWayBack(replacement: Replacement, { container, draft, subject }: Ser
         )
   if (stopped === undefined) return
   const before = { name: renamed === undefined ? oldTarget.name : old.name, id: old.id }
-  const action = { kind: 'start', target: before, service: old.service ?? '', files: {}, publishes: true } as const
+  const { service = '' } = old
+  const handedTo = takers.get(old.id)
+  const again = { kind: 'start', target: before, service, files: {}, publishes: true } as const
+  const action = handedTo === undefined ? again : { ...again, handedTo }
   draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
 }
 

@@ -126,6 +126,8 @@ export async function findContainer(
 export interface NamedObject {
   readonly id: string
   readonly labels: Labels
+  /** When it was made, in the engine's words. */
+  readonly created: string
 }
 
 /** A volume or network by its exact name; a volume's id is its name. */
@@ -135,11 +137,26 @@ export async function inspectNamed(
   name: string,
   signal: AbortSignal,
 ): Promise<NamedObject | undefined> {
+  const [found] = await listNamed(engine, kind, name, signal)
+  return found
+}
+
+/** All of that name: Docker may have several networks of one. */
+export async function listNamed(
+  engine: Engine,
+  kind: 'volumes' | 'networks',
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly NamedObject[]> {
   const values = await listFiltered(engine, kind, { filter: { name: [exactPattern(name)] }, signal })
-  const found = values.map(asRecord).find((entry) => entry['Name'] === name)
-  if (found === undefined) return undefined
-  const labels = found['Labels'] ?? {}
-  return { id: kind === 'volumes' ? name : asText(found['Id']), labels: labels as Labels }
+  return values
+    .map(asRecord)
+    .filter((entry) => entry['Name'] === name)
+    .map(({ Created: created, Id: id, Labels: labels }) => ({
+      id: kind === 'volumes' ? name : asText(id),
+      labels: (labels ?? {}) as Labels,
+      created: typeof created === 'string' ? created : '',
+    }))
 }
 
 function exactPattern(name: string): string {

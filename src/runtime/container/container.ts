@@ -5,7 +5,7 @@ import { attach } from './attach.ts'
 import { buildImage } from './build.ts'
 import { builtImages, removeImage } from './images.ts'
 import { watchEnds } from './events.ts'
-import { updateContainer } from './limits.ts'
+import { changesInPlace, updateContainer } from './limits.ts'
 import { pullImage } from './pull.ts'
 import { createReads } from './reads.ts'
 import { createWrites } from './writes.ts'
@@ -23,7 +23,8 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
   return {
     name: options.name,
     containersPossible: true,
-    changesInPlace: engine.flavour === 'docker',
+    changesInPlace: changesInPlace(engine),
+    remoteHost: engine.remoteHost,
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: (request, output) => buildImage(engine, request, output),

@@ -11,6 +11,7 @@ import { engineCandidates } from './engine-address.ts'
 import type { Candidate, EngineName, Environment } from './engine-address.ts'
 import { createEngineClient, formatAddress } from './engine-http.ts'
 import type { EngineAddress, EngineClient } from './engine-http.ts'
+import { isLoopback } from '../../plan/this-machine.ts'
 import { findProgram, startProgram } from '../exec.ts'
 import type { BackgroundProgram } from '../exec.ts'
 import { installCommands } from '../install.ts'
@@ -26,9 +27,13 @@ export interface Engine {
   readonly name: EngineName
   /** Who answers: podman too serves Docker's clients. */
   readonly flavour: EngineName
+  /** Podman's own version, where it is podman that answers. */
+  readonly podmanVersion: string | undefined
   readonly client: EngineClient
   /** It sees the files of this machine: its address was found here, and not given by the user, who may forward a socket from elsewhere. */
   readonly local: boolean
+  /** The machine it is on, where its address says another one than this. */
+  readonly remoteHost: string | undefined
   readonly program: {
     readonly name: EngineName
     /** Before the command. */
@@ -72,31 +77,42 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 
 interface EngineVersion {
   readonly flavour: EngineName
+  readonly podmanVersion: string | undefined
   readonly api: string
 }
 
 async function ping(address: EngineAddress, signal: AbortSignal, hint: string): Promise<EngineVersion> {
   const client = createEngineClient({ address, apiVersion: '', hint })
   try {
-    const { status, headers } = await client.send({ method: 'GET', path: '/_ping', signal, timeoutMs: pingTimeoutMs })
+    const { status, headers, body } = await client.send({
+      method: 'GET',
+      path: '/_ping',
+      signal,
+      timeoutMs: pingTimeoutMs,
+    })
     const minor = /^1\.(\d+)$/.exec(String(headers['api-version']))?.[1]
     if (status !== 200 || minor === undefined)
       throw new PoststackError(
         'RUNTIME_UNREACHABLE',
         `What answers at ${formatAddress(address)} is not a container engine.`,
         {
-          hint,
+          hint: /HTTPS server/i.test(body.toString()) ? tlsHint : hint,
           details: { address: formatAddress(address), status },
         },
       )
+    const podmanVersion = headers['libpod-api-version']?.toString()
     return {
-      flavour: headers['libpod-api-version'] === undefined ? 'docker' : 'podman',
+      flavour: podmanVersion === undefined ? 'docker' : 'podman',
+      podmanVersion,
       api: `v1.${String(Math.min(Number(minor), newestApi))}`,
     }
   } finally {
     client.close()
   }
 }
+
+const tlsHint =
+  'It wants TLS, which Poststack does not speak. Forward its socket over ssh (ssh -L /tmp/engine.sock:/var/run/docker.sock host) and name that: unix:///tmp/engine.sock.'
 
 interface Found {
   readonly address: EngineAddress
@@ -117,8 +133,10 @@ function createEngine({ name, env }: ConnectOptions, { address, version, explici
   return {
     name,
     flavour: version.flavour,
+    podmanVersion: version.podmanVersion,
     client,
     local: !explicit,
+    remoteHost: address.kind === 'tcp' && !isLoopback(address.host) ? address.host : undefined,
     program:
       name === 'podman'
         ? { name, args: explicit ? ['--url', url] : [], env }

@@ -67,6 +67,7 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   const runState = asRecord(entry['State'])
   const state = stateOf(runState['Status'])
   const exitCode = runState['ExitCode']
+  const startedAt = runState['StartedAt']
   const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
   return {
     id: asText(entry['Id']),
@@ -80,6 +81,7 @@ export function containerFromInspect(value: unknown): ObservedContainer {
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
+    ...(state === 'running' && typeof startedAt === 'string' ? { startedAt } : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
 }

@@ -43,6 +43,10 @@ const startHints: readonly { readonly pattern: RegExp; readonly hint: string }[]
     pattern: /unable to find user|no users found|no matching entries in passwd/i,
     hint: 'The image does not have the `user` of the service: use one that it has, or a number.',
   },
+  {
+    pattern: /network \S+ is ambiguous/,
+    hint: 'Two networks have this name. `docker network ls` shows both: remove the one that nothing uses, by its id.',
+  },
 ]
 
 /** 409 in Docker, 500 with a text in podman. */

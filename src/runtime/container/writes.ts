@@ -10,12 +10,12 @@ import type { ContainerPlan, Target } from '../../plan/types.ts'
 import { inspectContainer, inspectNamed, listRunning, needContainer } from './calls.ts'
 import type { Inspected } from './calls.ts'
 import { archiveOf } from './files.ts'
+import { createNetwork, createVolume, whileAmbiguous } from './named.ts'
 import { isNameConflict, nameTaken, portConflict, portInUse, refusal, startRefusal } from './refusals.ts'
 import { containerBody } from './spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
-import { asRecord, carriesLabels, gatewayOf, labelsOf, requestedPorts } from './inspect.ts'
-import type { Labels } from './inspect.ts'
+import { gatewayOf, requestedPorts } from './inspect.ts'
 import type { Revealed, Runtime } from '../runtime.ts'
 
 export type Writes = Omit<
@@ -23,6 +23,7 @@ export type Writes = Omit<
   | 'name'
   | 'containersPossible'
   | 'changesInPlace'
+  | 'remoteHost'
   | 'updateContainer'
   | 'setStoppedPassword'
   | 'observe'
@@ -91,48 +92,6 @@ export function createWrites(engine: Engine): Writes {
   }
 }
 
-interface Naming {
-  readonly name: string
-  readonly labels: Labels
-  readonly signal: AbortSignal
-}
-
-async function createNetwork(engine: Engine, { name, labels, signal }: Naming): Promise<void> {
-  // Docker may make two networks of one name, so look first.
-  const there = await inspectNamed(engine, 'networks', name, signal)
-  if (there !== undefined) {
-    requireOurs('network', name, { there: there.labels, labels })
-    return
-  }
-  const body = { Name: name, CheckDuplicate: true, Driver: 'bridge', Labels: labels }
-  const answer = await engine.client.send({ method: 'POST', path: '/networks/create', body, signal })
-  if (answer.status < 300) return
-  const since = await inspectNamed(engine, 'networks', name, signal)
-  if (since === undefined) throw refusal(`Network ${name} was not made`, answer)
-  requireOurs('network', name, { there: since.labels, labels })
-}
-
-async function createVolume(engine: Engine, { name, labels, signal }: Naming): Promise<void> {
-  const there = await inspectNamed(engine, 'volumes', name, signal)
-  if (there !== undefined) {
-    requireOurs('volume', name, { there: there.labels, labels })
-    return
-  }
-  const body = { Name: name, Driver: 'local', Labels: labels }
-  const answer = await engine.client.send({ method: 'POST', path: '/volumes/create', body, signal })
-  if (answer.status >= 300) throw refusal(`Volume ${name} was not made`, answer)
-  // Engines answer with the volume that somebody else made meanwhile as if it were the new one.
-  requireOurs('volume', name, { there: labelsOf(asRecord(parseJson(answer))['Labels']), labels })
-}
-
-function requireOurs(
-  kind: 'network' | 'volume',
-  name: string,
-  { there, labels }: { readonly there: Labels; readonly labels: Labels },
-): void {
-  if (!carriesLabels(there, labels)) throw nameTaken(kind, name)
-}
-
 interface Creation {
   readonly container: ContainerPlan
   readonly env: Revealed
@@ -143,13 +102,15 @@ async function createContainer(engine: Engine, { container, env, signal }: Creat
   const { name, spec } = container
   await requireBindSources(engine, container)
   const gateway = await gatewayFor(engine, container, signal)
-  const answer = await engine.client.send({
-    method: 'POST',
-    path: `/containers/create?name=${encodeURIComponent(name)}`,
-    body: containerBody(container, env, { flavour: engine.flavour, gateway }),
-    signal,
-    timeoutMs: slowCallMs,
-  })
+  const answer = await whileAmbiguous(signal, () =>
+    engine.client.send({
+      method: 'POST',
+      path: `/containers/create?name=${encodeURIComponent(name)}`,
+      body: containerBody(container, env, { flavour: engine.flavour, gateway }),
+      signal,
+      timeoutMs: slowCallMs,
+    }),
+  )
   if (answer.status === 201) return
   if (isNameConflict(answer)) throw nameTaken('container', name)
   if (answer.status === 404 && /image/i.test(messageOf(answer)))
@@ -230,7 +191,9 @@ async function startContainer(engine: Engine, { target, files, signal }: Start):
   }
   const call = container.state === 'paused' ? 'unpause' : 'start'
   const path = `/containers/${container.id}/${call}`
-  const answer = await engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs })
+  const answer = await whileAmbiguous(signal, () =>
+    engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs }),
+  )
   if (answer.status < 300 || answer.status === 304) return
   throw portConflict(container.name, answer) ?? startRefusal(container.name, answer)
 }

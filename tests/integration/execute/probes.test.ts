@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { once } from 'node:events'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
 import { probeOnce, waitFor } from '../../../src/execute/probes.ts'
 import type { WaitContext } from '../../../src/execute/probes.ts'
@@ -175,14 +175,29 @@ describe('waiting', () => {
     expect(said).toEqual(['it answered with status 503'])
   })
 
-  test('a container that only has to run must still run at a second look', async () => {
+  test.each([30, 350])(
+    'a container that only has to run must go on for half a second: %i ms are not enough',
+    async (ms) => {
+      const { runtime, container } = runtimeWith({})
+      const before = performance.now()
+      await waitFor({ kind: 'running' }, context({ runtime }))
+      expect(performance.now() - before).toBeGreaterThanOrEqual(500)
+      setTimeout(() => runtime.kill(container.name, 127), ms)
+      expect(told(await failureOf({ kind: 'running' }, { runtime }))).toBe(
+        'NOT_READY: Service web ended with exit code 127 after <n> s, before it was ready.\n' +
+          'The command does not exist in the image: check `command` and `entrypoint` for spelling, and the PATH of the image.',
+      )
+    },
+  )
+
+  test('a container that is started again and again must not pass for one that runs, though each look finds it running', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     const { runtime, container } = runtimeWith({})
-    await waitFor({ kind: 'running' }, context({ runtime }))
-    setTimeout(() => runtime.kill(container.name, 127), 30)
-    expect(told(await failureOf({ kind: 'running' }, { runtime }))).toMatchInlineSnapshot(`
-      "NOT_READY: Service web ended with exit code 127 after <n> s, before it was ready.
-      The command does not exist in the image: check \`command\` and \`entrypoint\` for spelling, and the PATH of the image."
-    `)
+    setInterval(() => (container.starts += 1), 150)
+    const failing = failureOf({ kind: 'running' }, { runtime, timeoutMs: 20_000 })
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect((await failing).message).toMatch(/^Service web crashes again and again/)
   })
 
   test('must end when it is told to stop, with the reason of the stop', async () => {
@@ -231,6 +246,16 @@ describe('what a person reads', () => {
     `)
     expect(error.details).toMatchObject({ lastProbe: 'connection refused', state: 'running', service: 'web' })
     expect((error.details as { logs: string[] }).logs).toEqual(Array.from({ length: 20 }, (_, n) => `line ${n + 10}`))
+  })
+
+  test('at the deadline, where the engine is on another machine', async () => {
+    const probe: Probe = { kind: 'tcp', hostAddress: '127.0.0.1', port: await closedPort() }
+    const runtime = { ...runtimeWith({}).runtime, remoteHost: 'build.example' }
+    const { hint } = await failureOf(probe, { timeoutMs: 200, runtime })
+    expect(hint?.replaceAll(String(probe.port), '8080')).toBe(
+      'The engine is on build.example: its ports are open on that machine, and not on this one. ' +
+        'Forward them (ssh -L 8080:127.0.0.1:8080 build.example), or run Poststack there.',
+    )
   })
 
   test('when it crashed for a known reason', async () => {

@@ -165,3 +165,14 @@ test('what answers but is no engine is not taken for one', async () => {
     message: expect.stringMatching(/not a container engine.*DOCKER_HOST/),
   })
 })
+
+test('an engine that wants TLS is told with the way round it', async () => {
+  await listen((_request, response) => {
+    response.writeHead(400).end('Client sent an HTTP request to an HTTPS server.\n')
+  })
+  const connecting = connectEngine({ name: 'docker', env: { DOCKER_HOST: `unix://${path}` }, signal })
+  await expect(connecting).rejects.toMatchObject({
+    code: 'RUNTIME_UNREACHABLE',
+    hint: expect.stringContaining('It wants TLS, which Poststack does not speak. Forward its socket over ssh'),
+  })
+})

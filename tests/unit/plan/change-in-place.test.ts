@@ -5,7 +5,7 @@ import { observe } from '../../../src/execute/observe.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import type { ContainerServiceConfig } from '../../../src/config/types.ts'
-import { withLiveLimits } from '../../../src/runtime/container/limits.ts'
+import { changesInPlace, updateBody, withLiveLimits } from '../../../src/runtime/container/limits.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, stackConfig } from '../../support/memory-stack.ts'
 
@@ -21,8 +21,8 @@ const declared = (fields: Fields) =>
 const limited: Fields = { limits: { memoryBytes: 1000, cpus: 0.5 }, restart: 'always' }
 const changed: Fields = { limits: { memoryBytes: 2000, cpus: 0.25 }, restart: 'no' }
 
-async function running(fields: Fields, changesInPlace = true) {
-  const runtime = createMemoryRuntime({ changesInPlace })
+async function running(fields: Fields, can = true) {
+  const runtime = createMemoryRuntime({ changesInPlace: can })
   const stack = memoryStack(runtime)
   await stack.up(declared(fields))
   return { runtime, stack }
@@ -54,6 +54,13 @@ describe('another limit or restart policy', () => {
     expect((await stack.plan(declared(limited))).steps.map(({ action }) => action.kind)).toEqual(['update'])
   })
 
+  test('is the same where the engine has only rounded it', async () => {
+    const { stack } = await running(limited)
+    const third = { ...limited, limits: { memoryBytes: 1000, cpus: 1 / 3 } }
+    await stack.up(declared({ ...limited, limits: { memoryBytes: 1000, cpus: 0.33333 } }))
+    expect((await stack.plan(declared(third))).steps).toEqual([])
+  })
+
   test('comes before the start of a restart', async () => {
     const { stack } = await running(limited)
     const desired = declared({ ...limited, restart: 'on-failure' })
@@ -81,6 +88,37 @@ describe('another limit or restart policy', () => {
     expect(
       (await stack.plan(declared({ ...limited, restart: 'no' }))).steps.map(({ action }) => action.kind),
     ).toContain('create')
+  })
+})
+
+describe('an engine', () => {
+  test.each([
+    ['docker', undefined, true],
+    ['podman', '4.3.1', false],
+    ['podman', '4.9.4', false],
+    ['podman', '5.0.3', false],
+    ['podman', '5.1.0-rc1', true],
+    ['podman', '5.10.1', true],
+    ['podman', '6.0.0', true],
+    ['podman', 'unknown', false],
+    ['podman', undefined, false],
+  ] as const)('%s %s changes in place: %s', (flavour, podmanVersion, expected) => {
+    expect(changesInPlace({ flavour, podmanVersion })).toBe(expected)
+  })
+
+  test('is asked in its own words, and keeps the policy that is not to change', () => {
+    const before = raw({ RestartPolicy: { Name: 'always' } })
+    expect(updateBody({ cpus: 0.25, memoryBytes: 1000 }, { flavour: 'docker', raw: before })).toEqual({
+      NanoCpus: 250_000_000,
+      Memory: 1000,
+      MemorySwap: 2000,
+    })
+    expect(updateBody({ cpus: 0.25 }, { flavour: 'podman', raw: before })).toEqual({
+      CpuPeriod: 100_000,
+      CpuQuota: 25_000,
+      RestartPolicy: { Name: 'always' },
+    })
+    expect(updateBody({ restart: 'no' }, { flavour: 'podman', raw: before })).toEqual({ RestartPolicy: { Name: 'no' } })
   })
 })
 

@@ -87,6 +87,25 @@ describe('ports that pass from one service to another', () => {
   })
 })
 
+test('a service that fails in a swap must be told that its old port is gone, and get its new one when it is mended', async () => {
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  await upTo(stack, shop)
+  const swapped = stackConfig([on('api', 8081), on('web', 8080, { image: 'broken' })])
+  runtime.world.behaviour = ({ plan }) => (plan?.spec.image.includes('broken') === true ? { exits: 1 } : 'runs')
+  const { results } = await stack.up(desiredOf(swapped))
+  const errors = results.flatMap(({ error, kind }) => (error === undefined ? [] : [[kind, error.code, error.message]]))
+  expect(errors).toEqual([
+    ['wait', 'NOT_READY', expect.stringContaining('Service web ended with exit code 1')],
+    [
+      'start',
+      'PORT_IN_USE',
+      'The old container of web cannot run again: its port has gone to api, as declared. web does not run now.',
+    ],
+  ])
+  await upTo(stack, stackConfig([on('api', 8081), on('web', 8080, { image: 'mended' })]))
+})
+
 describe('a port that a container of the stack holds which the plan leaves alone', () => {
   test('must be told with the service that has to come along', async () => {
     const stack = await running()

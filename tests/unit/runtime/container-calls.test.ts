@@ -11,6 +11,7 @@ function answering(...answers: readonly (readonly [status: number, message: stri
   const engine: Engine = {
     name: 'podman',
     flavour: 'podman',
+    podmanVersion: '4.3.1',
     client: {
       send: async () => {
         const [status, message] = answers[Math.min(asked++, answers.length - 1)] ?? [500, '']
@@ -19,6 +20,7 @@ function answering(...answers: readonly (readonly [status: number, message: stri
       close: () => undefined,
     },
     local: true,
+    remoteHost: undefined,
     program: { name: 'podman', args: [], env: {} },
     close: async () => undefined,
   }
