@@ -11,7 +11,7 @@ export interface Output {
 }
 
 export interface Io {
-  /** Absolute. */
+  /** Absolute; empty where that folder is gone. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadableStream & {

@@ -6,13 +6,14 @@ import type { Outcome } from '../../events.ts'
 import { isBlocked } from '../../plan/format.ts'
 import type { Output } from '../context.ts'
 import type { Speaker } from './reporter.ts'
+import { visibleJson } from './visible.ts'
 
 /** Version of every document and event below; it changes when a field changes its meaning or goes. */
 const version = 1
 
 export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
   const line = (type: string, fields: object): void => {
-    stdout.write(`${JSON.stringify({ version, type, ...fields })}\n`)
+    stdout.write(`${visibleJson(JSON.stringify({ version, type, ...fields }))}\n`)
   }
   const outcome = ({ plan, ...rest }: Outcome): void => {
     const { goal, stack, project, runtime, selected, keptVolumes, warnings, unchanged } = plan
