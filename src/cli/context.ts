@@ -3,11 +3,12 @@
  */
 import type { CommandContext } from '@stricli/core'
 
-/** A stream to write to; `isTTY` and `columns` say whether a person looks at it. */
+/** A stream to write to; `isTTY`, `columns` and `rows` say whether a person looks at it. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly rows?: number | undefined
 }
 
 export interface Io {

@@ -23,6 +23,7 @@ export interface CommonFlags {
   readonly verbose: boolean
   readonly quiet: boolean
   readonly color: boolean
+  readonly pager: boolean
 }
 
 /** What a flag without a value stands for. */
@@ -76,6 +77,7 @@ export const commonFlags = {
   verbose: toggle('say more: the output of builds and probes, what was skipped'),
   quiet: toggle('say nothing on the way but warnings and errors'),
   color: { kind: 'boolean', brief: 'colour where a terminal shows it', default: true },
+  pager: { kind: 'boolean', brief: 'a pager for what is longer than the terminal', default: true },
 } as const satisfies FlagParametersForType<CommonFlags, Context>
 
 /** Positional arguments of commands about some services, or all. */
@@ -148,6 +150,8 @@ const globalWords: Readonly<Record<string, boolean>> = {
   '-q': false,
   '--color': false,
   '--no-color': false,
+  '--pager': false,
+  '--no-pager': false,
 }
 
 /**
