@@ -9,14 +9,14 @@
  *   src/index.ts         -> dist/index.js, .d.ts  the public API; nothing third-party in what it imports statically
  *   src/database.ts      -> dist/migrations.js    the library for one database (types: dist/database.d.ts); nothing third-party
  *                                                 in what it imports statically, and nothing of containers at all
- *   src/config/child.ts  -> dist/config-child.js  the program that evaluates a config in the guarded child; one file of
+ *   src/config/child/child.ts  -> dist/config-child.js  the program that evaluates a config in the guarded child; one file of
  *                                                 our own code and Node's modules, because the child may read little else
- *   src/config/schema*.ts -> dist/poststack.schema.json  the JSON Schema of a config written as YAML or JSON, for editors
+ *   src/config/schema/** -> dist/poststack.schema.json  the JSON Schema of a config written as YAML or JSON, for editors
  * `POSTSTACK_VERSION` (declared in src/globals.d.ts) becomes the text of package.json's version.
  *
  * Packages in devDependencies that src imports are bundled; `await import()` of one becomes a chunk of its own, read when
  * the line runs. Packages in dependencies and optionalDependencies stay imports. A few files start several times
- * faster than many: see "Start-up" in the README's performance section.
+ * faster than many: see "Start-up" in docs/performance.md.
  */
 import { build } from 'esbuild'
 import { execFile } from 'node:child_process'
@@ -38,8 +38,8 @@ async function buildPackage(root) {
     run: 'src/run.ts',
     vitest: 'src/vitest/fixture.ts',
     'vitest-setup': 'src/vitest/setup.ts',
-    'config-child': 'src/config/child.ts',
-    'script-child': 'src/config/script-child.ts',
+    'config-child': 'src/config/child/child.ts',
+    'script-child': 'src/config/child/script.ts',
   }
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const inputs = await hashInputs(root)

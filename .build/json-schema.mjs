@@ -38,8 +38,8 @@ function closeObject({ zodSchema, jsonSchema }) {
 }
 
 async function schemas(root) {
-  const contents = `export { stack } from './src/config/schema.ts'
-    export { container, externalPostgres, managedPostgres } from './src/config/schema-services.ts'
+  const contents = `export { stack } from './src/config/schema/schema.ts'
+    export { container, externalPostgres, managedPostgres } from './src/config/schema/services.ts'
     export { toJSONSchema } from 'zod'`
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root, loader: 'ts' },

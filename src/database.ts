@@ -3,8 +3,8 @@
  * The database commands are made of the same parts.
  */
 import { PoststackError } from './errors.ts'
-import { borrowClient, connectLike, type PgClient, type PgPool } from './execute/database-client.ts'
-import { connectToUrl } from './execute/database-url.ts'
+import { borrowClient, connectLike, type PgClient, type PgPool } from './execute/database/client.ts'
+import { connectToUrl } from './execute/database/url.ts'
 import type { Connect } from './migrations/connection.ts'
 import type { MigrationEvent } from './migrations/events.ts'
 import { parseMigrations } from './migrations/files/parse.ts'
@@ -24,7 +24,7 @@ import { verify as runVerify, type VerifyReport } from './migrations/verify/veri
 
 export { isPoststackError, PoststackError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, PoststackErrorOptions } from './errors.ts'
-export type { PgClient, PgPool } from './execute/database-client.ts'
+export type { PgClient, PgPool } from './execute/database/client.ts'
 export type { ServerNotice } from './migrations/connection.ts'
 export type { MigrationEvent } from './migrations/events.ts'
 export type { LockHolder } from './migrations/lock/lock.ts'

@@ -16,7 +16,7 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 
-/** Every code Poststack can fail with. Names are permanent: scripts match on them. README explains each one. */
+/** Every code Poststack can fail with. Names are permanent: scripts match on them. docs/troubleshooting.md explains each one. */
 export const errorCodes = {
   // What was asked is wrong: arguments, config, migration files.
   USAGE: ExitCode.wrongRequest,

@@ -13,7 +13,7 @@ export type {
   ServiceMap,
   StackConfig,
 } from './config/define.ts'
-export type { ConfigInputs, GlobRead } from './config/config-inputs.ts'
+export type { ConfigInputs, GlobRead } from './config/load/inputs.ts'
 export type {
   Condition,
   EnvValue,
@@ -39,7 +39,7 @@ export type { ErrorCode, ErrorDetails, ErrorRecord, PoststackErrorOptions } from
 export type { Outcome, StackEvent, StepResult } from './events.ts'
 export type { ServiceStatus, StackStatus } from './plan/status.ts'
 export type { Plan, PlanStep } from './plan/step.ts'
-export type { DatabaseChoice, DeclaredDatabase } from './execute/database-choice.ts'
+export type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
 export type { MigrateResult } from './migrations/run/migrate.ts'
 export type { OpenOptions, Stack, WatchingStack } from './stack.ts'
 export type {

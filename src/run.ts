@@ -3,9 +3,9 @@
  */
 import type { ConfigExport, ServiceMap } from './config/define.ts'
 import type { HandedContainer, HandedDatabase } from './config/handed.ts'
-import { stackKey, type HandedStack } from './config/script-protocol.ts'
+import { stackKey, type HandedStack } from './config/child/script-protocol.ts'
 import { PoststackError } from './errors.ts'
-import { createSql } from './execute/database-sql.ts'
+import { createSql } from './execute/database/sql.ts'
 import type { Sql } from './execute/sql.ts'
 
 export type { Sql } from './execute/sql.ts'

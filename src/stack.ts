@@ -6,12 +6,12 @@
  */
 import { setMaxListeners } from 'node:events'
 
-import type { ConfigInputs } from './config/config-inputs.ts'
+import type { ConfigInputs } from './config/load/inputs.ts'
 import type { Config } from './config/types.ts'
 import type { Emit, StackEvent } from './events.ts'
 import type { ProgramOptions } from './execute/backup/backup.ts'
 import { settlePorts } from './execute/auto-ports.ts'
-import type { DatabaseChoice, DeclaredDatabase } from './execute/database-choice.ts'
+import type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
 import { findDatabase } from './execute/declared-database.ts'
 import { loadAhead } from './execute/load-ahead.ts'
 import { readNames } from './execute/read-desired.ts'

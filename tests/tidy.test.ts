@@ -145,9 +145,11 @@ describe('repository', () => {
 
   test('the top level stays the product', () => {
     const allowed = [
+      'CHANGELOG.md',
       'LICENSE',
       'README.md',
       'containers',
+      'docs',
       'examples',
       'migrations',
       'package-lock.json',

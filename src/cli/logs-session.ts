@@ -1,7 +1,7 @@
 /**
  * What the commands of group `logs` share: the folder, without a look into the config, which may be what is broken.
  */
-import { readEnvironment } from '../config/environment.ts'
+import { readEnvironment } from '../config/environment/environment.ts'
 import type { ExitCode } from '../errors.ts'
 import type { Context, Io } from './context.ts'
 import type { CommonFlags } from './flags.ts'

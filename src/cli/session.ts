@@ -1,7 +1,7 @@
 /**
  * What all commands share: open the stack, report, turn what comes of it into an exit code.
  */
-import { readEnvironment } from '../config/environment.ts'
+import { readEnvironment } from '../config/environment/environment.ts'
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { openStack, type Stack } from '../stack.ts'

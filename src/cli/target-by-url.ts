@@ -10,12 +10,12 @@ import {
   readEnvironment,
   readEnvironmentIn,
   showVariable,
-} from '../config/environment.ts'
+} from '../config/environment/environment.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { FindProgram } from '../execute/backup/backup.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
-import type { DeclaredDatabase } from '../execute/database-choice.ts'
-import { connectToUrl } from '../execute/database-url.ts'
+import type { DeclaredDatabase } from '../execute/database/choice.ts'
+import { connectToUrl } from '../execute/database/url.ts'
 import type { Io } from './context.ts'
 import type { DatabaseFlags } from './flags-database.ts'
 import { logPlace } from './report/logged.ts'

@@ -2,7 +2,7 @@
 import { definedKey } from './define.ts'
 import { resolveExport } from './exported.ts'
 import type { DefineContext, Definitions } from './define.ts'
-import type { ConfigIssue, Path } from './issues.ts'
+import type { ConfigIssue, Path } from './schema/issues.ts'
 
 export interface Layer {
   readonly config: object

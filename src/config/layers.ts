@@ -1,9 +1,9 @@
 /** Puts the layers of a config together: what `extends` names, and the config itself on top. Loaded by the config's process, so it imports nothing of others. */
 import { isRecord } from './is-record.ts'
-import { formatPath } from './issues.ts'
-import type { Path } from './issues.ts'
+import { formatPath } from './schema/issues.ts'
+import type { Path } from './schema/issues.ts'
 import type { PlainValue } from './plain.ts'
-import type { Place } from './source-text.ts'
+import type { Place } from './locate/source-text.ts'
 
 /** What a config extends, and the config itself. */
 export interface LoadedLayers {

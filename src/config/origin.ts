@@ -1,15 +1,15 @@
 /** Where a value of a config comes from. */
 import { relative } from 'node:path'
-import { placeOf, type Variable } from './environment.ts'
-import { formatPath } from './issues.ts'
-import { locate } from './locate.ts'
-import { escapePattern } from './source-text.ts'
-import type { FramePosition } from './code-frame.ts'
+import { placeOf, type Variable } from './environment/environment.ts'
+import { formatPath } from './schema/issues.ts'
+import { locate } from './locate/locate.ts'
+import { escapePattern } from './locate/source-text.ts'
+import type { FramePosition } from './locate/code-frame.ts'
 import type { LoadedLayers } from './layers.ts'
-import type { ConfigInputs } from './config-inputs.ts'
-import type { Path } from './issues.ts'
+import type { ConfigInputs } from './load/inputs.ts'
+import type { Path } from './schema/issues.ts'
 import type { ShownValue } from './shown.ts'
-import type { Place, SourceText } from './source-text.ts'
+import type { Place, SourceText } from './locate/source-text.ts'
 
 export type ValueOrigin =
   | { readonly kind: 'default' }

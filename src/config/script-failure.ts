@@ -1,9 +1,9 @@
 /** Why a script has ended, as far as that is about Poststack: what its process said, with the way out. */
 import { isIP } from 'node:net'
 import { PoststackError } from '../errors.ts'
-import type { FoundConfig } from './find.ts'
-import { describeDenial } from './load-denied.ts'
-import type { HandedStack, ScriptReport } from './script-protocol.ts'
+import type { FoundConfig } from './load/find.ts'
+import { describeDenial } from './load/denied.ts'
+import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
 
 /** Of what was said on descriptor 3, line by line; nothing where the script's own words are enough. */
 export function failureIn(said: string, script: FoundConfig, stack: HandedStack): PoststackError | undefined {

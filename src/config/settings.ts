@@ -1,6 +1,6 @@
 /** Server settings that Poststack or the image decides: said in `settings` as well, the server would start where nobody finds it. */
-import type { ConfigIssue, Path } from './issues.ts'
-import type { AnyPart } from './schema.ts'
+import type { ConfigIssue, Path } from './schema/issues.ts'
+import type { AnyPart } from './schema/schema.ts'
 
 const decidedElsewhere: Readonly<Record<string, string>> = {
   port: 'use `port` of the service, the port on this machine; inside the container it is always 5432',

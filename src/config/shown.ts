@@ -1,8 +1,8 @@
 /** A config as it may be shown: what was declared and what follows from it, in the words of whoever writes it, without a secret in it. */
-import { formatPath, looksSecret, urlPassword } from './issues.ts'
+import { formatPath, looksSecret, urlPassword } from './schema/issues.ts'
 import { isRecord } from './is-record.ts'
 import { hideValues } from './secrets.ts'
-import type { Path } from './issues.ts'
+import type { Path } from './schema/issues.ts'
 import type { PlainValue } from './serialize.ts'
 import type { Config, ServiceConfig } from './types.ts'
 

@@ -2,7 +2,7 @@
  * The config that code may trust: every default filled in, every path absolute, every reference by service name,
  * every secret replaced by its name. Only `parseConfig` makes one.
  */
-import type { AutoPort } from './auto-ports.ts'
+import type { AutoPort } from './parse/auto-ports.ts'
 import type { Condition, RuntimeChoice } from './options.ts'
 
 /** A value that may hold references and secrets: its parts are put together for the service that reads it. */

@@ -1,7 +1,7 @@
 /** YAML, and so JSON too, as plain data with the place of everything in it. The door to `yaml`: loaded where there is a file of that form. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml'
-import type { FramePosition } from './code-frame.ts'
-import { formatPath, type Path } from './issues.ts'
+import type { FramePosition } from './locate/code-frame.ts'
+import { formatPath, type Path } from './schema/issues.ts'
 
 export interface YamlText {
   readonly value: unknown

@@ -2,11 +2,11 @@
  * Gives the ports declared as `'auto'` their numbers: the one that the service's container was made with, while it can be had, else the
  * first candidate that is free.
  */
-import { autoPortCandidate, type AutoPort } from '../config/auto-ports.ts'
+import { autoPortCandidate, type AutoPort } from '../config/parse/auto-ports.ts'
 import { isRecord } from '../config/is-record.ts'
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { currentContainer } from '../plan/current.ts'
-import type { HostPort } from '../plan/held-ports.ts'
+import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import { projectId } from '../plan/names.ts'
 import { postgresPort } from '../plan/references.ts'
 import type { ObservedContainer } from '../plan/types.ts'

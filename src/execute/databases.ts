@@ -15,7 +15,7 @@ import { readStackTables } from '../migrations/ledger/stack-tables.ts'
 import type { ObservedDatabase } from '../plan/answers.ts'
 import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
 import { readGitCommit, type ProgramEnvironment } from './git-commit.ts'
-import { connect, probePostgres, type ConnectTarget } from './database.ts'
+import { connect, probePostgres, type ConnectTarget } from './database/database.ts'
 import type { Databases, MigrateRequest, MigrationRun } from './world.ts'
 
 /** For a single look or probe: long enough for a slow network, short enough to look again. */

@@ -1,14 +1,14 @@
 /**
  * A database of the stack as the database commands act on it: the declared one, never the first that is found.
  */
-import type { ParsedConfig } from '../config/parse.ts'
+import type { ParsedConfig } from '../config/parse/parse.ts'
 import { openSecrets } from '../config/secrets.ts'
 import type { Config } from '../config/types.ts'
 import { PoststackError } from '../errors.ts'
 import type { Connect } from '../migrations/connection.ts'
 import { databaseTarget } from '../plan/desired.ts'
-import type { DatabaseChoice, DeclaredDatabase } from './database-choice.ts'
-import { connect } from './database.ts'
+import type { DatabaseChoice, DeclaredDatabase } from './database/choice.ts'
+import { connect } from './database/database.ts'
 
 type DatabaseService = Exclude<Config['services'][number], { kind: 'container' }>
 

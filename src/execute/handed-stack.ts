@@ -2,7 +2,7 @@
  * The stack as a script is handed it: addresses and passwords, put in at the last moment.
  */
 import type { HandedDatabase, HandedService } from '../config/handed.ts'
-import type { HandedStack } from '../config/script-protocol.ts'
+import type { HandedStack } from '../config/child/script-protocol.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Config, ContainerServiceConfig, ServiceConfig } from '../config/types.ts'
 import { databaseTarget } from '../plan/desired.ts'

@@ -3,9 +3,9 @@
  * spent afterwards.
  */
 import type { RuntimeChoice } from '../config/define.ts'
-import { loadParser } from '../config/parse.ts'
+import { loadParser } from '../config/parse/parse.ts'
 import { loadDriver } from '../runtime/select.ts'
-import { loadClient } from './database.ts'
+import { loadClient } from './database/database.ts'
 
 /** `choice` is what the command line says, if it does: the config's own choice is not known yet. */
 export function loadAhead(choice: RuntimeChoice | undefined): void {

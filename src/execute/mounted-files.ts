@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises'
 
 import type { Config } from '../config/types.ts'
 import { mountedContent } from '../plan/desired-container.ts'
-import { hashFile } from './fingerprint.ts'
+import { hashFile } from './fingerprint/fingerprint.ts'
 
 /** A larger one is data, not settings, and reading it each time would take too long. */
 const mostBytes = 16n * 1024n * 1024n

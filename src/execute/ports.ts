@@ -3,7 +3,7 @@
  */
 import { createServer } from 'node:net'
 import { interruption, pause, throwIfAborted } from '../abort.ts'
-import type { HostPort } from '../plan/held-ports.ts'
+import type { HostPort } from '../plan/reconcile/held-ports.ts'
 
 /** A port that something listens on, and who, where that is known. */
 export interface HeldPort extends HostPort {

@@ -3,11 +3,11 @@
  */
 import { join } from 'node:path'
 
-import { ownPackage } from '../config/own-package.ts'
+import { ownPackage } from '../config/load/own-package.ts'
 import { openSecrets, type Secrets } from '../config/secrets.ts'
 import { stateFolder } from '../config/state-folder.ts'
 import { compareText } from '../config/text-order.ts'
-import type { ParsedConfig } from '../config/parse.ts'
+import type { ParsedConfig } from '../config/parse/parse.ts'
 import type { Config } from '../config/types.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import { readMigrations } from '../migrations/files/read.ts'
@@ -17,7 +17,7 @@ import { desiredState } from '../plan/desired.ts'
 import type { BuildFacts } from '../plan/images.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
-import { readBuild } from './fingerprint.ts'
+import { readBuild } from './fingerprint/fingerprint.ts'
 import { readMountedFiles } from './mounted-files.ts'
 
 export interface ReadDesiredOptions {

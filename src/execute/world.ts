@@ -9,7 +9,7 @@ import type { StackRecord } from '../migrations/ledger/stack-tables.ts'
 import type { MigrationEvent } from '../migrations/events.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import type { BusyPort, ObservedDatabase } from '../plan/answers.ts'
-import type { HostPort } from '../plan/held-ports.ts'
+import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 

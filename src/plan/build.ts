@@ -1,9 +1,9 @@
 /**
  * The plans of `container build` and `container build-project`: images, and nothing that runs.
  */
-import { createDraft } from './draft.ts'
+import { createDraft } from './reconcile/draft.ts'
 import { ownerLabels } from './names.ts'
-import { warnOfBulk } from './resource-steps.ts'
+import { warnOfBulk } from './reconcile/resource-steps.ts'
 import type { Plan } from './step.ts'
 import type { Desired, DesiredImage, RuntimeName, RuntimeSnapshot } from './types.ts'
 

@@ -2,7 +2,7 @@
  * The plan of `container clean`: what of this stack is left over and not needed by anything that is declared or runs.
  */
 import { isRecord } from '../config/is-record.ts'
-import { createDraft, type Draft } from './draft.ts'
+import { createDraft, type Draft } from './reconcile/draft.ts'
 import { isOurs } from './names.ts'
 import { isRunning } from './current.ts'
 import type { Plan } from './step.ts'

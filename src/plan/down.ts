@@ -2,9 +2,9 @@
  * The plan of `down`: everything of this stack and checkout stops and goes, dependants first. Volumes stay unless asked for.
  */
 import { isRunning } from './current.ts'
-import { blockedByDamage } from './damaged.ts'
-import { createDraft } from './draft.ts'
-import { planHook } from './hook-steps.ts'
+import { blockedByDamage } from './reconcile/damaged.ts'
+import { createDraft } from './reconcile/draft.ts'
+import { planHook } from './reconcile/hook-steps.ts'
 import { inStopOrder, planLeaving } from './leaving.ts'
 import { isOurs } from './names.ts'
 import type { Plan } from './step.ts'

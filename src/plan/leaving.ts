@@ -2,7 +2,7 @@
  * What stops or goes away: which containers, and in which order. What nothing depends on goes first.
  */
 import { compareText } from '../config/text-order.ts'
-import type { Draft } from './draft.ts'
+import type { Draft } from './reconcile/draft.ts'
 import { isOurs } from './names.ts'
 import { dependencyOrder } from './order.ts'
 import { isRunning } from './current.ts'

@@ -1,7 +1,7 @@
 /** What the parts of the planner share. */
 import type { Condition } from '../config/define.ts'
-import type { Draft } from './draft.ts'
-import type { Resources } from './resource-steps.ts'
+import type { Draft } from './reconcile/draft.ts'
+import type { Resources } from './reconcile/resource-steps.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
 
 /** Steps of this run by which a service reaches each condition; a condition that is met already has none. */

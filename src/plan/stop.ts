@@ -2,8 +2,8 @@
  * The plans of `container stop` and `container remove`: some containers of the stack, and nothing else of it.
  */
 import { PoststackError } from '../errors.ts'
-import { blockedByDamage } from './damaged.ts'
-import { createDraft } from './draft.ts'
+import { blockedByDamage } from './reconcile/damaged.ts'
+import { createDraft } from './reconcile/draft.ts'
 import { inStopOrder, planLeaving, type Leaving } from './leaving.ts'
 import { servicesNamed } from './named.ts'
 import { isRunning } from './current.ts'

@@ -4,7 +4,7 @@
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { runProgram } from './exec.ts'
-import { majorOf, systemFolders } from './native-binaries.ts'
+import { majorOf, systemFolders } from './native/binaries.ts'
 
 export type ClientProgram = 'pg_dump' | 'pg_restore' | 'psql'
 

@@ -5,7 +5,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { isPoststackError } from '../errors.ts'
 import { runProgram } from './exec.ts'
-import { projectOf, readProcess } from './native-process.ts'
+import { projectOf, readProcess } from './native/process.ts'
 
 /**
  * The process that listens on a TCP port of any address, as text for people: `process postgres (pid 123)`, a server of ours with the

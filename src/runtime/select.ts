@@ -4,7 +4,7 @@
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { ServiceConfig } from '../config/types.ts'
 import type { RuntimeChoice } from '../config/define.ts'
-import type { EngineName, Environment } from './engine-address.ts'
+import type { EngineName, Environment } from './container/engine-address.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface SelectOptions {
@@ -37,7 +37,7 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
 
 /** Loads the driver that a choice leads to first; may be called ahead of time. */
 export function loadDriver(choice: RuntimeChoice): Promise<unknown> {
-  return choice === 'native' ? import('./native.ts') : import('./container.ts')
+  return choice === 'native' ? import('./native/native.ts') : import('./container/container.ts')
 }
 
 async function selectAutomatically(options: SelectOptions): Promise<Runtime> {
@@ -68,12 +68,12 @@ async function openChosen(name: EngineName, options: SelectOptions): Promise<Run
 }
 
 async function openEngine(name: EngineName, { env, signal }: SelectOptions): Promise<Runtime> {
-  const { createContainerRuntime } = await import('./container.ts')
+  const { createContainerRuntime } = await import('./container/container.ts')
   return createContainerRuntime({ name, env, signal: signal ?? new AbortController().signal })
 }
 
 async function openNative({ root, env }: SelectOptions): Promise<Runtime> {
-  const { createNativeRuntime } = await import('./native.ts')
+  const { createNativeRuntime } = await import('./native/native.ts')
   return createNativeRuntime({ root, env })
 }
 

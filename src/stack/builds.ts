@@ -2,9 +2,9 @@
  * Building images without running anything, and cleaning up what earlier builds and runs have left.
  */
 import { join } from 'node:path'
-import { containersOf, projectContainers } from '../config/conventions.ts'
-import { ownPackage } from '../config/own-package.ts'
-import { defaultPostgres } from '../config/parse-services.ts'
+import { containersOf, projectContainers } from '../config/parse/conventions.ts'
+import { ownPackage } from '../config/load/own-package.ts'
+import { defaultPostgres } from '../config/parse/services.ts'
 import type { ImageConfig } from '../config/types.ts'
 import { PoststackError } from '../errors.ts'
 import type { Outcome } from '../events.ts'

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 
 import { onAbort, orInterrupted, throwIfAborted } from '../abort.ts'
 import type { RuntimeChoice } from '../config/define.ts'
-import type { ParsedConfig } from '../config/parse.ts'
+import type { ParsedConfig } from '../config/parse/parse.ts'
 import type { Grants } from '../config/script.ts'
 import type { Config } from '../config/types.ts'
 import type { Emit } from '../events.ts'

@@ -3,17 +3,17 @@
  */
 import { relative, resolve } from 'node:path'
 
-import { applyEnvironment } from '../config/apply-environment.ts'
+import { applyEnvironment } from '../config/environment/apply.ts'
 import {
   filledVariable,
   readEnvironment,
   showVariable,
   type Environment,
   type Variable,
-} from '../config/environment.ts'
-import type { ConfigInputs } from '../config/config-inputs.ts'
-import { loadConfig, type LoadedConfig, takeConfig } from '../config/load.ts'
-import { parseConfig, type ParsedConfig } from '../config/parse.ts'
+} from '../config/environment/environment.ts'
+import type { ConfigInputs } from '../config/load/inputs.ts'
+import { loadConfig, type LoadedConfig, takeConfig } from '../config/load/load.ts'
+import { parseConfig, type ParsedConfig } from '../config/parse/parse.ts'
 import { compareText } from '../config/text-order.ts'
 import type { Emit } from '../events.ts'
 import type { ConfigOptions } from './options.ts'

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { lstat, readlink, stat } from 'node:fs/promises'
 
 import { isCode } from '../errors.ts'
-import { hashFile } from '../execute/fingerprint.ts'
+import { hashFile } from '../execute/fingerprint/fingerprint.ts'
 import { forEachLimited } from '../execute/limits.ts'
 
 /** How a path stands that is not as it was. */

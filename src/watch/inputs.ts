@@ -4,13 +4,13 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 
-import type { ConfigInputs } from '../config/config-inputs.ts'
-import { containersOf } from '../config/conventions.ts'
-import { configNames } from '../config/find.ts'
+import type { ConfigInputs } from '../config/load/inputs.ts'
+import { containersOf } from '../config/parse/conventions.ts'
+import { configNames } from '../config/load/find.ts'
 import { parseGlob } from '../config/glob.ts'
 import type { BuildConfig, Config } from '../config/types.ts'
 import { readOnlyMounts } from '../execute/mounted-files.ts'
-import { openContextFilter } from '../execute/fingerprint-filter.ts'
+import { openContextFilter } from '../execute/fingerprint/filter.ts'
 import { isSqlFile } from '../migrations/files/parse.ts'
 import { readMigrations } from '../migrations/files/read.ts'
 

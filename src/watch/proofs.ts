@@ -3,7 +3,7 @@
  * the migration does not wait for it.
  */
 import { onAbort, orInterrupted, pause } from '../abort.ts'
-import type { DeclaredDatabase } from '../execute/database-choice.ts'
+import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { type LedgerRow, readLedgerRows } from '../migrations/ledger/rows.ts'
 import { asking } from '../migrations/own-path.ts'
 import type { Migration } from '../migrations/types.ts'

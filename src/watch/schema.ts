@@ -2,7 +2,7 @@
  * What a run has made of the schema of each database that the stack owns, in a few lines.
  */
 import type { Emit } from '../events.ts'
-import type { DeclaredDatabase } from '../execute/database-choice.ts'
+import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { summarizeDifferences } from '../migrations/verify/describe.ts'
 import { compareSnapshots } from '../migrations/verify/difference.ts'
 import { recordedSnapshot } from '../migrations/verify/recorded.ts'

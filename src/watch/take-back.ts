@@ -4,7 +4,7 @@
  */
 import { PoststackError } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import type { DeclaredDatabase } from '../execute/database-choice.ts'
+import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { stackEventOf } from '../execute/migration-events.ts'
 import { readMigrations } from '../migrations/files/read.ts'
 import type { LedgerRow } from '../migrations/ledger/rows.ts'

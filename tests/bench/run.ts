@@ -1,8 +1,7 @@
 /**
- * `npm run bench`: what README's section "Performance" says, measured anew.
+ * `npm run bench`: what docs/performance.md says, measured anew.
  */
 import { execFileSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -20,7 +19,7 @@ Measures these parts, or all, and prints a table of each. Best on a machine that
   --only WORD  only rows whose name has the word in it
   --runs N     runs of each program that count (default: 9 for stacks, 5 for migrations and install, 30 for watch and tests)
   --json       one document instead of the tables
-  --write      put the tables into README.md, too
+  --write      put the tables into docs/performance.md, too
   --help       this text
 `
 const parts = ['stacks', 'migrations', 'watch', 'tests', 'install'] as const
@@ -121,6 +120,6 @@ function runsOf(part: PartName): number {
 }
 
 async function writeTable(part: PartName, table: string): Promise<void> {
-  const { readmeFile, withGeneratedPart } = await import('../support/readme.ts')
-  await writeFile(readmeFile, withGeneratedPart(await readFile(readmeFile, 'utf8'), `bench ${part}`, table))
+  const { editPage, withGeneratedPart } = await import('../support/readme.ts')
+  editPage('docs/performance.md', (text) => withGeneratedPart(text, `bench ${part}`, table))
 }

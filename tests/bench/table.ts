@@ -1,5 +1,5 @@
 /**
- * What was measured, as README has it.
+ * What was measured, as docs/performance.md has it.
  */
 import type { InstallRow } from './install.ts'
 import type { Timing } from './measure.ts'

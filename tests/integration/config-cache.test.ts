@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { LoadedConfig, LoadOptions } from '../../src/config/load.ts'
+import type { LoadedConfig, LoadOptions } from '../../src/config/load/load.ts'
 import { configProject, load } from '../support/config-project.ts'
 
 const state = {

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
+import { parseConfig } from '../../src/config/parse/parse.ts'
 import { isPoststackError } from '../../src/errors.ts'
 import { configProject, load, loadError, processesNaming } from '../support/config-project.ts'
 

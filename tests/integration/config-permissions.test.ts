@@ -63,7 +63,7 @@ describe('what a guarded config may not do', () => {
     expect(processesNaming('61.25')).toEqual([])
   })
 
-  it('reads what a link in the project leads to, as README admits', async () => {
+  it('reads what a link in the project leads to, as docs/config.md admits', async () => {
     const source = reads.replace('/etc/hostname', './link') + end
     const root = await configProject({ ...esm, 'poststack.config.ts': source })
     await symlink('/etc/hostname', join(root, 'link'))
@@ -124,7 +124,7 @@ describe('what is granted to a guarded config', () => {
       expect((await load(root, { permissions: { net } })).plain).toEqual(shop)
     const error = await loadError(root, { permissions: { net: ['localhost'] } })
     expect(error).toMatchObject({ code: 'CONFIG_DENIED', details: { line: 1, grant: `--allow-net=${url}` } })
-    // Before version 25 Node has no permission for the network, and README says so.
+    // Before version 25 Node has no permission for the network, and docs/config.md says so.
     if (Number(process.versions.node.split('.')[0]) >= 25)
       expect(await loadError(root)).toMatchObject({ code: 'CONFIG_DENIED' })
     else expect((await load(root)).plain).toEqual(shop)

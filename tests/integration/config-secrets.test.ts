@@ -1,7 +1,7 @@
 import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
+import { parseConfig } from '../../src/config/parse/parse.ts'
 import { openSecrets } from '../../src/config/secrets.ts'
 import { isPoststackError } from '../../src/errors.ts'
 import { configProject } from '../support/config-project.ts'

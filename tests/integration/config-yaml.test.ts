@@ -1,7 +1,7 @@
 /** A config as data: the same stack as a program declares, and mistakes with line and column. */
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { stack } from '../../src/config/schema.ts'
+import { stack } from '../../src/config/schema/schema.ts'
 import type { Config } from '../../src/config/types.ts'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
 import { openStack } from '../../src/stack.ts'
@@ -147,9 +147,9 @@ services:
   })
 })
 
-test('the example of the README is a config', async () => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(readme) ?? []
+test('the example of the documentation is a config', async () => {
+  const page = await readFile(new URL('../../docs/config.md', import.meta.url), 'utf8')
+  const [, text = ''] = /^```yaml\n(.*?)^```$/ms.exec(page) ?? []
   const root = await configProject({ 'config.yaml': text })
   expect((await open(root, 'config.yaml')).services.map(({ name }) => name)).toEqual(['db', 'web'])
 })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { readProcess, signalProcess } from '../../src/runtime/native-process.ts'
-import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { readProcess, signalProcess } from '../../src/runtime/native/process.ts'
+import { createNativeRuntime } from '../../src/runtime/native/native.ts'
 import {
   ask,
   askWhenReady,

@@ -19,9 +19,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { findBinaries, packageName } from '../../src/runtime/native-binaries.ts'
-import { linkLibraries } from '../../src/runtime/native-libraries.ts'
-import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { findBinaries, packageName } from '../../src/runtime/native/binaries.ts'
+import { linkLibraries } from '../../src/runtime/native/libraries.ts'
+import { createNativeRuntime } from '../../src/runtime/native/native.ts'
 import {
   ask,
   askWhenReady,

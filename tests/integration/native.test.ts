@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
 import { label } from '../../src/plan/labels.ts'
-import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { createNativeRuntime } from '../../src/runtime/native/native.ts'
 import { processHoldingPort } from '../../src/runtime/port-holder.ts'
 import {
   ask,

@@ -54,7 +54,11 @@ export function startCli(words: readonly string[], { cwd, env = {}, typed }: Cli
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
-      resolve({ code: code ?? undefined, signal: signal ?? undefined, ...output })
+      const end = { code: code ?? undefined, signal: signal ?? undefined, ...output }
+      // On a terminal both streams are one, and what was killed may have been in the middle of a line.
+      const isPublished = typed === undefined && signal === null && saysJson(words)
+      if (isPublished) expectPublished(end.stdout).then(() => resolve(end), reject)
+      else resolve(end)
     })
   })
   const running: RunningCli = {
@@ -74,6 +78,20 @@ export function startCli(words: readonly string[], { cwd, env = {}, typed }: Cli
   }
   if (typed !== undefined) void answer(running, typeof typed === 'string' ? [['[y/N]', typed]] : typed)
   return running
+}
+
+/** Whether it is Poststack that speaks JSON, and not a program that it runs. */
+function saysJson(words: readonly string[]): boolean {
+  if (['exec', 'psql', 'run'].includes(words[0] ?? '')) return false
+  const end = words.indexOf('--')
+  return (end === -1 ? words : words.slice(0, end)).includes('--json')
+}
+
+/** Every line of `--json`, whatever the test is about, is as docs/json/ says. */
+async function expectPublished(stdout: string): Promise<void> {
+  const { wrongLines } = await import('./json-lines.ts')
+  const wrong = wrongLines(stdout)
+  if (wrong.length > 0) throw new Error(`not as docs/json/ says:\n${wrong.join('\n')}`)
 }
 
 /** Runs `poststack <words>` to its end. */

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { loadConfig } from '../../src/config/load.ts'
+import { loadConfig } from '../../src/config/load/load.ts'
 import { isPoststackError } from '../../src/errors.ts'
-import type { LoadOptions, LoadedConfig } from '../../src/config/load.ts'
+import type { LoadOptions, LoadedConfig } from '../../src/config/load/load.ts'
 import type { PoststackError } from '../../src/errors.ts'
 
 /** A folder with these files that goes when the test ends. */

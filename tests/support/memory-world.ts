@@ -2,7 +2,7 @@
  * What the runtime in memory keeps: an engine's things as plain records, which tests may look at and change.
  */
 import type { ChangeableFields, ContainerPlan, ObservedContainer, Target } from '../../src/plan/types.ts'
-import type { Labels } from '../../src/runtime/inspect.ts'
+import type { Labels } from '../../src/runtime/container/inspect.ts'
 import type { Revealed } from '../../src/runtime/runtime.ts'
 
 export interface MemoryContainer {

@@ -1,6 +1,6 @@
 /** What is wrong with configs in their plain form. */
 import { expect } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
+import { parseConfig } from '../../src/config/parse/parse.ts'
 import { isPoststackError } from '../../src/errors.ts'
 
 /** The mistakes of a plain config, as lines of text. */

@@ -8,7 +8,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type ConnectTarget } from '../../src/execute/database.ts'
+import { connect, type ConnectTarget } from '../../src/execute/database/database.ts'
 import { freePort } from './ports.ts'
 import { asOrdinaryUser, type TestDatabase, type TestServer } from './postgres.ts'
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { connect, type ConnectTarget } from '../../src/execute/database.ts'
+import { connect, type ConnectTarget } from '../../src/execute/database/database.ts'
 import type { Connect, Connection } from '../../src/migrations/connection.ts'
 import { freePort } from './ports.ts'
 

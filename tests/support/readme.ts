@@ -1,20 +1,49 @@
 /**
- * README.md as data. Its conventions:
+ * README.md and the pages of `docs/` as data. Their conventions:
  *
- * - A `ts` or `sql` block whose first line is a comment with a path is a file of the project the reader works in.
- * - A `sh` block is what the reader types there. `# exits with 3` at its end says that it does; all others exit with 0.
+ * - A `ts`, `sql`, `yaml` or `ini` block whose first line is a comment with a path is a file of the project the reader works in.
+ * - A `sh` block is what the reader types there; `cd` lasts. `# exits with 3` at its end says that it does; all others exit with 0.
+ * - `<!-- prepared:`, commands and `-->` is what a reader has already: typed, too, but not shown.
  * - A `text` block right after it is what the reader sees.
- * - `<!-- project: podman -->` starts a fresh project, with what it needs beside Node; `<!-- not run: why -->` before a block
- *   keeps it from being executed.
+ * - Each page begins in a fresh project. `<!-- project: podman -->` starts another one, with what it needs beside Node;
+ *   `<!-- not run: why -->` before a block keeps it from being executed.
  * - Between `<!-- generated: name -->` and `<!-- end -->` stands what a test can write.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { documentedFields, shortTypes, type DocumentedField } from './tsdoc.ts'
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-export const readmeFile = fileOf('README.md')
+export interface Page {
+  /** From the root of the repository. */
+  readonly path: string
+  readonly text: string
+  readonly blocks: readonly Block[]
+}
+
+/** README.md first, then docs/ by name. */
+export const pages: readonly Page[] = ['README.md', ...docs()].map((path) => {
+  const text = readFileSync(fileOf(path), 'utf8')
+  return { path, text, blocks: readBlocks(text) }
+})
+
+function docs(): readonly string[] {
+  const names = readdirSync(fileOf('docs')).filter((name) => name.endsWith('.md'))
+  return names.toSorted().map((name) => `docs/${name}`)
+}
+
+export function page(path: string): Page {
+  const found = pages.find((other) => other.path === path)
+  if (found === undefined) throw new Error(`there is no page ${path}`)
+  return found
+}
+
+/** Read and written at once: another test may write another part of the same page. */
+export function editPage(path: string, edit: (text: string) => string): void {
+  const file = fileOf(path)
+  writeFileSync(file, edit(readFileSync(file, 'utf8')))
+}
 
 export interface Block {
   readonly language: string
@@ -29,14 +58,21 @@ export interface Block {
   readonly projectNumber: number
 }
 
-export function readBlocks(readme: string): readonly Block[] {
+function readBlocks(text: string): readonly Block[] {
   const blocks: Block[] = []
-  const lines = readme.split('\n')
+  const lines = text.split('\n')
   let project = 'native'
   let projectNumber = 0
   let notRun: string | undefined
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? ''
+    if (line === '<!-- prepared:') {
+      const last = lines.indexOf('-->', index)
+      const commands = lines.slice(index + 1, last).join('\n')
+      blocks.push({ language: 'prepared', text: commands, line: index + 1, notRun, project, projectNumber })
+      index = last
+      continue
+    }
     const started = /^<!-- project: (\w+) -->$/.exec(line)?.[1]
     if (started !== undefined) {
       project = started
@@ -46,8 +82,8 @@ export function readBlocks(readme: string): readonly Block[] {
     const language = /^```(\w+)$/.exec(line)?.[1]
     if (language === undefined) continue
     const end = lines.indexOf('```', index + 1)
-    const text = lines.slice(index + 1, end).join('\n')
-    blocks.push({ language, text, line: index + 1, notRun, project, projectNumber })
+    const inside = lines.slice(index + 1, end).join('\n')
+    blocks.push({ language, text: inside, line: index + 1, notRun, project, projectNumber })
     notRun = undefined
     index = end
   }
@@ -56,18 +92,39 @@ export function readBlocks(readme: string): readonly Block[] {
 
 /** The path that a block's first line names, for blocks that are files. */
 export function pathOf({ language, text }: Block): string | undefined {
-  const comment = { ts: '//', sql: '--' }[language]
+  const comment = { ts: '//', sql: '--', yaml: '#', ini: '#' }[language]
   const [mark, path, ...more] = (text.split('\n')[0] ?? '').split(' ')
   return comment !== undefined && mark === comment && more.length === 0 && /\.\w+$/.test(path ?? '') ? path : undefined
 }
 
-/** What stands between the marks of a generated part. */
-export function generatedPart(readme: string, name: string): string {
-  return (marked(name).exec(readme)?.[2] ?? '').trim()
+/** Images are built on one machine and there already on the next, so no page shows either. */
+export function withoutImages(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^  ok +image /.test(line))
+    .join('\n')
 }
 
-export function withGeneratedPart(readme: string, name: string, text: string): string {
-  return readme.replace(marked(name), (_, start: string, __, end: string) => `${start}\n${text}\n${end}`)
+/** Without what differs between two runs: images, times, widths of columns, and the order of what runs side by side. */
+export function comparable(text: string): string {
+  const lines = withoutImages(text)
+    .replaceAll(/\(\d+ steps?, /g, '(<steps>, ')
+    .replaceAll(/\b\d+(?:\.\d+)? (?:ms|s)\b/g, '<time>')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, '<when>')
+    .replaceAll(/ by \S+@\S+/g, ' by <whom>')
+    .split('\n')
+    .map((line) => line.trimEnd().replaceAll(/(?<=\S) {2,}/g, '  '))
+  const steps = lines.filter((line) => line.startsWith('  ok ')).toSorted()
+  return lines.map((line) => (line.startsWith('  ok ') ? steps.shift() : line)).join('\n')
+}
+
+/** What stands between the marks of a generated part. */
+export function generatedPart(text: string, name: string): string {
+  return (marked(name).exec(text)?.[2] ?? '').trim()
+}
+
+export function withGeneratedPart(whole: string, name: string, text: string): string {
+  return whole.replace(marked(name), (_, start: string, __, end: string) => `${start}\n${text}\n${end}`)
 }
 
 function marked(name: string): RegExp {

@@ -2,7 +2,7 @@
  * A process of its own that brings a native server up and ends, as the command line does: `start-native.ts <root> <port>`.
  * With the word `stay` it does not end, and is the parent of the server.
  */
-import { createNativeRuntime } from '../../src/runtime/native.ts'
+import { createNativeRuntime } from '../../src/runtime/native/native.ts'
 import { files, labelsOf, planFor, target, volume } from './native-project.ts'
 
 const [root = '', port = '', stay = ''] = process.argv.slice(2)

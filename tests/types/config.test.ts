@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
 import type { BuildOptions, ContainerFields } from '../../src/config/options-container.ts'
 import type { ExternalPostgresOptions, ManagedPostgresOptions } from '../../src/config/options.ts'
-import type { stack } from '../../src/config/schema.ts'
-import type { container, externalPostgres, managedPostgres } from '../../src/config/schema-services.ts'
+import type { stack } from '../../src/config/schema/schema.ts'
+import type { container, externalPostgres, managedPostgres } from '../../src/config/schema/services.ts'
 import type { StackConfig } from '../../src/config/define.ts'
 
 const repository = resolve(import.meta.dirname, '../..')

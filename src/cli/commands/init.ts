@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { namePattern } from '../../config/names.ts'
-import { readStarterFacts, writeStarter } from '../../config/starter-files.ts'
+import { readStarterFacts, writeStarter } from '../../config/starter/files.ts'
 import {
   starterService,
   starterText,
   usualChoices,
   type StarterChoices,
   type StarterFacts,
-} from '../../config/starter.ts'
+} from '../../config/starter/starter.ts'
 import { ExitCode } from '../../errors.ts'
 import { askFor, canAsk } from '../confirm.ts'
 import type { Context, Io } from '../context.ts'

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 
-import { readEnvironment } from '../../config/environment.ts'
+import { readEnvironment } from '../../config/environment/environment.ts'
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, PoststackError, recordError } from '../../errors.ts'
 import type { WatchingStack } from '../../stack.ts'
 import type { ServiceLogLine, StackWatchOptions } from '../../stack/options.ts'

@@ -1,7 +1,7 @@
 /**
  * The answers of commands as data: each is one JSON document, and the text for people is made of it.
  */
-import type { ConfigInputs } from '../../config/config-inputs.ts'
+import type { ConfigInputs } from '../../config/load/inputs.ts'
 import type { ValueOrigin } from '../../config/origin.ts'
 import type { PlainValue } from '../../config/serialize.ts'
 import type { Move, RenumberPlan } from '../../migrations/files/renumber.ts'

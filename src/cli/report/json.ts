@@ -5,6 +5,7 @@
 import type { Outcome } from '../../events.ts'
 import { isBlocked } from '../../plan/format.ts'
 import type { Output } from '../context.ts'
+import type { JsonLine } from './json-line.ts'
 import type { Speaker } from './reporter.ts'
 import { visibleJson } from './visible.ts'
 
@@ -12,35 +13,33 @@ import { visibleJson } from './visible.ts'
 const version = 1
 
 export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
-  const line = (type: string, fields: object): void => {
+  const write = ({ type, ...fields }: JsonLine): void => {
     stdout.write(`${visibleJson(JSON.stringify({ version, type, ...fields }))}\n`)
   }
   const outcome = ({ plan, ...rest }: Outcome): void => {
     const { goal, stack, project, runtime, selected, keptVolumes, warnings, unchanged } = plan
-    line('outcome', { goal, stack, project, runtime, selected, keptVolumes, ...rest, warnings, unchanged })
+    write({ type: 'outcome', goal, stack, project, runtime, selected, keptVolumes, ...rest, warnings, unchanged })
   }
   return {
     event: (event) => {
       // Commands that answer with one document do so in one line.
-      if (event.type !== 'config-read' || verbose) line(event.type, event)
+      if (event.type !== 'config-read' || verbose) write(event)
     },
     plan: (plan) => {
-      line('plan', { ...plan, blocked: isBlocked(plan) })
+      write({ type: 'plan', ...plan, blocked: isBlocked(plan) })
     },
     outcome,
     ran: outcome,
     status: (status) => {
-      line('status', status)
+      write({ type: 'status', ...status })
     },
-    result: ({ type, ...document }) => {
-      line(type, document)
-    },
+    result: write,
     say: () => undefined,
     error: (error) => {
-      line('error', { error })
+      write({ type: 'error', error })
     },
     bug: (error) => {
-      line('error', { error: { code: 'BUG', message: error instanceof Error ? error.message : String(error) } })
+      write({ type: 'error', error: { code: 'BUG', message: error instanceof Error ? error.message : String(error) } })
     },
     close: () => undefined,
   }

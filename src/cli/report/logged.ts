@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 
-import { type Environment, filledVariable } from '../../config/environment.ts'
+import { type Environment, filledVariable } from '../../config/environment/environment.ts'
 import { logLevels } from '../../execute/log/lines.ts'
 import { createRunLog, type RunLog } from '../../execute/log/run-log.ts'
 import type { Io } from '../context.ts'

@@ -5,7 +5,7 @@ import { access, readFile, statfs } from 'node:fs/promises'
 import { isPoststackError } from '../../errors.ts'
 import { runProgram } from '../../runtime/exec.ts'
 import { findClient } from '../../runtime/client-programs.ts'
-import { missingBinaries } from '../../runtime/native.ts'
+import { missingBinaries } from '../../runtime/native/native.ts'
 import { selectRuntime } from '../../runtime/select.ts'
 import type { EngineFacts, MachineFacts, PostgresFacts } from './findings.ts'
 

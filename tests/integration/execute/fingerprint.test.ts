@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BuildConfig } from '../../../src/config/types.ts'
-import { readBuild } from '../../../src/execute/fingerprint.ts'
+import { readBuild } from '../../../src/execute/fingerprint/fingerprint.ts'
 
 const signal = new AbortController().signal
 let context: string

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rollback } from '../../../src/migrations/run/rollback.ts'
 import { apply, failApply, failureOf, ledgerOf } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
-import { connect } from '../../../src/execute/database.ts'
+import { connect } from '../../../src/execute/database/database.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 
 // The role that a stack has by default is called like the stack's own schema, and PostgreSQL's default search_path begins with the

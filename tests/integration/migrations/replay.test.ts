@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { connect } from '../../../src/execute/database.ts'
+import { connect } from '../../../src/execute/database/database.ts'
 import type { Connect, Connection } from '../../../src/migrations/connection.ts'
 import { replay, type ReplayOptions } from '../../../src/migrations/verify/replay.ts'
 import { apply, failureOf, folderOf, ledgerOf, type SqlFiles } from '../../support/migrations.ts'

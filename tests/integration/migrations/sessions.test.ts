@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { borrowClient, connectLike } from '../../../src/execute/database-client.ts'
+import { borrowClient, connectLike } from '../../../src/execute/database/client.ts'
 import type { Connection } from '../../../src/migrations/connection.ts'
 import { type Blocker, describeBlocker, findBlockers } from '../../../src/migrations/lock/blockers.ts'
 import { acquireLock, describeHolder, findHolder, type MigrationLock } from '../../../src/migrations/lock/lock.ts'

@@ -1,5 +1,5 @@
 /** A process of its own that proves rollbacks until it is killed: its last migration sleeps. */
-import { connect, type ConnectTarget } from '../../../src/execute/database.ts'
+import { connect, type ConnectTarget } from '../../../src/execute/database/database.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 import { verify } from '../../../src/migrations/verify/verify.ts'
 import { folderOf, type SqlFiles } from '../../support/migrations.ts'

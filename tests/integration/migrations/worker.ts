@@ -1,5 +1,5 @@
 /** A process of its own that migrates the databases it is told to. */
-import { connect, type ConnectTarget } from '../../../src/execute/database.ts'
+import { connect, type ConnectTarget } from '../../../src/execute/database/database.ts'
 import { apply, type SqlFiles } from '../../support/migrations.ts'
 
 export interface WorkerOrder {

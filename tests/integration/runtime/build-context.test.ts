@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createContainerRuntime } from '../../../src/runtime/container.ts'
+import { createContainerRuntime } from '../../../src/runtime/container/container.ts'
 import type { Runtime } from '../../../src/runtime/runtime.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
 

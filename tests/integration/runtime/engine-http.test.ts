@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PoststackError } from '../../../src/errors.ts'
-import { connectEngine } from '../../../src/runtime/engine-connect.ts'
-import { createEngineClient, parseJson } from '../../../src/runtime/engine-http.ts'
-import type { EngineClient } from '../../../src/runtime/engine-http.ts'
+import { connectEngine } from '../../../src/runtime/container/engine-connect.ts'
+import { createEngineClient, parseJson } from '../../../src/runtime/container/engine-http.ts'
+import type { EngineClient } from '../../../src/runtime/container/engine-http.ts'
 
 const signal = new AbortController().signal
 let folder: string

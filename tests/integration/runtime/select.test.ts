@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeChoice } from '../../../src/config/define.ts'
-import { createContainerRuntime } from '../../../src/runtime/container.ts'
+import { createContainerRuntime } from '../../../src/runtime/container/container.ts'
 import { startProgram } from '../../../src/runtime/exec.ts'
 import { selectRuntime } from '../../../src/runtime/select.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
@@ -166,7 +166,7 @@ describe.skipIf(missing.get('podman') !== undefined || socketsHere || podmanSock
   })
 
   test('a process that forgets to close ends, and takes the service with it', async () => {
-    const module = new URL('../../../src/runtime/container.ts', import.meta.url).pathname
+    const module = new URL('../../../src/runtime/container/container.ts', import.meta.url).pathname
     const program = `
       const { createContainerRuntime } = await import(${JSON.stringify(module)})
       await createContainerRuntime({ name: 'podman', env: process.env, signal: new AbortController().signal })

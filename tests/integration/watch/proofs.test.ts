@@ -2,8 +2,8 @@
  * Rollbacks that are proved ahead, on a real server: what an edit need not wait for.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect } from '../../../src/execute/database.ts'
-import type { DeclaredDatabase } from '../../../src/execute/database-choice.ts'
+import { connect } from '../../../src/execute/database/database.ts'
+import type { DeclaredDatabase } from '../../../src/execute/database/choice.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 import { createProofs, readRows } from '../../../src/watch/proofs.ts'
 import { apply, type SqlFiles } from '../../support/migrations.ts'

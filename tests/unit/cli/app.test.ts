@@ -7,7 +7,7 @@ import { logsCommands } from '../../../src/cli/routes/logs.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import { stackStatus } from '../../../src/plan/status.ts'
-import { reconcile } from '../../../src/plan/reconcile.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { runWords as run } from '../../support/run-words.ts'
 import { duration, errorLines, outcomeText, statusText, table } from '../../../src/cli/report/words.ts'
 

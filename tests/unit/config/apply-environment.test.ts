@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { applyEnvironment } from '../../../src/config/apply-environment.ts'
-import type { Variable } from '../../../src/config/environment.ts'
+import { applyEnvironment } from '../../../src/config/environment/apply.ts'
+import type { Variable } from '../../../src/config/environment/environment.ts'
 import type { PlainValue } from '../../../src/config/serialize.ts'
 import { isPoststackError } from '../../../src/errors.ts'
 

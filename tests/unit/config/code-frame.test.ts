@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { codeFrame } from '../../../src/config/code-frame.ts'
+import { codeFrame } from '../../../src/config/locate/code-frame.ts'
 
 test('of a line that is longer than a screen, the part around the place must be shown', () => {
   const line = `${'a'.repeat(500)}X${'b'.repeat(500)}`

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import { bytesOf } from '../../../src/config/sizes.ts'
 
 const root = '/projects/shop'

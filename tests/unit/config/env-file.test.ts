@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseEnvFile } from '../../../src/config/env-file.ts'
+import { parseEnvFile } from '../../../src/config/environment/env-file.ts'
 
 describe('a file of variables', () => {
   it('is read as Node reads it, with the line of each name', () => {

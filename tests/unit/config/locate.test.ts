@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { locate } from '../../../src/config/locate.ts'
+import { locate } from '../../../src/config/locate/locate.ts'
 
 type Path = readonly (string | number)[]
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import { isPoststackError } from '../../../src/errors.ts'
 import { db, mistakes, services, web } from '../../support/mistakes.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { codeFrame } from '../../../src/config/code-frame.ts'
-import { looksSecret, nearest, showValue } from '../../../src/config/issues.ts'
-import { locate } from '../../../src/config/locate.ts'
-import { parseConfig, stackName } from '../../../src/config/parse.ts'
+import { codeFrame } from '../../../src/config/locate/code-frame.ts'
+import { looksSecret, nearest, showValue } from '../../../src/config/schema/issues.ts'
+import { locate } from '../../../src/config/locate/locate.ts'
+import { parseConfig, stackName } from '../../../src/config/parse/parse.ts'
 import { parsePostgresUrl } from '../../../src/config/postgres-url.ts'
 
 const root = '/projects/shop'

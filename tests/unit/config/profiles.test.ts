@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import { mistakes, web } from '../../support/mistakes.ts'
 
 const root = '/projects/shop'

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { container, defineConfig, postgres } from '../../../src/config/define.ts'
 import type { PostgresService } from '../../../src/config/define.ts'
-import { formatPath } from '../../../src/config/issues.ts'
+import { formatPath } from '../../../src/config/schema/issues.ts'
 import { serializeConfig } from '../../../src/config/serialize.ts'
 
 const stack = () => ({ services: { db: postgres() } })

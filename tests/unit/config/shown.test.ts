@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { originOf } from '../../../src/config/origin.ts'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import { asObject, pathText, shownValues } from '../../../src/config/shown.ts'
 
 const plain = {

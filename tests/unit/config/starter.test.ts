@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { composePostgres } from '../../../src/config/starter-compose.ts'
-import { starterText, usualChoices, type StarterFacts } from '../../../src/config/starter.ts'
+import { composePostgres } from '../../../src/config/starter/compose.ts'
+import { starterText, usualChoices, type StarterFacts } from '../../../src/config/starter/starter.ts'
 
 const empty: StarterFacts = { name: 'shop', images: [], variables: {}, isConventional: false }
 const text = (facts: Partial<StarterFacts>): string => {

@@ -1,6 +1,6 @@
 /** Ports that the config leaves to Poststack: the same number each time, and another one only when that one cannot be had. */
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import type { Config } from '../../../src/config/types.ts'
 import { choosePorts } from '../../../src/execute/auto-ports.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readDockerfile } from '../../../src/execute/fingerprint-dockerfile.ts'
+import { readDockerfile } from '../../../src/execute/fingerprint/dockerfile.ts'
 
 async function sources(text: string, target?: string): Promise<string[]> {
   const facts = await readDockerfile(text, { args: {}, target })

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 
 import { observe } from '../../../src/execute/observe.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
-import { reconcile } from '../../../src/plan/reconcile.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import type { ContainerServiceConfig } from '../../../src/config/types.ts'
-import { withLiveLimits } from '../../../src/runtime/container-limits.ts'
+import { withLiveLimits } from '../../../src/runtime/container/limits.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, stackConfig } from '../../support/memory-stack.ts'
 

@@ -1,7 +1,7 @@
 /** A changed password is given to the role that the data have already. */
 import { describe, expect, test } from 'vitest'
 import { observe } from '../../../src/execute/observe.ts'
-import { reconcile } from '../../../src/plan/reconcile.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { recordSpec } from '../../../src/plan/spec.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { observe } from '../../../src/execute/observe.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
-import { reconcile } from '../../../src/plan/reconcile.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { stackStatus } from '../../../src/plan/status.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { ContainerServiceConfig, ExternalServiceConfig } from '../../../src/config/types.ts'
 import { observe } from '../../../src/execute/observe.ts'
-import { reconcile } from '../../../src/plan/reconcile.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, stackConfig } from '../../support/memory-stack.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { read, readList } from '../../../src/runtime/container-calls.ts'
-import type { Engine } from '../../../src/runtime/engine-connect.ts'
+import { read, readList } from '../../../src/runtime/container/calls.ts'
+import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
 
 const { signal } = new AbortController()
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import type { ContainerPlan } from '../../../src/plan/types.ts'
-import { buildArguments, stepIn } from '../../../src/runtime/container-build.ts'
-import { createPullProgress } from '../../../src/runtime/container-pull.ts'
-import { isNameConflict, portConflict } from '../../../src/runtime/container-refusals.ts'
-import { containerBody } from '../../../src/runtime/container-spec.ts'
-import { parseEngineAddress } from '../../../src/runtime/engine-address.ts'
-import { engineImageName, parseImageName } from '../../../src/runtime/image-names.ts'
+import { buildArguments, stepIn } from '../../../src/runtime/container/build.ts'
+import { createPullProgress } from '../../../src/runtime/container/pull.ts'
+import { isNameConflict, portConflict } from '../../../src/runtime/container/refusals.ts'
+import { containerBody } from '../../../src/runtime/container/spec.ts'
+import { parseEngineAddress } from '../../../src/runtime/container/engine-address.ts'
+import { engineImageName, parseImageName } from '../../../src/runtime/container/image-names.ts'
 import { createDemultiplexer, createLineSplitter } from '../../../src/runtime/lines.ts'
 
 const plan: ContainerPlan = {

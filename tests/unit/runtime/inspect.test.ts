@@ -7,8 +7,8 @@ import {
   imageFrom,
   ownerOf,
   volumeFrom,
-} from '../../../src/runtime/inspect.ts'
-import { portsClash } from '../../../src/plan/held-ports.ts'
+} from '../../../src/runtime/container/inspect.ts'
+import { portsClash } from '../../../src/plan/reconcile/held-ports.ts'
 
 const ours = {
   [label.stack]: 'shop',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findBinaries, majorOf, packageName, usualPlaces } from '../../../src/runtime/native-binaries.ts'
+import { findBinaries, majorOf, packageName, usualPlaces } from '../../../src/runtime/native/binaries.ts'
 
 test.each([
   ['postgres (PostgreSQL) 17.10', 17],

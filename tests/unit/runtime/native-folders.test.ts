@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { folderOf } from '../../../src/runtime/native-folders.ts'
+import { folderOf } from '../../../src/runtime/native/folders.ts'
 
 test('a name becomes a folder in its parent', () => {
   expect(folderOf('/volumes', 'shop-db_data.2')).toBe('/volumes/shop-db_data.2')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { isServer, parsePsLine, worksOn } from '../../../src/runtime/native-process.ts'
-import type { LiveProcess } from '../../../src/runtime/native-process.ts'
+import { isServer, parsePsLine, worksOn } from '../../../src/runtime/native/process.ts'
+import type { LiveProcess } from '../../../src/runtime/native/process.ts'
 
 const data = '/home/me/my shop/.poststack/native/volumes/shop-db-data/data'
 const server: LiveProcess = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseConfig } from '../../../src/config/parse.ts'
+import { parseConfig } from '../../../src/config/parse/parse.ts'
 import { foldersTo, isConfigInput, isInput, readInputs } from '../../../src/watch/inputs.ts'
 
 test('what a config reads by itself is watched: files, also missing ones, and whatever a pattern may find', async () => {

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 
-import { looksSecret } from '../../../config/issues.ts'
+import { looksSecret } from '../../../config/schema/issues.ts'
 import { originOf } from '../../../config/origin.ts'
 import { asObject, pathText, shownValues } from '../../../config/shown.ts'
 import { ExitCode } from '../../../errors.ts'

@@ -1,0 +1,70 @@
+/**
+ * What Node's permission model does not know and a guarded config is kept from all the same: variables and hosts that were not granted. Runs inside the
+ * config's process. It stops accidents; code that means to can find a way around it.
+ */
+import { Socket } from 'node:net'
+import type { Denial } from './protocol.ts'
+
+/** The same error as Node's permission model throws. */
+function denied(denial: Denial): Error {
+  // The call that led here stands below many of Node's own: `fetch` makes 25.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 100
+  const error = new Error('Access to this API has been restricted')
+  Error.stackTraceLimit = stackTraceLimit
+  return Object.assign(error, { code: 'ERR_ACCESS_DENIED', ...denial })
+}
+
+/** An environment in which reading one of these variables is an error. They are not in it: otherwise they would look as if they were not set. */
+export function withholding(names: readonly string[], env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const withheld = new Set(names)
+  return new Proxy(env, {
+    get(target, name): unknown {
+      if (typeof name === 'string' && withheld.has(name)) throw denied({ permission: 'Env', resource: name })
+      return Reflect.get(target, name)
+    },
+  })
+}
+
+/** Lets sockets connect to these hosts only, written `host` or `host:port`, and to unix sockets at these paths. */
+export function limitHosts(granted: readonly string[]): void {
+  const hosts = new Set(granted.map((host) => (host.startsWith('/') ? host : host.toLowerCase())))
+  const { prototype } = Socket as object as { readonly prototype: { connect: (...words: unknown[]) => unknown } }
+  const { connect } = prototype
+  prototype.connect = function (this: unknown, ...words: unknown[]) {
+    const { host, port } = targetOf(words)
+    if (!hosts.has(host) && !hosts.has(`${host}:${port}`)) {
+      throw denied({ permission: 'Net', resource: port === '' ? host : `${host}:${port}` })
+    }
+    return connect.apply(this, words)
+  }
+}
+
+/** Some errors only pass on what they were caused by, as that of `fetch`. */
+export function denialIn(error: unknown): Denial | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { address, cause, code, hostname, permission, port, resource } = error as Record<string, unknown>
+  if (code === 'ERR_DLOPEN_DISABLED') return { permission: 'Addon', resource: '' }
+  if (code !== 'ERR_ACCESS_DENIED') return cause === error ? undefined : denialIn(cause)
+  if (typeof permission === 'string') return { permission, resource: typeof resource === 'string' ? resource : '' }
+  // Node reports the network without naming the permission.
+  const host = [hostname, address].find((one) => typeof one === 'string')
+  return host === undefined
+    ? { permission: '', resource: '' }
+    : { permission: 'Net', resource: typeof port === 'number' ? `${host}:${String(port)}` : host }
+}
+
+/** Of `connect(port, host)`, `connect(path)`, `connect(options)`, and what Node's own modules make of them. */
+function targetOf([first, second]: readonly unknown[]): { readonly host: string; readonly port: string } {
+  const given: unknown = Array.isArray(first) ? first[0] : first
+  const options =
+    typeof given === 'object' && given !== null
+      ? (given as { host?: unknown; port?: unknown; path?: unknown })
+      : Number.isNaN(Number(given))
+        ? { path: given }
+        : { port: given, host: second }
+  const { host, path, port } = options
+  if (typeof path === 'string') return { host: path, port: '' }
+  const name = typeof host === 'string' && host !== '' ? host.toLowerCase() : 'localhost'
+  return { host: name.includes(':') && !name.startsWith('[') ? `[${name}]` : name, port: String(port) }
+}

@@ -1,0 +1,239 @@
+/**
+ * Bundles a config with esbuild: the project's own files in one, packages outside. The bundle is what the guarded
+ * process runs; the list of its inputs, and the errors that esbuild finds, serve both ways of loading.
+ */
+import { readFile } from 'node:fs/promises'
+import { builtinModules, createRequire } from 'node:module'
+import { dirname, extname, join, resolve, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { findCycles } from '../schema/cycles.ts'
+import { buildFailure } from './errors.ts'
+import { packageType } from './dependencies.ts'
+import type * as Esbuild from 'esbuild'
+import type {
+  build as Build,
+  BuildOptions,
+  Metafile,
+  OnLoadResult,
+  OnResolveArgs,
+  OnResolveResult,
+  Plugin,
+  PluginBuild,
+} from 'esbuild'
+import type { ExternalImport } from './errors.ts'
+import type { FoundConfig } from './find.ts'
+import type { WrittenImport } from './candidates.ts'
+import { ownPackage } from './own-package.ts'
+import type { OwnPackage } from './own-package.ts'
+
+export interface Bundle {
+  readonly code: string
+  /** The project's files, absolute. */
+  readonly inputs: readonly string[]
+  /** URLs of those inputs that are ES modules by their syntax. */
+  readonly modules: readonly string[]
+  readonly externals: readonly ExternalImport[]
+  /** What the code imports from outside, as it says it. */
+  readonly outside: ReadonlySet<string>
+  /** Files in the bundle that are not the project's, such as our own entry. */
+  readonly others: readonly string[]
+  /** The imports of the project's files, as they are written. */
+  readonly imports: readonly WrittenImport[]
+  readonly needsRequire: boolean
+  /** The project's files that import each other in a circle: `['a.ts', 'b.ts', 'a.ts']`, relative to the project. */
+  readonly circles: readonly (readonly string[])[]
+}
+
+/** `outfile` is where the caller will write the code: source maps name the sources relative to it. */
+export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
+  const { build } = loadEsbuild()
+  const externals: ExternalImport[] = []
+  const options: BuildOptions = {
+    entryPoints: [config.file],
+    bundle: true,
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    absWorkingDir: config.root,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    outfile,
+    plugins: [lazyParts, packagesOutside(own, externals), placeOfEachFile(build)],
+  }
+  const result = await build(options).catch(async (error: unknown) => {
+    throw await buildFailure(error, config)
+  })
+  const inputs = result.metafile?.inputs ?? {}
+  const files = Object.entries(inputs).map(([name, input]) => ({ name, file: resolve(config.root, name), input }))
+  const mine = files.filter(({ file }) => isProjectFile(file, config.root, own))
+  return {
+    code: result.outputFiles?.[0]?.text ?? '',
+    inputs: mine.map(({ file }) => file),
+    modules: await esModules(mine.filter(({ input }) => input.format === 'esm').map(({ file }) => file)),
+    externals,
+    outside: new Set(
+      Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
+    ),
+    others: files.flatMap(({ file }) => (mine.some((one) => one.file === file) ? [] : [file])),
+    imports: [
+      ...externals,
+      ...mine.flatMap(({ file, input }) =>
+        input.imports.flatMap(({ original }) =>
+          original === undefined ? [] : [{ importer: file, specifier: original }],
+        ),
+      ),
+    ],
+    circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
+    needsRequire: files.some(
+      ({ input }) => input.format === 'cjs' || input.imports.some(({ kind }) => kind.startsWith('require')),
+    ),
+  }
+}
+
+function importCircles(files: ReadonlyMap<string, Metafile['inputs'][string]>): Bundle['circles'] {
+  return findCycles(files.keys(), (name) => {
+    const imports = files.get(name)?.imports ?? []
+    return imports.filter(({ kind, path }) => kind === 'import-statement' && files.has(path)).map(({ path }) => path)
+  })
+}
+
+function isProjectFile(file: string, root: string, own: OwnPackage): boolean {
+  if (file.split(sep).includes('node_modules')) return false
+  // Our own sources, run from a checkout, are no input of somebody else's config.
+  return !file.startsWith(own.root + sep) || root === own.root || root.startsWith(own.root + sep)
+}
+
+/** Of files with ES syntax, those that are not CommonJS at heart: `__dirname` beside `import` works only there. */
+async function esModules(files: readonly string[]): Promise<readonly string[]> {
+  const urls = await Promise.all(
+    files.map(async (file) => {
+      if (!/\.m?[jt]sx?$/.test(file)) return []
+      const usesCommonJs = /\b__(?:dirname|filename)\b/.test(await readFile(file, 'utf8'))
+      return usesCommonJs && (await packageType(file)) === 'commonjs' ? [] : [pathToFileURL(file).href]
+    }),
+  )
+  return urls.flat()
+}
+
+const nested = Symbol('resolving within the plugin')
+
+function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
+  return {
+    name: 'poststack-packages',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, async (args) => {
+        if (args.kind === 'entry-point' || args.pluginData === nested || isBuiltin(args.path)) return undefined
+        const isRequire = args.kind.startsWith('require')
+        if (args.path === 'poststack/run') return runEntry(own, isRequire)
+        const found = await resolveAgain(build, args)
+        // Our own package goes into the bundle: it is small, and esbuild then names a mistyped import with its place.
+        if (args.path === 'poststack') return found.errors?.length === 0 ? found : { path: own.entry }
+        if (found.path === undefined || found.errors?.length !== 0 || found.external === true) return found
+        const isPackage = found.path.split(sep).includes('node_modules')
+        // Node runs no TypeScript below node_modules.
+        if (!isPackage || /\.[cm]?tsx?$/.test(found.path)) return found
+        externals.push({ importer: args.importer, specifier: args.path, path: found.path })
+        return { path: isRequire ? found.path : pathToFileURL(found.path).href, external: true }
+      })
+    },
+  }
+}
+
+/** The entry that fits this very program, whatever copy the project has. Sources are built on the way. */
+function runEntry({ isSource, run }: OwnPackage, isRequire: boolean): OnResolveResult {
+  return isSource ? { path: run } : { path: isRequire ? run : pathToFileURL(run).href, external: true }
+}
+
+/** What our own entry imports when it is called, such as the whole engine, is nothing that a config needs. */
+const lazyParts: Plugin = {
+  name: 'poststack-lazy-parts',
+  setup(build) {
+    build.onResolve({ filter: /^\./ }, ({ path, kind, importer, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !isOwnEntry(importer)) return undefined
+      return { path: pathToFileURL(resolve(resolveDir, path)).href, external: true }
+    })
+  },
+}
+
+function isOwnEntry(file: string): boolean {
+  return file === ownPackage().entry || file.endsWith(join('node_modules', 'poststack', 'dist', 'index.js'))
+}
+
+function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
+  const { kind, importer, resolveDir, namespace } = args
+  return build.resolve(args.path, { kind, importer, resolveDir, namespace, with: args.with, pluginData: nested })
+}
+
+function isBuiltin(path: string): boolean {
+  return path.startsWith('node:') || builtinModules.includes(path)
+}
+
+/** In a bundle all files share one place; each gets its own back, written in where it asks for it, so that no column moves. */
+function placeOfEachFile(build: typeof Build): Plugin {
+  return {
+    name: 'poststack-places',
+    setup(setup) {
+      setup.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
+        const source = await readFile(path, 'utf8')
+        if (!/\bimport\.meta\b|\b__(?:dirname|filename)\b/.test(source)) return undefined
+        const result = await build({
+          entryPoints: [path],
+          bundle: false,
+          write: false,
+          logLevel: 'silent',
+          absWorkingDir: dirname(path),
+          outfile: join(dirname(path), 'poststack-place.js'),
+          sourcemap: 'inline',
+          sourcesContent: false,
+          platform: 'node',
+          target: 'node20.19',
+          define: await placeDefinitions(path),
+        }).catch((error: unknown) => ({ outputFiles: [], errors: messagesOf(error) }))
+        // With the errors left to the outer build, each is found once and in the file as it is.
+        if (result.errors.length > 0) return undefined
+        return { contents: result.outputFiles[0]?.text ?? '', loader: 'js', resolveDir: dirname(path) }
+      })
+    },
+  }
+}
+
+function messagesOf(error: unknown): readonly unknown[] {
+  return (error as { errors?: readonly unknown[] }).errors ?? [error]
+}
+
+async function placeDefinitions(path: string): Promise<Record<string, string>> {
+  const [file, folder] = [JSON.stringify(path), JSON.stringify(dirname(path))]
+  const meta = {
+    'import.meta.url': JSON.stringify(pathToFileURL(path).href),
+    'import.meta.filename': file,
+    'import.meta.dirname': folder,
+  }
+  const isEsm = extname(path).startsWith('.m') || (await packageType(path)) === 'module'
+  return isEsm && !extname(path).startsWith('.c') ? meta : { ...meta, __filename: file, __dirname: folder }
+}
+
+/** Builds one of our own programs for the config's process: its evaluator, when run from sources, and our entry for CommonJS. */
+export async function bundleOwn(entry: string, outfile: string): Promise<void> {
+  const { build } = loadEsbuild()
+  const isCommonJs = outfile.endsWith('.cjs')
+  await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: isCommonJs ? 'cjs' : 'esm',
+    // CommonJS knows no import.meta, and our built files ask it for their place.
+    define: isCommonJs ? { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) } : {},
+    platform: 'node',
+    target: 'node20.19',
+    logLevel: 'silent',
+    outfile,
+    plugins: [lazyParts],
+  })
+}
+
+/** With `require`, because for `import` Node first searches all of a CommonJS file for the names that it exports. */
+function loadEsbuild(): typeof Esbuild {
+  return createRequire(import.meta.url)('esbuild') as typeof Esbuild
+}

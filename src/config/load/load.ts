@@ -1,0 +1,274 @@
+/**
+ * Loads a config: finds the file, evaluates it in a process of its own and returns plain data with every file it depends
+ * on. Guarded by default: bundled, and evaluated under Node's permission model. Trusted: executed by tsx.
+ */
+import { readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { containersOf, readConventions } from '../parse/conventions.ts'
+import { findConfig, isData } from './find.ts'
+import { exampleConfig } from '../schema/issues.ts'
+import { bundleConfig, bundleOwn } from './bundle.ts'
+import { openCache } from './cache.ts'
+import { runChild } from './run-child.ts'
+import { failure, placeOfDefinition, readSources } from './errors.ts'
+import { deniesNetwork, guardFlags, readableFolders } from './guarded.ts'
+import { bothPermissions, manifestPermissions, permissionsFrom } from '../permissions.ts'
+import { keepWith, originsOf, whyNotKept } from './origins.ts'
+import { trustedFlags } from './trusted.ts'
+import { ownPackage } from './own-package.ts'
+import { serializeConfig } from '../serialize.ts'
+import { temporaryFolder } from '../temporary.ts'
+import type { DefineContext } from '../define.ts'
+import type { FramePosition } from '../locate/code-frame.ts'
+import type { ConfigInputs } from './inputs.ts'
+import type { FoundConfig } from './find.ts'
+import type { ConfigCache, KeptResult } from './cache.ts'
+import type { ConfigIssue } from '../schema/issues.ts'
+import type { Permissions } from '../permissions.ts'
+import type { ConfigOutput } from './run-child.ts'
+import type { LoadedLayers } from '../layers.ts'
+import type { SourceText } from '../locate/source-text.ts'
+import type { OwnPackage } from './own-package.ts'
+import type { PlainValue } from '../serialize.ts'
+import type { ImageConfig } from '../types.ts'
+
+export interface LoadOptions {
+  /** Absolute path of the directory the command was started in. */
+  readonly cwd: string
+  /** The config file, when one was named. Else the nearest one on the way up. */
+  readonly file?: string | undefined
+  /** Absolute path of the folder that conventions look into for Dockerfiles. @default `containers` in the project */
+  readonly containers?: string | undefined
+  readonly mode: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Executes the config with everything allowed. */
+  readonly trusted?: boolean | undefined
+  /** What it may do otherwise, besides what package.json grants; paths are relative to `cwd`. */
+  readonly permissions?: Permissions | undefined
+  /** @default 30000 */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called when there is nothing to do but to wait for the config's process: time to load what comes after it. */
+  readonly onWaiting?: (() => void) | undefined
+}
+
+/** Whether the result was kept from another time. */
+export interface CacheReport {
+  readonly hit: boolean
+  /** It had passed every check when it was kept. */
+  readonly passed?: boolean | undefined
+  /** Why it is not, or will not be kept, as far as that is known before `keep`. */
+  readonly why?: string | undefined
+}
+
+export interface LoadedConfig {
+  /** For `parseConfig`. */
+  readonly plain: PlainValue
+  /** What could not be made plain. For `parseConfig`, which reports them together with its own. */
+  readonly issues: readonly ConfigIssue[]
+  /** Absolute path of the config file; absent when conventions apply. */
+  readonly file: string | undefined
+  /** Absolute real path of the project. */
+  readonly root: string
+  /** Images that conventions found. */
+  readonly images: readonly ImageConfig[]
+  readonly inputs: ConfigInputs
+  readonly cache: CacheReport
+  /**
+   * To be called once a config was made of it: the next load gets the same at once. `passed` is whether it passed every check as it is. Returns why
+   * it was not kept.
+   */
+  keep(passed: boolean): Promise<string | undefined>
+  /** Where each part of the config stands, by its path, where the file is data. */
+  readonly positions?: ReadonlyMap<string, FramePosition>
+  /** Where there is more than one. */
+  readonly layers?: LoadedLayers | undefined
+  /** Texts of the project's files, to find the line of a mistake. */
+  readonly sources: readonly SourceText[]
+  readonly output: ConfigOutput
+  /** What a person should know although nothing failed. */
+  readonly notices: readonly string[]
+}
+
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const found = await findConfig(options.cwd, options.file)
+  if (found === undefined) return await conventions(await realpath(options.cwd), options.containers)
+  const text = await readableText(found)
+  if (isData(found.file)) return await data(found, text)
+  const { cwd, env, mode } = options
+  const permissions = permissionsFrom(cwd, options.permissions ?? {})
+  const cache = await openCache({ config: found, cwd, mode, env, permissions, trusted: options.trusted === true })
+  if (cache.kept !== undefined) return await fromCache(found, cache.kept)
+  // The bundle stands in a file, because source maps do not work in a data: URL.
+  const folder = await temporaryFolder('config')
+  try {
+    return await evaluate(found, { folder, permissions, cache }, options)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A config that is there already, in place of a file. Throws what its function throws. */
+export async function takeConfig(exported: unknown, context: DefineContext): Promise<LoadedConfig> {
+  const root = await realpath(context.cwd)
+  const { plain, issues } = await serializeConfig(exported, context)
+  return { ...nothingRead, plain, issues, images: [], root }
+}
+
+const noInputs: ConfigInputs = { files: [], candidates: [], globs: [], variables: [], allVariables: false }
+
+function nothingToKeep(): Promise<undefined> {
+  return Promise.resolve(undefined)
+}
+
+const nothingRead = {
+  file: undefined,
+  inputs: noInputs,
+  sources: [],
+  output: { stdout: [], stderr: [] },
+  notices: [],
+  cache: { hit: false, why: 'no config file was read' },
+  keep: nothingToKeep,
+} as const
+
+async function conventions(root: string, containers: string | undefined): Promise<LoadedConfig> {
+  return { ...nothingRead, ...(await readConventions(root, containersOf({ root, containers }))), issues: [], root }
+}
+
+async function fromCache({ file, root }: FoundConfig, { code, passed, ...kept }: KeptResult): Promise<LoadedConfig> {
+  return {
+    ...kept,
+    issues: [],
+    file,
+    root,
+    images: [],
+    sources: await readSources(code),
+    cache: { hit: true, passed },
+    keep: nothingToKeep,
+  }
+}
+
+async function data(found: FoundConfig, text: string): Promise<LoadedConfig> {
+  const { loadYaml } = await import('./yaml.ts')
+  return {
+    ...(await loadYaml(found, text)),
+    ...found,
+    images: [],
+    inputs: { ...noInputs, files: [found.file] },
+    sources: [],
+    output: { stdout: [], stderr: [] },
+    notices: [],
+    cache: { hit: false },
+    keep: nothingToKeep,
+  }
+}
+
+async function readableText(config: FoundConfig): Promise<string> {
+  const fail = (what: string, hint?: string) => failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, config)
+  if ((await stat(config.file)).isDirectory()) throw await fail('is a folder, not a config file')
+  const bytes = await readFile(config.file).catch(async (error: unknown) => {
+    throw await fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw await fail('is not valid UTF-8', 'Save the file as UTF-8.')
+  }
+  if (text.trim() === '') {
+    throw await fail('is empty', `A config can be as short as this:\n\n${exampleConfig}`)
+  }
+  return text
+}
+
+interface Evaluation {
+  /** For files that live as long as it does. */
+  readonly folder: string
+  /** Those of the flags, with absolute paths. */
+  readonly permissions: Permissions
+  readonly cache: ConfigCache
+}
+
+async function evaluate(
+  config: FoundConfig,
+  { folder, permissions, cache }: Evaluation,
+  options: LoadOptions,
+): Promise<LoadedConfig> {
+  const own = ownPackage()
+  const outfile = join(folder, 'config.mjs')
+  // One after the other: the folder is removed when one fails, and nothing may write into it then.
+  const program = await childProgram(own, folder)
+  const bundle = await bundleConfig(config, own, outfile)
+  const manifest = await manifestPermissions(config.root)
+  const granted = bothPermissions(manifest, permissions)
+  const isTrusted = options.trusted === true || manifest.all === true
+  const ownCommonJs = join(folder, 'poststack.cjs')
+  await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))
+  const readable = [...readableFolders(config.root, bundle.externals), folder, join(own.root, 'dist')]
+  const flags = isTrusted ? trustedFlags() : guardFlags(granted, readable, process.versions.node)
+  const job = {
+    url: pathToFileURL(isTrusted ? config.file : outfile).href,
+    file: config.file,
+    mode: options.mode,
+    cwd: options.cwd,
+    isDirect: isTrusted,
+    mayStart: isTrusted || granted.run === true,
+    needsRequire: bundle.needsRequire,
+    modules: bundle.modules,
+    own: pathToFileURL(own.entry).href,
+    ownCommonJs,
+    ...(isTrusted ? { withheld: [] } : { withheld: withheldVariables(granted, options.env), hosts: hostsFor(granted) }),
+  }
+  const { env, signal, timeoutMs = 30_000, onWaiting } = options
+  const context = { config, externals: bundle.externals, inputs: bundle.inputs }
+  const { reads, ...result } = await runChild(
+    { program, flags, job, env, timeoutMs, signal, onStarted: onWaiting },
+    context,
+  )
+  const { inputs, origins } = await originsOf(bundle, reads)
+  const notices = bundle.circles.map(
+    (circle) => `${circle.join(' imports ')}: what one of them needs while it is evaluated may be undefined still`,
+  )
+  const why = result.issues.length > 0 ? 'it has mistakes' : whyNotKept(bundle, reads, context)
+  const { plain, output } = result
+  const layers = result.layers && {
+    values: result.layers.values,
+    places: result.layers.stacks.map((stack) => placeOfDefinition(stack, context) ?? null),
+  }
+  return {
+    ...result,
+    layers,
+    file: config.file,
+    root: config.root,
+    images: [],
+    inputs,
+    sources: await readSources(bundle.inputs),
+    notices,
+    cache: { hit: false, why },
+    keep: async (passed) =>
+      why ??
+      (await keepWith(
+        cache,
+        { plain, passed, layers, output, notices, inputs, code: bundle.inputs },
+        await origins(config),
+      )),
+  }
+}
+
+function withheldVariables({ env }: Permissions, present: LoadOptions['env']): readonly string[] {
+  return env === undefined || env === true ? [] : Object.keys(present).filter((name) => !env.includes(name))
+}
+
+/** Where Node denies the network, it is denied before Node does, because Node does not say what was wanted for. */
+function hostsFor({ net }: Permissions): readonly string[] | undefined {
+  if (net === undefined) return deniesNetwork(process.versions.node) ? [] : undefined
+  return net === true ? undefined : net
+}
+
+async function childProgram(own: OwnPackage, folder: string): Promise<string> {
+  if (!own.isSource) return own.child
+  const program = join(folder, 'child.mjs')
+  await bundleOwn(own.child, program)
+  return program
+}

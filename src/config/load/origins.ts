@@ -1,0 +1,76 @@
+/** What the result of an evaluation was made from, and whether that is all of it. */
+import { relative } from 'node:path'
+import { candidates } from './candidates.ts'
+import { completeDependencies } from './dependencies.ts'
+import { userFrames } from './errors.ts'
+import { packageFiles } from './packages.ts'
+import { compareText } from '../text-order.ts'
+import type { ConfigInputs, ConfigReads } from './inputs.ts'
+import type { Bundle } from './bundle.ts'
+import type { ConfigCache, KeptResult } from './cache.ts'
+import type { Origins } from './cache-key.ts'
+import type { ThrownContext } from './errors.ts'
+
+interface Found {
+  readonly inputs: ConfigInputs
+  /** For the cache; those of the packages come later, because only a result that is kept needs them. */
+  readonly origins: (config: { readonly root: string }) => Promise<Origins | undefined>
+}
+
+export async function originsOf(
+  bundle: Bundle,
+  { files, globs, variables, allVariables, cwd }: ConfigReads,
+): Promise<Found> {
+  const dependencies = await completeDependencies(bundle.inputs)
+  const missing = candidates([...dependencies, ...files], bundle.imports)
+  const inputs = {
+    files: sorted([...dependencies, ...files]),
+    candidates: missing,
+    globs,
+    variables,
+    allVariables,
+  }
+  const origins: Found['origins'] = async ({ root }) => {
+    const packages = await packageFiles(
+      bundle.externals.map(({ path }) => path),
+      root,
+    )
+    if (packages === undefined) return undefined
+    const all = sorted([...inputs.files, ...missing, ...bundle.others, ...packages])
+    return { files: all, globs, variables, allVariables, readsCwd: cwd }
+  }
+  return { inputs, origins }
+}
+
+function sorted(files: readonly string[]): readonly string[] {
+  return [...new Set(files)].toSorted(compareText)
+}
+
+/** Why the result cannot be kept, if it cannot: it depends on something that nobody can ask for again. */
+export function whyNotKept(bundle: Bundle, { untracked }: ConfigReads, context: ThrownContext): string | undefined {
+  if (untracked !== undefined) return `the config ${untracked.what}${placeOf(untracked.stack, context)}`
+  return computesImports(bundle) ? 'the config computes the name of a module that it imports' : undefined
+}
+
+/** esbuild has followed what says its name; the rest stands in the code as a call. */
+function computesImports({ code, outside }: Bundle): boolean {
+  const calls = code.matchAll(/(?<![\w$.])(?:import|__require|require)\(\s*(?:"((?:[^"\\]|\\.)*)"\s*[,)])?/g)
+  return [...calls].some(([, name]) => name === undefined || !outside.has(name))
+}
+
+function placeOf(stack: string, context: ThrownContext): string {
+  const place = userFrames(stack, context)[0]?.place
+  return place === undefined
+    ? ''
+    : ` at ${relative(context.config.root, place.file)}:${String(place.line)}:${String(place.column)}`
+}
+
+export async function keepWith(
+  cache: ConfigCache,
+  result: KeptResult,
+  origins: Origins | undefined,
+): Promise<string | undefined> {
+  return origins === undefined
+    ? 'a package that the config imports cannot be followed'
+    : await cache.keep(result, origins)
+}

@@ -1,0 +1,28 @@
+/** The files of the packages that a config imports: they run as they are, outside of the bundle, and its result depends on them, too. */
+import { createRequire } from 'node:module'
+import { dirname, resolve } from 'node:path'
+import { nearestFile } from './dependencies.ts'
+import type * as Esbuild from 'esbuild'
+
+/** Absolute; nothing when a package cannot be followed. */
+export async function packageFiles(entries: readonly string[], root: string): Promise<readonly string[] | undefined> {
+  if (entries.length === 0) return []
+  const { build } = createRequire(import.meta.url)('esbuild') as typeof Esbuild
+  const result = await build({
+    entryPoints: [...new Set(entries)],
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+    format: 'esm',
+    platform: 'node',
+    outdir: 'poststack-packages',
+    loader: { '.node': 'empty', '.wasm': 'empty', '.css': 'empty', '.txt': 'empty', '.md': 'empty' },
+  }).catch(() => undefined)
+  if (result === undefined) return undefined
+  const names = Object.keys(result.metafile.inputs).filter((name) => !/^[(<]/.test(name))
+  const files = names.map((name) => resolve(root, name))
+  const manifests = new Set(files.map((file) => nearestFile(dirname(file), 'package.json')))
+  return [...files, ...[...manifests].filter((file) => file !== undefined)]
+}

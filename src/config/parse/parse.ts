@@ -1,0 +1,179 @@
+/** From the plain form of a config to the one that code may trust. The only door between the two. */
+import { basename, resolve } from 'node:path'
+import { PoststackError } from '../../errors.ts'
+import { codeFrame, type FramePosition } from '../locate/code-frame.ts'
+import { containersOf } from './conventions.ts'
+import { showVariable, type Variable } from '../environment/environment.ts'
+import { exampleConfig, formatPath } from '../schema/issues.ts'
+import { locate, locateExport } from '../locate/locate.ts'
+import { nameLike, namePattern } from '../names.ts'
+import { buildHooks } from './hooks.ts'
+import { withoutCheck } from './plain-parts.ts'
+import { withIdle } from '../profiles.ts'
+import { readServiceFiles } from './service-files.ts'
+import type { ConfigIssue } from '../schema/issues.ts'
+import type { Place, SourceText } from '../locate/source-text.ts'
+import type { BuiltConfig } from './services.ts'
+import type { ImageConfig } from '../types.ts'
+
+export interface ParsedConfig extends BuiltConfig {
+  /**
+   * What is wrong with the files that these services name, `CONFIG_INVALID`. Not thrown at once, because a stack can be asked about and taken
+   * down without them.
+   */
+  readonly fileProblem: (services: readonly string[]) => PoststackError | undefined
+  /** Files beside the config that decided what it came to, those that were missing among them. Absolute. */
+  readonly looked: readonly string[]
+}
+
+export interface ParseOptions {
+  /** Absolute real path of the project. */
+  readonly root: string
+  /** The config file as people should see it in messages. */
+  readonly file?: string | undefined
+  /** Mistakes that were found when the config was made plain. */
+  readonly issues?: readonly ConfigIssue[] | undefined
+  /** Where each part of the config stands in the file, by its path, where the file is data. */
+  readonly positions?: ReadonlyMap<string, FramePosition> | undefined
+  /** Texts of the files that the config was made from, to find the line of a mistake. */
+  readonly sources?: readonly SourceText[] | undefined
+  readonly images?: readonly ImageConfig[] | undefined
+  /** There is no config file. */
+  readonly conventional?: boolean | undefined
+  /** Absolute path of the folder with the project's Dockerfiles. @default `containers` in the project */
+  readonly containers?: string | undefined
+  /** The variables that some values come from, by the path of the value. */
+  readonly origins?: ReadonlyMap<string, Variable> | undefined
+  /** One of several stacks of the same config. */
+  readonly instance?: string | undefined
+  /** The very same plain form has passed before. */
+  readonly passed?: boolean | undefined
+  /** Profiles that are asked for beside the config's own. */
+  readonly profiles?: readonly string[] | undefined
+}
+
+/** Loads what parsing needs. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */
+export function loadParser() {
+  return Promise.all([import('../schema/schema.ts'), loadBuilder()])
+}
+
+function loadBuilder() {
+  return Promise.all([import('../schema/checks.ts'), import('./services.ts')])
+}
+
+/** Throws `CONFIG_INVALID` with every mistake of the config itself, and `USAGE` for a profile that no service has. */
+export async function parseConfig(plain: unknown, options: ParseOptions): Promise<ParsedConfig> {
+  const [{ checkTogether }, { buildConfig }] = await loadBuilder()
+  const early = options.issues ?? []
+  const noConfig = early.find((issue) => issue.path.length === 0)
+  if (noConfig !== undefined) throw notAConfig(noConfig.message, options)
+  const missing = early.map((issue) => issue.path)
+  const { stack, issues } =
+    options.passed === true
+      ? { stack: withoutCheck(plain), issues: [] }
+      : (await import('../schema/schema.ts')).validate(plain, missing)
+  const { root, images = [], containers, conventional, instance, profiles = [] } = options
+  const name = instanceName(stack.name ?? stackName(root), instance)
+  const {
+    files,
+    issues: unreadable,
+    looked,
+  } = await readServiceFiles(stack, {
+    root,
+    containers: containersOf(options),
+  })
+  const all = merge(early, [...issues, ...checkTogether(stack, name)])
+  if (all.length > 0) throw invalid(merge(all, unreadable), options)
+  const { config: built, literals } = buildConfig({ ...stack, name }, { root, images, instance, ...files })
+  const config = { ...built, services: withIdle(built.services, stack, profiles) }
+  const fileProblem = (services: readonly string[]): PoststackError | undefined => {
+    const concerned = unreadable.filter(({ path }) => services.includes(String(path[1])))
+    return concerned.length === 0 ? undefined : invalid(concerned, options)
+  }
+  const said = { ...(conventional === true && { conventional }), ...(containers !== undefined && { containers }) }
+  return { config: { ...config, ...buildHooks(stack.hooks, root), ...said }, literals, fileProblem, looked }
+}
+
+/** @throws `USAGE` when no stack can have that name. */
+function instanceName(stack: string, instance: string | undefined): string {
+  if (instance === undefined) return stack
+  const name = `${stack}-${instance}`
+  if (namePattern.test(name) && namePattern.test(`a${instance}`)) return name
+  throw new PoststackError('USAGE', `${JSON.stringify(instance)} is no name of an instance`, {
+    hint: `lower-case letters, digits and \`-\`; together with the stack's name, ${stack}-…, at most 40 characters`,
+  })
+}
+
+/** The name of a stack that says none: its folder's, made fit. */
+export function stackName(root: string): string {
+  return nameLike(basename(root), 'stack')
+}
+
+/** A value that could not be made plain is missing in the plain form: what is said about that place, or the value around it, then is an echo. */
+function merge(early: readonly ConfigIssue[], later: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  const isEcho = ({ path, value }: ConfigIssue) =>
+    early.some(
+      (issue) =>
+        path.every((key, index) => key === issue.path[index]) &&
+        (path.length === issue.path.length || (value !== undefined && path.length > 2)),
+    )
+  return [...early, ...later.filter((issue) => !isEcho(issue))]
+}
+
+/** What the file exports is no config at all: shown where it is exported, with what it should look like. */
+function notAConfig(message: string, options: ParseOptions): PoststackError {
+  const name = basename(fileOf(options))
+  const source = options.sources?.find(({ file }) => file === resolve(options.root, name))
+  const position = source === undefined ? undefined : locateExport(source)
+  const frame = source === undefined || position === undefined ? undefined : codeFrame(source.text, position)
+  const place = position === undefined ? name : `${name}:${String(position.line)}:${String(position.column)}`
+  return new PoststackError('CONFIG_INVALID', `${place}: ${message}${frame === undefined ? '' : `\n\n${frame}`}`, {
+    hint: `Export a config as the default export:\n\n${exampleConfig}`,
+    details: { file: fileOf(options), issues: [{ path: '', message, ...position }] },
+  })
+}
+
+function fileOf(options: ParseOptions): string {
+  return options.file ?? resolve(options.root, 'poststack.config.ts')
+}
+
+/** The error for mistakes in a file that says how the config is to be taken. */
+export function invalid(issues: readonly ConfigIssue[], options: ParseOptions): PoststackError {
+  const file = fileOf(options)
+  const details = issues.map((issue) => ({
+    path: formatPath(issue.path),
+    message: issue.message,
+    ...(issue.value !== undefined && { value: issue.value }),
+    ...whereIs(issue, options),
+  }))
+  const lines = details.map(({ path, message, value, variable, file: at, line, column }) => {
+    const found = value === undefined ? '' : `, found ${value}`
+    const spot = options.positions === undefined ? String(line) : `${String(line)}:${String(column)}`
+    const inFile = line === undefined || at === undefined ? '' : ` (${basename(at)}:${spot})`
+    const place = variable === undefined ? inFile : `, from ${variable}`
+    return `  ${path === '' ? '' : `${path}: `}${message}${found}${place}`
+  })
+  const count = issues.length === 1 ? 'one mistake' : `${String(issues.length)} mistakes`
+  return new PoststackError('CONFIG_INVALID', `${basename(file)} has ${count}:\n${lines.join('\n')}`, {
+    details: { file, issues: details },
+  })
+}
+
+/** The variable that the value comes from, else its place in the sources. */
+function whereIs(issue: ConfigIssue, options: ParseOptions): Partial<Place> & { readonly variable?: string } {
+  const { origins, positions, sources = [] } = options
+  const variable = origins?.get(formatPath(issue.path))
+  if (variable !== undefined) return { variable: showVariable(variable) }
+  return positions === undefined
+    ? { ...locate(issue, sources) }
+    : { file: resolve(options.root, basename(fileOf(options))), ...innermost(issue, positions) }
+}
+
+/** Of what is missing, the place of what it is missing in. */
+function innermost({ path }: ConfigIssue, positions: ReadonlyMap<string, FramePosition>): Partial<FramePosition> {
+  for (let length = path.length; length > 0; length--) {
+    const found = positions.get(formatPath(path.slice(0, length)))
+    if (found !== undefined) return found
+  }
+  return {}
+}

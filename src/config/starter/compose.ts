@@ -1,0 +1,95 @@
+/** What a compose file says of its PostgreSQL service, as far as a config can take it over. Pure. */
+import { isRecord } from '../is-record.ts'
+
+export interface ComposePostgres {
+  /** As people should see it. */
+  readonly file: string
+  readonly service: string
+  readonly version?: number
+  /** Fully qualified; absent for the official image, which Poststack's own stands for. */
+  readonly image?: string
+  readonly port?: number
+  readonly user?: string
+  readonly database?: string
+  readonly hasPassword: boolean
+}
+
+/** The first service that runs PostgreSQL. */
+export function composePostgres(file: string, compose: unknown): ComposePostgres | undefined {
+  const services = isRecord(compose) && isRecord(compose['services']) ? compose['services'] : {}
+  for (const [service, options] of Object.entries(services)) {
+    if (!isRecord(options) || typeof options['image'] !== 'string') continue
+    const image = filledIn(options['image'])
+    const name = image?.replace(/@.*$/, '').replace(/:[^/]*$/, '')
+    if (image === undefined || !/(?:^|\/)(?:postgres|postgis|timescaledb|timescaledb-ha|pgvector)$/.test(name ?? ''))
+      continue
+    return {
+      file,
+      service,
+      ...imageFacts(image, name ?? ''),
+      ...portFacts(options['ports']),
+      ...variableFacts(options['environment']),
+    }
+  }
+  return undefined
+}
+
+function imageFacts(image: string, name: string): Pick<ComposePostgres, 'version' | 'image'> {
+  const tag = /:([^/:@]+)(?:@.*)?$/.exec(image)?.[1] ?? ''
+  const major = Number(/(?:^|[^\d.])(1[3-8])(?![\d])/.exec(tag)?.[1])
+  const version = Number.isNaN(major) ? {} : { version: major }
+  if (/^(?:(?:docker\.io\/)?library\/)?postgres$/.test(name)) return version
+  // Which major an image holds cannot be told from every tag, and the two must agree.
+  return 'version' in version ? { ...version, image: qualified(image) } : version
+}
+
+/** The name that every engine takes for the same image. */
+function qualified(image: string): string {
+  const [first = '', ...rest] = image.split('/')
+  if (rest.length > 0 && /[.:]|^localhost$/.test(first)) return image
+  return rest.length === 0 ? `docker.io/library/${image}` : `docker.io/${image}`
+}
+
+/** `5433:5432`, `127.0.0.1:5433:5432`, or an object. */
+function portFacts(ports: unknown): Pick<ComposePostgres, 'port'> {
+  const list: readonly unknown[] = Array.isArray(ports) ? ports : []
+  for (const entry of list) {
+    const text = isRecord(entry) ? `${said(entry['published'])}:${said(entry['target'])}` : filledIn(said(entry))
+    const port = Number(/(?:^|:)(\d{1,5}):5432(?:\/tcp)?$/.exec(text ?? '')?.[1])
+    if (port >= 1 && port <= 65_535) return { port }
+  }
+  return {}
+}
+
+function variableFacts(environment: unknown): Pick<ComposePostgres, 'user' | 'database' | 'hasPassword'> {
+  const pairs: readonly (readonly [string, unknown])[] = Array.isArray(environment)
+    ? environment.map((line) => {
+        const [name = '', value] = String(line).split(/=(.*)/s)
+        return [name, value]
+      })
+    : Object.entries(isRecord(environment) ? environment : {})
+  const variables = new Map(pairs)
+  const user = nameIn(variables.get('POSTGRES_USER'))
+  const database = nameIn(variables.get('POSTGRES_DB')) ?? user
+  return {
+    ...(user !== undefined && { user }),
+    ...(database !== undefined && { database }),
+    hasPassword: variables.has('POSTGRES_PASSWORD') || variables.has('POSTGRES_PASSWORD_FILE'),
+  }
+}
+
+function nameIn(value: unknown): string | undefined {
+  const name = filledIn(said(value))
+  const fits = name !== undefined && name !== '' && Buffer.byteLength(name) <= 63 && !/^pg_/i.test(name)
+  return fits ? name : undefined
+}
+
+function said(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
+/** `${PORT:-5433}` with its default; undefined where a variable has none. */
+function filledIn(text: string): string | undefined {
+  const filled = text.replaceAll(/\$\{\w+:?-([^}]*)\}/g, '$1')
+  return filled.includes('$') ? undefined : filled
+}

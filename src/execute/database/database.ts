@@ -1,0 +1,139 @@
+/**
+ * The door to PostgreSQL: sessions for migrations, probes and the ledger's reader. The only importer of `pg`, which is loaded
+ * when the first connection is made, so that commands without a database do not pay for it.
+ */
+import { Socket } from 'node:net'
+import type { Client, ClientConfig } from 'pg'
+import { throwIfAborted } from '../../abort.ts'
+import { type ErrorCode, isPoststackError } from '../../errors.ts'
+import { type Connection, isServerError } from '../../migrations/connection.ts'
+import { connectFailed, type ConnectPlace } from './errors.ts'
+import { createSession } from './session.ts'
+
+/** A database and the way in. */
+export interface ConnectTarget {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+  readonly password: string | undefined
+  /** Query part of a URL, such as `sslmode=require`, with the meaning that libpq gives it. */
+  readonly parameters?: string | undefined
+  readonly applicationName: string
+  /** For everything up to the first answer: name lookup, TCP, TLS, password. */
+  readonly connectTimeoutMs: number
+}
+
+export type ProbeResult =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly code: ErrorCode; readonly reason: string }
+
+/** Loads the PostgreSQL client; may be called ahead of time. */
+export function loadClient() {
+  return import('pg')
+}
+
+/**
+ * Opens a session. Fails with `PASSWORD_REJECTED`, `DATABASE_MISSING` or `DATABASE_UNREACHABLE`, which say what to do, or
+ * with the signal's reason.
+ */
+export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Connection> {
+  return await openSession(() => clientConfig(target), target, signal)
+}
+
+/** Opens a session as a finished configuration of pg says; fails as `connect` does. */
+export async function openSession(
+  configure: () => ClientConfig | Promise<ClientConfig>,
+  place: ConnectPlace,
+  signal: AbortSignal,
+): Promise<Connection> {
+  throwIfAborted(signal)
+  const pg = await loadClient()
+  const socket = new Socket()
+  const abandon = (): void => {
+    socket.destroy()
+  }
+  signal.addEventListener('abort', abandon)
+  try {
+    const config = await configure()
+    const client = createClient(pg, { ...config, stream: () => socket })
+    const newWire = () => new pg.Connection({ ...config, stream: () => new Socket() })
+    const session = createSession(client, { newWire })
+    await client.connect()
+    return session
+  } catch (error) {
+    socket.destroy()
+    throwIfAborted(signal)
+    throw connectFailed(error, place)
+  } finally {
+    signal.removeEventListener('abort', abandon)
+  }
+}
+
+/**
+ * What a configuration leaves out or empty pg looks for in PGOPTIONS, PGREPLICATION and so on; a session must be the same whatever stands
+ * there. For some of these no value says "none", so they are taken out afterwards.
+ */
+function createClient(
+  { Client: PgClient }: Pick<Awaited<ReturnType<typeof loadClient>>, 'Client'>,
+  config: ClientConfig,
+): Client {
+  const client = new PgClient({ sslnegotiation: 'postgres', client_encoding: 'utf8', ...config })
+  const { connectionParameters } = client as Client & { readonly connectionParameters: object }
+  Object.assign(connectionParameters, { options: config.options, replication: undefined })
+  return client
+}
+
+/** Looks once whether the database answers a query as this role. Only the signal makes it fail. */
+export async function probePostgres(target: ConnectTarget, signal: AbortSignal): Promise<ProbeResult> {
+  try {
+    const connection = await connect(target, signal)
+    try {
+      await connection.query('SELECT 1')
+      return { ready: true }
+    } finally {
+      await connection.close()
+    }
+  } catch (error) {
+    throwIfAborted(signal)
+    if (isPoststackError(error)) return { ready: false, code: error.code, reason: error.message }
+    if (isServerError(error)) return { ready: false, code: 'DATABASE_UNREACHABLE', reason: error.message }
+    throw error
+  }
+}
+
+/** What pg is given for a target. */
+export async function clientConfig(target: ConnectTarget): Promise<ClientConfig> {
+  const { host, port, user, database, password } = target
+  const { ssl, sslnegotiation, options } = await parseParameters(target.parameters)
+  return {
+    host,
+    port,
+    user,
+    database,
+    // Given as a function, because pg would look into the environment and ~/.pgpass for one that is missing.
+    password: () => password ?? '',
+    ssl,
+    ...(sslnegotiation === undefined ? {} : { sslnegotiation }),
+    ...(options === undefined ? {} : { options }),
+    application_name: target.applicationName,
+    connectionTimeoutMillis: target.connectTimeoutMs,
+    ...keptAlive,
+  }
+}
+
+/** Firewalls forget idle connections, and the one with the migration lock is idle for as long as a run takes. */
+export const keptAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
+
+type UrlParameters = Pick<ClientConfig, 'sslnegotiation' | 'options'> & {
+  readonly ssl: NonNullable<ClientConfig['ssl']>
+}
+
+async function parseParameters(parameters: string | undefined): Promise<UrlParameters> {
+  if (parameters === undefined || parameters === '') return { ssl: false }
+  const { parse, toClientConfig } = await import('pg-connection-string')
+  // Without the flag `sslmode=require` would mean what libpq calls `verify-full`.
+  const compatible = /(^|&)uselibpqcompat=/.test(parameters) ? parameters : `${parameters}&uselibpqcompat=true`
+  const { ssl, sslnegotiation, options } = toClientConfig(parse(`postgresql://host/?${compatible}`))
+  return { ssl: ssl ?? false, sslnegotiation, options }
+}

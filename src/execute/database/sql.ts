@@ -1,0 +1,88 @@
+/**
+ * SQL for scripts and tests: a template tag over a few sessions, which let the process end when nothing is under way.
+ */
+import type { PoolClient } from 'pg'
+import { clientConfig, loadClient, type ConnectTarget } from './database.ts'
+import { connectFailed } from './errors.ts'
+import type { OwnedSql, Sql } from '../sql.ts'
+
+export interface SqlOptions {
+  /** Sessions at once. @default 4 */
+  readonly max?: number
+}
+
+/** Connects when the first statement is run. Statements fail with `DATABASE_UNREACHABLE` and the like, and with the server's own errors. */
+export function createSql(target: ConnectTarget, { max = 4 }: SqlOptions = {}): OwnedSql {
+  let pool: ReturnType<typeof openPool> | undefined
+  const withClient = async <Result>(body: (client: PoolClient) => Promise<Result>): Promise<Result> => {
+    pool ??= openPool(target, max)
+    const opened = await pool
+    const client = await opened.connect().catch((error: unknown) => {
+      throw connectFailed(error, target)
+    })
+    try {
+      return await body(client)
+    } finally {
+      client.release()
+    }
+  }
+  const sql = sqlOn(
+    (text, values) => withClient((client) => rowsOf(client, text, values)),
+    (body) => withClient((client) => inTransaction(client, body)),
+  )
+  return Object.assign(sql, {
+    end: async (): Promise<void> => {
+      const opened = await pool
+      pool = undefined
+      await opened?.end()
+    },
+  })
+}
+
+type Query = (text: string, values: readonly unknown[] | undefined) => Promise<readonly object[]>
+
+function sqlOn(query: Query, begin: Sql['begin']): Sql {
+  const tag = async (text: TemplateStringsArray, ...values: readonly unknown[]): Promise<readonly object[]> =>
+    await query(
+      text.reduce((all, part, index) => `${all}$${String(index)}${part}`),
+      values,
+    )
+  return Object.assign(tag, {
+    query: async (text: string, values?: readonly unknown[]): Promise<readonly object[]> => await query(text, values),
+    begin,
+  }) as Sql
+}
+
+async function inTransaction<Result>(client: PoolClient, body: (sql: Sql) => Promise<Result>): Promise<Result> {
+  const inside = sqlOn(
+    (text, values) => rowsOf(client, text, values),
+    () => Promise.reject(new Error('a transaction is open already: use its sql')),
+  )
+  await client.query('BEGIN')
+  try {
+    const result = await body(inside)
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function rowsOf(
+  client: PoolClient,
+  text: string,
+  values: readonly unknown[] | undefined,
+): Promise<readonly object[]> {
+  const answer: unknown = await (values === undefined ? client.query(text) : client.query(text, [...values]))
+  const last: unknown = Array.isArray(answer) ? answer.at(-1) : answer
+  return (last as { readonly rows?: readonly object[] } | undefined)?.rows ?? []
+}
+
+async function openPool(target: ConnectTarget, max: number) {
+  const { Pool } = await loadClient()
+  const pool = new Pool({ ...(await clientConfig(target)), max, allowExitOnIdle: true })
+  // An idle session that the server ends is replaced by the next statement's.
+  pool.on('error', () => undefined)
+  return pool
+}

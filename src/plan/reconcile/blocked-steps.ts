@@ -1,0 +1,118 @@
+/**
+ * What stands in the way of starting a container, whatever it is needed for: each is told as a blocked step with the ways out.
+ */
+import { isRunning } from '../current.ts'
+import { portsHeld } from './held-ports.ts'
+import { isOurs, volumesOf } from '../names.ts'
+import { type ServiceContext, waysInConfig } from '../planning.ts'
+import { hasNewPassword, recordedPostgres } from '../spec.ts'
+import type { ObservedContainer } from '../types.ts'
+import { unknownToData } from './unknown-to-data.ts'
+
+export function blockedByPort(context: ServiceContext): boolean {
+  const { container, desired, observed, draft, subject, service } = context
+  const busy = (container.spec.ports ?? []).flatMap((port) =>
+    observed.busyPorts.filter((held) => held.host === port.host && held.hostAddress === port.hostAddress),
+  )
+  for (const { elsewhere, ...held } of busy) {
+    const port = `port ${String(held.host)} on ${held.hostAddress}`
+    const ways =
+      elsewhere === undefined
+        ? [
+            `stop what holds it`,
+            ...waysInConfig(`give ${service.name} another host port`, desired, 'POSTSTACK_POSTGRES_HOST_PORT'),
+          ]
+        : [
+            `poststack down --runtime ${elsewhere}, which keeps the data there`,
+            `or stay with it: poststack up --runtime ${elsewhere}`,
+          ]
+    const cause =
+      elsewhere === undefined
+        ? `${port} is held by ${held.holder}`
+        : `this stack runs on ${elsewhere} already, and holds ${port} there`
+    draft.add(subject, { kind: 'blocked', code: 'PORT_IN_USE', ways }, cause)
+  }
+  return blockedByOwnPort(context) || busy.length > 0
+}
+
+/** Another container of this very stack holds a port, and this plan leaves it alone. */
+function blockedByOwnPort({
+  container,
+  desired,
+  draft,
+  freed,
+  handedOver,
+  observed,
+  service,
+  subject,
+}: ServiceContext): boolean {
+  const size = draft.size()
+  for (const found of observed.containers) {
+    const { id, name, owner, service: other = name } = found
+    if (!isOurs(owner, desired) || other === service.name || handedOver.has(id)) continue
+    for (const { host, hostAddress } of portsHeld(container.spec, found)) {
+      if (freed.has(host)) continue
+      const isDeclared = desired.services.some(({ name: declared }) => declared === other)
+      const ways = isDeclared
+        ? [`bring up both: poststack up ${service.name} ${other}`]
+        : ['poststack up, which removes it', `or poststack container remove ${other} --force`]
+      const whose = isDeclared ? `of ${other}` : `of ${other}, which is no longer declared`
+      const cause = `port ${String(host)} on ${hostAddress} is held by container ${name} ${whose}`
+      draft.add(subject, { kind: 'blocked', code: 'PORT_IN_USE', ways }, cause)
+    }
+  }
+  return draft.size() > size
+}
+
+/** A server of another major version would refuse the data, so it is not even made. */
+export function blockedByVersion({ container, desired, draft, observed, service, subject }: ServiceContext): boolean {
+  const wanted = container.spec.postgres?.version
+  const keys = volumesOf(container.spec.mounts)
+  const other = observed.volumes.find(
+    ({ key, owner, postgres }) =>
+      postgres !== undefined && postgres !== wanted && keys.includes(key ?? '') && isOurs(owner, desired),
+  )
+  if (wanted === undefined || other === undefined) return false
+  const ways = [
+    `set \`version\` of ${service.name} back to ${String(other.postgres)}`,
+    `move the data: dump it with version ${String(other.postgres)}, run poststack down --volumes, then up with version ${String(wanted)}, and load it`,
+    'if no data worth keeping is in it: poststack down --volumes',
+  ]
+  // Engines do not show what is in a volume, only what it was made for.
+  const cause = `volume ${other.name} belongs to PostgreSQL ${String(other.postgres)}, whose data version ${String(wanted)} cannot read`
+  draft.add(subject, { kind: 'blocked', code: 'VOLUME_VERSION', ways }, cause)
+  return true
+}
+
+/** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */
+export function hasLostPassword({ container, desired, observed, resources, service }: ServiceContext): boolean {
+  const { mounts, postgres } = container.spec
+  const [data = ''] = volumesOf(mounts)
+  if (postgres === undefined || !desired.unkept.includes(postgres.password.name)) return false
+  return !resources.isVolumeMissing(data) && observed.probes[service.name]?.state !== 'ready'
+}
+
+/**
+ * The server that runs on the data now was asked as what is declared, and does not let that in: the new one would not either, and
+ * each try costs a downtime. A server that does not run cannot be asked, but then a try costs none.
+ */
+export function blockedByData(old: ObservedContainer | undefined, context: ServiceContext): boolean {
+  const { container, desired, draft, observed, resources, service, subject } = context
+  const wanted = container.spec.postgres
+  const code = observed.probes[service.name]?.code
+  const [data = ''] = volumesOf(container.spec.mounts)
+  if (wanted === undefined || old === undefined || !isRunning(old) || resources.isVolumeMissing(data)) return false
+  if (code !== 'DATABASE_MISSING' && code !== 'PASSWORD_REJECTED') return false
+  const before = recordedPostgres(old.spec)
+  const isSet = hasNewPassword(old.spec, container.spec, desired.digests) || hasLostPassword(context)
+  // A new password of the same role is set in the server on the way.
+  if (code === 'PASSWORD_REJECTED' && isSet && before.user === wanted.user) return false
+  const { cause, ways } = unknownToData({
+    code,
+    volume: resources.volumeNames[data] ?? data,
+    wanted,
+    before,
+  })
+  draft.add(subject, { kind: 'blocked', code, ways }, cause)
+  return true
+}

@@ -1,0 +1,217 @@
+/**
+ * The brain: what is wanted against what is there gives the steps between the two. Pure; equal inputs give an equal plan.
+ *
+ * The order within one service: name and port checks, image, network, volumes, container, start, wait, migrate, seed. A service
+ * starts when what it depends on is as far as its condition asks; everything else runs side by side. Last of all the stack's
+ * own databases are told what runs now.
+ */
+import { planContainer } from './container-steps.ts'
+import { createDraft } from './draft.ts'
+import { label } from '../labels.ts'
+import { planHook } from './hook-steps.ts'
+import { planMigrations } from './migrate-steps.ts'
+import { planHandOvers } from './handover-steps.ts'
+import { isOurs } from '../names.ts'
+import { dependencyOrder, selectServices } from '../order.ts'
+import type { Milestones, Planning } from '../planning.ts'
+import { planRecords } from './record-steps.ts'
+import { createResources } from './resource-steps.ts'
+import { planSeeds } from './seed-steps.ts'
+import { planRestartStops } from './restart-steps.ts'
+import type { Plan } from '../step.ts'
+import { recordedGrace } from '../spec.ts'
+import { warnOfLoopback } from '../this-machine.ts'
+import type { Desired, DesiredService, Observed } from '../types.ts'
+
+export interface ReconcileOptions {
+  /** Only these and what they depend on; everything when empty. */
+  readonly services?: readonly string[]
+  /** `start` and `restart` leave alone what the config no longer has. @default 'up' */
+  readonly goal?: 'up' | 'start' | 'restart'
+}
+
+/** The plan of `up`. A plan with no step means: everything is as declared. */
+export function reconcile(desired: Desired, observed: Observed, options: ReconcileOptions = {}): Plan {
+  const plan = planAll(desired, observed, { options, before: undefined })
+  if (plan.goal !== 'up' || desired.hooks?.beforeUp === undefined || plan.steps.length === 0) return plan
+  // What comes before the first step is known when all of them are.
+  const count = plan.steps.filter(({ undo }) => undo === undefined).length
+  return planAll(desired, observed, {
+    options,
+    before: `${String(count)} ${count === 1 ? 'step is' : 'steps are'} to be done`,
+  })
+}
+
+interface PlanAll {
+  readonly options: ReconcileOptions
+  /** Why the hook before all steps is run; without it none is. */
+  readonly before: string | undefined
+}
+
+function planAll(desired: Desired, observed: Observed, { options, before: lead }: PlanAll): Plan {
+  const { goal = 'up', services: names = [] } = options
+  const draft = createDraft({
+    goal,
+    stack: desired.stack,
+    project: desired.project,
+    runtime: observed.runtime,
+    selected: [...new Set(names)].toSorted(),
+    keptVolumes: [],
+  })
+  if (lead !== undefined) {
+    const first = planHook({ event: 'beforeUp', cause: lead, needs: [] }, { desired, draft })
+    if (first !== undefined) draft.lead(first)
+  }
+  const milestones = new Map<string, Milestones>()
+  const world = { desired, observed, draft }
+  const freed = names.length === 0 && goal === 'up' ? removeOrphans(world) : new Map<number, number>()
+  const restart = goal === 'restart' ? restarted(desired, names) : new Set<string>()
+  const before: Planning = {
+    ...world,
+    milestones,
+    freed,
+    restart,
+    resources: createResources(world),
+    stops: new Map(),
+    handedOver: new Map(),
+  }
+  const stopping = { ...before, stops: planRestartStops(restart, before) }
+  const services = dependencyOrder(selectServices(desired.services, names))
+  const planning = { ...stopping, ...planHandOvers(services, stopping) }
+
+  for (const service of services) {
+    milestones.set(service.name, planService(service, planning))
+  }
+  if (names.length === 0) planning.resources.requireProjectImages()
+  if (goal === 'up') planAfterReady(planning)
+  planRecords(names, planning)
+  warnOfLeftData(planning)
+  warnOfExposure(planning)
+  warnOfLoopback(planning)
+  return draft.finish()
+}
+
+/** A job that has done its work is run again only when it is named. */
+function restarted({ services }: Desired, names: readonly string[]): ReadonlySet<string> {
+  const all = selectServices(services, [])
+    .filter(({ probe }) => probe.kind !== 'completed')
+    .map(({ name }) => name)
+  return new Set(names.length > 0 ? names : all)
+}
+
+function planService(service: DesiredService, planning: Planning): Milestones {
+  const before = planning.draft.size()
+  const started =
+    service.container === undefined
+      ? waitForExternal(service, planning)
+      : planContainer(service, service.container, planning)
+  // What is blocked gets no further, and the plan is not carried out anyway.
+  if (started === undefined) return {}
+  const applied = planMigrations(service, started, planning)
+  const after = {
+    event: 'afterMigrate',
+    service: service.name,
+    cause: 'migrations are applied',
+    needs: [applied],
+  } as const
+  const hooked = applied === undefined ? undefined : planHook(after, planning)
+  const migrated = hooked ?? applied ?? started.ready
+  const seeded = planSeeds(service, migrated, planning)
+  if (planning.draft.size() === before) planning.draft.unchanged(service.name)
+  return { ...started, migrated: seeded ?? migrated }
+}
+
+/** Once, when all is ready that becomes so in this run. */
+function planAfterReady({ desired, draft }: Planning): void {
+  const waits = draft.steps().filter(({ action, undo }) => action.kind === 'wait' && undo === undefined)
+  if (waits.length === 0) return
+  const names = [...new Set(waits.map(({ subject }) => subject.replace('service:', '')))]
+  const cause = `${names.join(', ')} ${names.length === 1 ? 'becomes' : 'become'} ready`
+  planHook({ event: 'afterReady', cause, needs: waits.map(({ id }) => id) }, { desired, draft })
+}
+
+/** Nothing is run for an external database, but what depends on it waits until it answers. */
+function waitForExternal(service: DesiredService, { draft, observed }: Planning): Milestones {
+  const probe = observed.probes[service.name]
+  if (probe?.state === 'ready') return {}
+  const action = {
+    kind: 'wait',
+    target: undefined,
+    service: service.name,
+    probe: service.probe,
+    timeoutMs: service.readyTimeoutMs,
+  } as const
+  const ready = draft.add(`service:${service.name}`, action, probe?.reason ?? 'not asked yet')
+  return { started: ready, ready }
+}
+
+/**
+ * Containers of services that the config no longer has. Their volumes are kept. Gives the host ports that get free: an engine that takes
+ * one container's rules away while it makes those of another on the same port leaves that one unreachable.
+ */
+function removeOrphans({
+  desired,
+  observed,
+  draft,
+}: Pick<Planning, 'desired' | 'observed' | 'draft'>): Map<number, number> {
+  const freed = new Map<number, number>()
+  const declared = new Set(desired.services.filter(({ container }) => container !== undefined).map(({ name }) => name))
+  for (const container of observed.containers) {
+    if (!isOurs(container.owner, desired) || declared.has(container.service ?? '')) continue
+    const subject = `service:${container.service ?? container.name}`
+    const target = { name: container.name, id: container.id }
+    const stopped =
+      container.state === 'running' || container.state === 'restarting'
+        ? draft.add(
+            subject,
+            { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) },
+            'no longer declared',
+            { risk: 'downtime' },
+          )
+        : undefined
+    const removed = draft.add(subject, { kind: 'remove', target }, 'no longer declared', { needs: [stopped] })
+    for (const { host } of container.ports) freed.set(host, removed)
+  }
+  return freed
+}
+
+/**
+ * Data of a database service that the config no longer has. Said when the service goes, and when another one begins with nothing,
+ * which after a new name for a service is not what anybody wants.
+ */
+function warnOfLeftData({ desired, observed, draft }: Planning): void {
+  const declared = new Set(desired.volumes.map(({ key }) => key))
+  const steps = draft.steps()
+  const empty = desired.volumes.filter(
+    ({ key, postgres }) =>
+      postgres !== undefined &&
+      steps.some(({ action }) => action.kind === 'create-volume' && action.labels[label.volume] === key),
+  )
+  for (const { key, name, owner, postgres } of observed.volumes) {
+    if (postgres === undefined || key === undefined || !isOurs(owner, desired) || declared.has(key)) continue
+    const service = key.replace(/-data$/, '')
+    const goes = steps.some(({ action, subject }) => action.kind === 'remove' && subject === `service:${service}`)
+    if (empty.length > 0) draft.warn(`volume:${name}`, takenUp(service, empty[0]?.service ?? ''))
+    else if (goes) draft.warn(`volume:${name}`, `is kept; whoever declares ${service} again goes on with its data`)
+  }
+}
+
+function takenUp(old: string, fresh: string): string {
+  return (
+    `holds the data of ${old}, which is no longer declared, and is kept, but ${fresh} begins with an empty one. ` +
+    `If ${fresh} is ${old} with a new name: call it ${old} again to go on with the data, or dump them from ${old} first and load them into ${fresh}`
+  )
+}
+
+function warnOfExposure({ desired, draft }: Planning): void {
+  for (const service of desired.services) {
+    const exposed =
+      service.probe.kind === 'postgres' &&
+      service.container?.spec.ports?.some(({ hostAddress }) => hostAddress === '0.0.0.0' || hostAddress === '::')
+    if (exposed === true)
+      draft.warn(
+        `service:${service.name}`,
+        'its port is open on every network this machine is in; leave `hostAddress` out to keep it to this machine',
+      )
+  }
+}

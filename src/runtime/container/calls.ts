@@ -1,0 +1,148 @@
+/**
+ * What every call of the container driver is made of: lists by exact name, one container by exact name, and refusals as errors.
+ */
+import { pause } from '../../abort.ts'
+import { PoststackError } from '../../errors.ts'
+import { label } from '../../plan/labels.ts'
+import type { ObservedContainer, Target } from '../../plan/types.ts'
+import { refusal } from './refusals.ts'
+import type { Engine } from './engine-connect.ts'
+import { messageOf, parseJson } from './engine-http.ts'
+import type { EngineAnswer } from './engine-http.ts'
+import { asRecord, asText, containerFromInspect, containerFromList } from './inspect.ts'
+import type { Labels } from './inspect.ts'
+
+export type Kind = 'containers' | 'volumes' | 'networks'
+
+const listPaths: Readonly<Record<Kind, string>> = {
+  containers: '/containers/json?all=1',
+  volumes: '/volumes?',
+  networks: '/networks?',
+}
+
+export interface Wanted {
+  readonly stack: string
+  readonly project: string
+  readonly names: readonly string[]
+}
+
+/** Everything of a kind that carries the stack's labels, and everything that holds one of the names. May hold things twice. */
+export async function listWanted(engine: Engine, kind: Kind, wanted: Wanted, signal: AbortSignal): Promise<unknown[]> {
+  const filters = [
+    { label: [`${label.stack}=${wanted.stack}`, `${label.project}=${wanted.project}`] },
+    // The filter is a regular expression in both engines; the caller compares exactly once more.
+    ...(wanted.names.length === 0 ? [] : [{ name: wanted.names.map(exactPattern) }]),
+  ]
+  const lists = await Promise.all(filters.map((filter) => listFiltered(engine, kind, { filter, signal })))
+  return lists.flat()
+}
+
+/** Every running container of the engine. */
+export async function listRunning(engine: Engine, signal: AbortSignal): Promise<readonly ObservedContainer[]> {
+  const values = await listFiltered(engine, 'containers', { filter: { status: ['running', 'paused'] }, signal })
+  return values.map(containerFromList)
+}
+
+interface ListOptions {
+  readonly filter: Readonly<Record<string, readonly string[]>>
+  readonly signal: AbortSignal
+}
+
+async function listFiltered(engine: Engine, kind: Kind, { filter, signal }: ListOptions): Promise<readonly unknown[]> {
+  const path = `${listPaths[kind]}&filters=${encodeURIComponent(JSON.stringify(filter))}`
+  const value = await readList(engine, path, signal)
+  const list = kind === 'volumes' ? (asRecord(value)['Volumes'] ?? []) : value
+  return Array.isArray(list) ? list : []
+}
+
+/** What an engine has at the path of a list. */
+export async function readList(engine: Engine, path: string, signal: AbortSignal): Promise<unknown> {
+  const answer = await read(engine, path, signal)
+  if (answer.status !== 200) throw refusal(`${engine.name} did not list what it has`, answer)
+  return parseJson(answer)
+}
+
+/**
+ * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, and to show
+ * one image podman looks into all of them for its parent.
+ */
+export async function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await engine.client.send({ method: 'GET', path, signal })
+    const passing = answer.status === 500 && /no such|not found|not known|does not exist/i.test(messageOf(answer))
+    if (!passing || attempt === 5) return answer
+    await pause(30 * attempt, signal)
+  }
+}
+
+/** A container, and the engine's whole answer about it. */
+export interface Inspected extends ObservedContainer {
+  readonly raw: unknown
+}
+
+/** One container as it is now. */
+export async function inspectContainer(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<ObservedContainer | undefined> {
+  const found = await findContainer(engine, target, signal)
+  if (found === undefined) return undefined
+  const { raw: _, ...container } = found
+  return container
+}
+
+/** A container that must be there. */
+export async function needContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected> {
+  const container = await findContainer(engine, target, signal)
+  if (container !== undefined) return container
+  throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name} in ${engine.name}.`, {
+    hint: 'Something else removed it; run the command again.',
+    details: { container: target.name },
+  })
+}
+
+/**
+ * Without an id it goes by the exact name: engines take the beginning of an id for a name, and a container called `db` must not be
+ * mixed up with one whose id starts so.
+ */
+export async function findContainer(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Inspected | undefined> {
+  const key = encodeURIComponent(target.id ?? target.name)
+  const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
+  // Podman answers 500 for a container that goes while it is being looked at.
+  const gone = answer.status === 500 && /no such container/i.test(messageOf(answer))
+  if (answer.status === 404 || gone) return undefined
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
+  const raw = parseJson(answer)
+  const container = containerFromInspect(raw)
+  const exact = target.id === undefined ? container.name === target.name : container.id === target.id
+  return exact ? { ...container, raw } : undefined
+}
+
+export interface NamedObject {
+  readonly id: string
+  readonly labels: Labels
+}
+
+/** A volume or network by its exact name; a volume's id is its name. */
+export async function inspectNamed(
+  engine: Engine,
+  kind: 'volumes' | 'networks',
+  name: string,
+  signal: AbortSignal,
+): Promise<NamedObject | undefined> {
+  const values = await listFiltered(engine, kind, { filter: { name: [exactPattern(name)] }, signal })
+  const found = values.map(asRecord).find((entry) => entry['Name'] === name)
+  if (found === undefined) return undefined
+  const labels = found['Labels'] ?? {}
+  return { id: kind === 'volumes' ? name : asText(found['Id']), labels: labels as Labels }
+}
+
+function exactPattern(name: string): string {
+  // Docker compares containers' names with and without the slash they start with.
+  return `^/?${name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}$`
+}

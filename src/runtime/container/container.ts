@@ -1,0 +1,38 @@
+/**
+ * The runtime for podman and Docker: one driver, over the socket that both serve.
+ */
+import { attach } from './attach.ts'
+import { buildImage } from './build.ts'
+import { builtImages, removeImage } from './images.ts'
+import { watchEnds } from './events.ts'
+import { updateContainer } from './limits.ts'
+import { pullImage } from './pull.ts'
+import { createReads } from './reads.ts'
+import { createWrites } from './writes.ts'
+import { connectEngine } from './engine-connect.ts'
+import type { ConnectOptions } from './engine-connect.ts'
+import type { Runtime } from '../runtime.ts'
+
+/**
+ * Connects to an engine that answers.
+ *
+ * @throws `RUNTIME_MISSING`, `RUNTIME_UNREACHABLE`
+ */
+export async function createContainerRuntime(options: ConnectOptions): Promise<Runtime> {
+  const engine = await connectEngine(options)
+  return {
+    name: options.name,
+    containersPossible: true,
+    changesInPlace: engine.flavour === 'docker',
+    ...createReads(engine),
+    ...createWrites(engine),
+    buildImage: (request, output) => buildImage(engine, request, output),
+    builtImages: (owner, { signal }) => builtImages(engine, owner, signal),
+    removeImage: (target, { signal }) => removeImage(engine, target, signal),
+    updateContainer: (target, fields, { signal }) => updateContainer(engine, { target, fields, signal }),
+    attach: (target, request, { signal }) => attach(engine, { target, request, signal }),
+    pullImage: (ref, output) => pullImage(engine, ref, output),
+    watchEnds: (scope, ends) => watchEnds(engine, scope, ends),
+    close: () => engine.close(),
+  }
+}

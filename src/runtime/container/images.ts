@@ -1,0 +1,95 @@
+/**
+ * Images that were built for a stack: found by their labels, removed one name at a time and never by force.
+ */
+import type { BuiltImage } from '../../plan/clean.ts'
+import { label } from '../../plan/labels.ts'
+import type { Target } from '../../plan/types.ts'
+import { read, readList } from './calls.ts'
+import { refusal } from './refusals.ts'
+import type { Engine } from './engine-connect.ts'
+import { parseJson } from './engine-http.ts'
+import { engineImageName } from './image-names.ts'
+import { asRecord, asText, labelsOf } from './inspect.ts'
+import type { ImageOwner } from '../runtime.ts'
+
+export async function builtImages(
+  engine: Engine,
+  { stack, project }: ImageOwner,
+  signal: AbortSignal,
+): Promise<readonly BuiltImage[]> {
+  // Podman finds nothing when it is given two labels.
+  const filters = { label: [`${label.project}=${project}`] }
+  const [images, containers] = await Promise.all([
+    list(engine, `/images/json?filters=${encodeURIComponent(JSON.stringify(filters))}`, signal),
+    list(engine, '/containers/json?all=1', signal),
+  ])
+  const users = containers.map((entry) => ({ id: asText(entry['Id']), image: bare(entry['ImageID']) }))
+  return images
+    .filter((entry) => labelsOf(entry['Labels'])[label.stack] === stack)
+    .map((entry): BuiltImage => {
+      const id = bare(entry['Id'])
+      const refs = Array.isArray(entry['RepoTags']) ? entry['RepoTags'].map(asText) : []
+      return {
+        id,
+        refs: refs
+          .filter((ref) => !ref.includes('<none>'))
+          .map((ref) => ref.replace(/^localhost\//, ''))
+          .toSorted(),
+        usedBy: users.filter(({ image }) => image === id).map((user) => user.id),
+      }
+    })
+    .toSorted((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+/**
+ * Engines refuse to remove an image that a container uses, or that has another name, by its id. Podman leaves what the image was built
+ * upon, step by step, as images without a name: those that nothing else stands on go with it.
+ */
+export async function removeImage(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  const key = target.id ?? encodeURIComponent(engineImageName(target.name, engine.flavour))
+  const step = await inspectStep(engine, key, signal)
+  if (step === undefined) return
+  const answer = await engine.client.send({ method: 'DELETE', path: `/images/${key}`, signal })
+  if (answer.status >= 300 && answer.status !== 404) throw refusal(`Image ${target.name} was not removed`, answer)
+  if (engine.flavour !== 'podman') return
+  for (let { parent } = step; parent !== '';) {
+    const below = await inspectStep(engine, parent, signal)
+    if (below === undefined || below.named || below.project !== step.project) return
+    const { status } = await engine.client.send({ method: 'DELETE', path: `/images/${parent}`, signal })
+    if (status >= 300) return
+    parent = below.parent
+  }
+}
+
+interface BuildStep {
+  readonly parent: string
+  readonly named: boolean
+  /** Whose it is, by its label. */
+  readonly project: string | undefined
+}
+
+async function inspectStep(engine: Engine, key: string, signal: AbortSignal): Promise<BuildStep | undefined> {
+  const answer = await read(engine, `/images/${key}/json`, signal)
+  if (answer.status !== 200) return undefined
+  const image = asRecord(parseJson(answer))
+  const tags = image['RepoTags']
+  return {
+    parent: typeof image['Parent'] === 'string' ? bare(image['Parent']) : '',
+    named: Array.isArray(tags) && tags.length > 0,
+    project: labelsOf(asRecord(image['Config'] ?? {})['Labels'])[label.project],
+  }
+}
+
+async function list(
+  engine: Engine,
+  path: string,
+  signal: AbortSignal,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const value = await readList(engine, path, signal)
+  return Array.isArray(value) ? value.map(asRecord) : []
+}
+
+/** Engines disagree on whether the algorithm stands in front. */
+function bare(id: unknown): string {
+  return asText(id).replace(/^sha256:/, '')
+}

@@ -1,0 +1,260 @@
+/**
+ * From what an engine answers to observed records. Pure. The two engines, and their versions, fill the same fields
+ * differently; only what both mean alike is read here, and everything else comes from our own labels.
+ */
+import { PoststackError } from '../../errors.ts'
+import { label } from '../../plan/labels.ts'
+import { parseRecord } from '../../plan/spec.ts'
+import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume, Owner } from '../../plan/types.ts'
+
+export type Labels = Readonly<Record<string, string>>
+type State = ObservedContainer['state']
+type Ports = ObservedContainer['ports']
+
+/** Whose an object is. A label left empty by another tool does not make it ours. */
+export function ownerOf(labels: Labels): Owner | undefined {
+  const stack = labels[label.stack]
+  const project = labels[label.project]
+  if (stack === undefined || stack === '' || project === undefined || project === '') return undefined
+  return { stack, project, root: labels[label.root] ?? '' }
+}
+
+/** The fields of a volume that come from its labels. */
+export function labelledVolume(labels: Labels): Pick<ObservedVolume, 'owner' | 'key' | 'postgres' | 'job'> {
+  const postgres = Number(labels[label.postgres])
+  const [service, digest] = [labels[label.job], labels[label.done]]
+  return {
+    owner: ownerOf(labels),
+    key: labels[label.volume],
+    postgres: postgres > 0 ? postgres : undefined,
+    ...(service === undefined || digest === undefined ? {} : { job: { service, digest } }),
+  }
+}
+
+/** The fields of a container that come from its labels. */
+export function labelledContainer(labels: Labels): Pick<ObservedContainer, 'owner' | 'service' | 'spec'> {
+  const service = labels[label.service]
+  // A container inherits the labels of its image, so the owner alone does not prove that Poststack made it.
+  if (service === undefined) return { owner: undefined, service: undefined, spec: undefined }
+  return { owner: ownerOf(labels), service, spec: parseRecord(labels[label.spec]) }
+}
+
+/** True when every wanted label is there with its value; the engine may have added others. */
+export function carriesLabels(labels: Labels, wanted: Labels): boolean {
+  return Object.entries(wanted).every(([name, value]) => labels[name] === value)
+}
+
+/** A container of an answer of `GET /containers/json`. */
+export function containerFromList(value: unknown): ObservedContainer {
+  const entry = asRecord(value)
+  const labels = labelsOf(entry['Labels'])
+  const state = stateOf(entry['State'])
+  return {
+    id: asText(entry['Id']),
+    name: withoutSlash(asText(asList(entry['Names'])[0])),
+    ...labelledContainer(labels),
+    state,
+    exitCode: hasEnded(state) ? exitCodeInStatus(entry['Status']) : undefined,
+    imageId: imageIdOf(entry['ImageID']),
+    ports: holdsPorts(state) ? listedPorts(asList(entry['Ports'])) : [],
+  }
+}
+
+/** The answer of `GET /containers/{id}/json`. */
+export function containerFromInspect(value: unknown): ObservedContainer {
+  const entry = asRecord(value)
+  const labels = labelsOf(asRecord(entry['Config'])['Labels'])
+  const runState = asRecord(entry['State'])
+  const state = stateOf(runState['Status'])
+  const exitCode = runState['ExitCode']
+  const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
+  return {
+    id: asText(entry['Id']),
+    name: withoutSlash(asText(entry['Name'])),
+    ...labelledContainer(labels),
+    state,
+    exitCode: hasEnded(state) && typeof exitCode === 'number' ? exitCode : undefined,
+    imageId: imageIdOf(entry['Image']),
+    ports:
+      holdsPorts(state) || isPrepared(runState)
+        ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
+        : [],
+    ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
+  }
+}
+
+/** As a program and its arguments; nothing for none, and for one that is switched off. */
+function healthCommand(healthcheck: unknown): readonly string[] | undefined {
+  const [kind, ...words] = asList(asOptionalRecord(healthcheck)['Test']).map(asText)
+  if (kind === 'CMD-SHELL') return ['/bin/sh', '-c', words.join(' ')]
+  return kind === 'CMD' && words.length > 0 ? words : undefined
+}
+
+/** The host ports that a container asks for when it starts, of the answer of `GET /containers/{id}/json`. */
+export function requestedPorts(value: unknown): Ports {
+  return boundPorts(asOptionalRecord(asRecord(asRecord(value)['HostConfig'])['PortBindings']))
+}
+
+export function volumeFrom(value: unknown): ObservedVolume {
+  const entry = asRecord(value)
+  const labels = labelsOf(entry['Labels'])
+  const createdMs = typeof entry['CreatedAt'] === 'string' ? Date.parse(entry['CreatedAt']) : Number.NaN
+  return {
+    name: asText(entry['Name']),
+    ...labelledVolume(labels),
+    ...(Number.isNaN(createdMs) ? {} : { createdMs }),
+  }
+}
+
+export function networkFrom(value: unknown): ObservedNetwork {
+  const entry = asRecord(value)
+  return { id: asText(entry['Id']), name: asText(entry['Name']), owner: ownerOf(labelsOf(entry['Labels'])) }
+}
+
+/** The first address that a network's containers reach the host by. */
+export function gatewayOf(network: unknown): string | undefined {
+  const configs = asList(asOptionalRecord(asRecord(network)['IPAM'])['Config'])
+  const gateways = configs.map((config) => asRecord(config)['Gateway'])
+  return gateways.find((gateway) => typeof gateway === 'string' && gateway !== '') as string | undefined
+}
+
+/** `ref` is the name that was asked for: engines answer with names of their own. */
+export function imageFrom(ref: string, value: unknown): ObservedImage {
+  const entry = asRecord(value)
+  const labels = labelsOf(asOptionalRecord(entry['Config'])['Labels'])
+  const platform = platformOf(entry)
+  const known = platform === undefined ? {} : { platform }
+  return { ref, id: imageIdOf(entry['Id']), fingerprint: labels[label.fingerprint], ...known }
+}
+
+/** What an image is made for; nothing where it does not say. */
+function platformOf(image: Readonly<Record<string, unknown>>): string | undefined {
+  const parts = [image['Os'], image['Architecture'], image['Variant']].filter(
+    (part) => part !== undefined && part !== '',
+  )
+  return parts.length < 2 ? undefined : parts.map(asText).join('/')
+}
+
+/** Labels are null in Docker where there are none. */
+export function labelsOf(value: unknown): Labels {
+  const labels: Record<string, string> = {}
+  for (const [name, text] of Object.entries(asOptionalRecord(value))) if (typeof text === 'string') labels[name] = text
+  return labels
+}
+
+export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unexpected('an object', value)
+  return value as Readonly<Record<string, unknown>>
+}
+
+function asOptionalRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return value === undefined || value === null ? {} : asRecord(value)
+}
+
+/** Both engines say null for some empty lists. */
+function asList(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value)) throw unexpected('a list', value)
+  return value
+}
+
+export function asText(value: unknown): string {
+  if (typeof value !== 'string') throw unexpected('a text', value)
+  return value
+}
+
+/** Podman has words of its own, and until 5.6 shows them to Docker's clients too. */
+function stateOf(value: unknown): State {
+  const word = asText(value).toLowerCase()
+  switch (word) {
+    case 'created':
+    case 'configured':
+    case 'initialized':
+      return 'created'
+    case 'running':
+    case 'stopping':
+      return 'running'
+    case 'exited':
+    case 'stopped':
+      return 'exited'
+    case 'restarting':
+    case 'paused':
+      return word
+    default:
+      return 'dead'
+  }
+}
+
+function hasEnded(state: State): boolean {
+  return state === 'exited' || state === 'dead' || state === 'restarting'
+}
+
+/** Podman lists the wanted ports of a container that never ran; they are held only while it runs. */
+function holdsPorts(state: State): boolean {
+  return state === 'running' || state === 'paused'
+}
+
+/**
+ * Podman's start binds the ports before the program runs, and a start that is cut off in between leaves a container that is
+ * called created and holds its ports. Only the process that waits in it tells.
+ */
+function isPrepared(runState: Readonly<Record<string, unknown>>): boolean {
+  return stateOf(runState['Status']) === 'created' && Number(runState['Pid']) > 0
+}
+
+/** `Exited (137) 3 seconds ago`: the list has the exit code nowhere else. */
+function exitCodeInStatus(value: unknown): number | undefined {
+  const code = typeof value === 'string' ? /^\w+ \((-?\d+)\)/.exec(value)?.[1] : undefined
+  return code === undefined ? undefined : Number(code)
+}
+
+/** Older podman leaves the algorithm out, which would make one image look like two. */
+function imageIdOf(value: unknown): string {
+  const id = asText(value)
+  return /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id
+}
+
+function listedPorts(entries: readonly unknown[]): Ports {
+  return sortedPorts(
+    entries.flatMap((value) => {
+      const entry = asRecord(value)
+      const host = entry['PublicPort']
+      return typeof host === 'number' && host > 0 ? [{ host, hostAddress: addressOf(entry['IP']) }] : []
+    }),
+  )
+}
+
+function boundPorts(byPort: Readonly<Record<string, unknown>>): Ports {
+  return sortedPorts(
+    Object.values(byPort).flatMap((bindings) =>
+      asList(bindings).flatMap((value) => {
+        const entry = asRecord(value)
+        const host = Number(entry['HostPort'])
+        return host > 0 ? [{ host, hostAddress: addressOf(entry['HostIp']) }] : []
+      }),
+    ),
+  )
+}
+
+function addressOf(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : '0.0.0.0'
+}
+
+function sortedPorts(ports: readonly { readonly host: number; readonly hostAddress: string }[]): Ports {
+  const byKey = new Map(ports.map((port) => [`${String(port.host)} ${port.hostAddress}`, port]))
+  return [...byKey.values()].toSorted(
+    (one, other) => one.host - other.host || (one.hostAddress < other.hostAddress ? -1 : 1),
+  )
+}
+
+function withoutSlash(name: string): string {
+  return name.startsWith('/') ? name.slice(1) : name
+}
+
+function unexpected(wanted: string, value: unknown): PoststackError {
+  const found = JSON.stringify(value)?.slice(0, 200) ?? 'nothing'
+  return new PoststackError('RUNTIME_UNREACHABLE', `The engine answered ${found} where ${wanted} was expected.`, {
+    hint: 'Check that the address is that of a podman or Docker engine, and that the engine is not older than API 1.40.',
+  })
+}

@@ -1,0 +1,77 @@
+/**
+ * What an engine says when it will not, as errors. Pure. The engines agree on few status codes, so their texts are read too.
+ */
+import { PoststackError } from '../../errors.ts'
+import type { ErrorCode } from '../../errors.ts'
+import { messageOf } from './engine-http.ts'
+import type { EngineAnswer } from './engine-http.ts'
+
+type Refusal = Pick<EngineAnswer, 'status' | 'body'>
+
+/** What we wanted, and the engine's own words. */
+export function refusal(what: string, answer: Refusal, code: ErrorCode = 'ENGINE_REFUSED'): PoststackError {
+  return new PoststackError(code, `${what}: ${messageOf(answer)}`, { details: { status: answer.status } })
+}
+
+/** The same for a start, without what the layers of an engine say of each other; and what to do about the usual reasons. */
+export function startRefusal(container: string, answer: Refusal): PoststackError {
+  const message = messageOf(answer)
+  const reason = message
+    .replace(/^.*(?:unable to start container process|crun): /s, '')
+    .replace(/: unknown$|: OCI .*$/s, '')
+  const known = startHints.find(({ pattern }) => pattern.test(reason))
+  return new PoststackError('ENGINE_REFUSED', `Container ${container} did not start: ${reason}`, {
+    hint: known?.hint,
+    details: { status: answer.status, message },
+  })
+}
+
+const startHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
+  {
+    pattern: /executable file|exec.*no such file or directory|executable path/i,
+    hint: 'What it is to run is not in the image: check `command` and `entrypoint`, and that the build copies the file.',
+  },
+  {
+    pattern: /exec.*(?:permission denied|is a directory)/i,
+    hint: 'What it is to run cannot be executed: it is a folder, or not marked executable. Check `command` and `entrypoint`, and the mode of the file in the image.',
+  },
+  {
+    pattern: /exec format error/i,
+    hint: "It is built for another processor, or a script without a `#!` line. Use an image of this machine's architecture.",
+  },
+  {
+    pattern: /unable to find user|no users found|no matching entries in passwd/i,
+    hint: 'The image does not have the `user` of the service: use one that it has, or a number.',
+  },
+]
+
+/** 409 in Docker, 500 with a text in podman. */
+export function isNameConflict(answer: Refusal): boolean {
+  return answer.status >= 400 && /\bname\b.*\balready in use\b/i.test(messageOf(answer))
+}
+
+export function nameTaken(kind: 'container' | 'network' | 'volume', name: string): PoststackError {
+  return new PoststackError('NAME_TAKEN', `A ${kind} named ${name} is there already.`, {
+    hint: 'Remove or rename it, or give the stack or the service another name.',
+    details: { kind, name },
+  })
+}
+
+/** The error for a start that failed because a port is held; nothing when it failed for another reason. */
+export function portConflict(container: string, answer: Refusal): PoststackError | undefined {
+  const message = messageOf(answer)
+  if (!/address already in use|port is already allocated|ports are not available/i.test(message)) return undefined
+  const port = portPattern.exec(message)?.[1]
+  return portInUse(container, port === undefined ? undefined : Number(port), message)
+}
+
+export function portInUse(container: string, port: number | undefined, reason: string): PoststackError {
+  const which = port === undefined ? 'A port' : `Port ${String(port)}`
+  return new PoststackError('PORT_IN_USE', `${which} that container ${container} publishes is in use: ${reason}`, {
+    hint: 'Stop what holds the port, or give the service another one.',
+    details: { container, ...(port === undefined ? {} : { port }) },
+  })
+}
+
+// `listen tcp4 127.0.0.1:5432: bind: …`, `Bind for 0.0.0.0:5432 failed`, `bind host port 127.0.0.1:5432/tcp`
+const portPattern = /(?:bind(?: host port)?(?: for)?|listen (?:tcp|udp)\d?) (?:\[[^\]]*\]|[^\s:[]*):(\d{1,5})\b/i

@@ -1,0 +1,284 @@
+/**
+ * The calls of the container driver that change something, each safe to repeat.
+ */
+import { access } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { pause } from '../../abort.ts'
+import { isCode, PoststackError } from '../../errors.ts'
+import { portsClash } from '../../plan/reconcile/held-ports.ts'
+import type { ContainerPlan, Target } from '../../plan/types.ts'
+import { inspectContainer, inspectNamed, listRunning, needContainer } from './calls.ts'
+import type { Inspected } from './calls.ts'
+import { archiveOf } from './files.ts'
+import { isNameConflict, nameTaken, portConflict, portInUse, refusal, startRefusal } from './refusals.ts'
+import { containerBody } from './spec.ts'
+import type { Engine } from './engine-connect.ts'
+import { messageOf, parseJson } from './engine-http.ts'
+import { asRecord, carriesLabels, gatewayOf, labelsOf, requestedPorts } from './inspect.ts'
+import type { Labels } from './inspect.ts'
+import type { Revealed, Runtime } from '../runtime.ts'
+
+export type Writes = Omit<
+  Runtime,
+  | 'name'
+  | 'containersPossible'
+  | 'changesInPlace'
+  | 'updateContainer'
+  | 'setStoppedPassword'
+  | 'observe'
+  | 'inspect'
+  | 'portHolder'
+  | 'logs'
+  | 'exec'
+  | 'attach'
+  | 'readLogs'
+  | 'builtImages'
+  | 'removeImage'
+  | 'buildImage'
+  | 'pullImage'
+  | 'watchEnds'
+  | 'close'
+>
+
+/** Making and starting a container sets up networks and copies data into new volumes. */
+const slowCallMs = 180_000
+
+export function createWrites(engine: Engine): Writes {
+  const { client } = engine
+  return {
+    createNetwork: (name, labels, { signal }) => createNetwork(engine, { name, labels, signal }),
+    createVolume: (name, labels, { signal }) => createVolume(engine, { name, labels, signal }),
+    createContainer: (container, env, { signal }) => createContainer(engine, { container, env, signal }),
+    startContainer: (target, files, { signal }) => startContainer(engine, { target, files, signal }),
+    stopContainer: (target, graceSeconds, { signal }) => stopContainer(engine, { target, graceSeconds, signal }),
+    renameContainer: async (target, to, { signal }) => {
+      const { id, name } = await needContainer(engine, target, signal)
+      if (name === to) return
+      const path = `/containers/${id}/rename?name=${encodeURIComponent(to)}`
+      const answer = await client.send({ method: 'POST', path, signal })
+      if (answer.status >= 300)
+        throw isNameConflict(answer)
+          ? nameTaken('container', to)
+          : refusal(`Container ${name} was not renamed to ${to}`, answer)
+    },
+    removeContainer: async (target, { signal }) => {
+      const found = await inspectContainer(engine, target, signal)
+      if (found === undefined) return
+      // `v` removes the anonymous volumes of the container, which nothing could use again; both engines keep named ones.
+      const path = `/containers/${found.id}?v=true&force=false`
+      const answer = await client.send({ method: 'DELETE', path, signal, timeoutMs: slowCallMs })
+      if (/already in progress/i.test(messageOf(answer)))
+        await waitUntilGone(engine, { ...target, id: found.id }, signal)
+      else if (answer.status >= 300 && answer.status !== 404)
+        throw refusal(`Container ${found.name} was not removed`, answer)
+    },
+    removeNetwork: async (target, { signal }) => {
+      const found = await inspectNamed(engine, 'networks', target.name, signal)
+      // Another network may have taken the name of the one that was seen.
+      if (found === undefined || (target.id !== undefined && target.id !== found.id)) return
+      // Podman looks for containers on the network by what it is given, and removes one in use if that is the id.
+      const key = engine.flavour === 'podman' ? encodeURIComponent(target.name) : found.id
+      const answer = await client.send({ method: 'DELETE', path: `/networks/${key}`, signal })
+      if (answer.status >= 300 && answer.status !== 404) throw refusal(`Network ${target.name} was not removed`, answer)
+    },
+    removeVolume: async (target, { signal }) => {
+      // Podman takes the beginning of a name for the name, so the exact one must be known to be there.
+      if ((await inspectNamed(engine, 'volumes', target.name, signal)) === undefined) return
+      const path = `/volumes/${encodeURIComponent(target.name)}`
+      const answer = await client.send({ method: 'DELETE', path, signal })
+      if (answer.status >= 300 && answer.status !== 404) throw refusal(`Volume ${target.name} was not removed`, answer)
+    },
+  }
+}
+
+interface Naming {
+  readonly name: string
+  readonly labels: Labels
+  readonly signal: AbortSignal
+}
+
+async function createNetwork(engine: Engine, { name, labels, signal }: Naming): Promise<void> {
+  // Docker may make two networks of one name, so look first.
+  const there = await inspectNamed(engine, 'networks', name, signal)
+  if (there !== undefined) {
+    requireOurs('network', name, { there: there.labels, labels })
+    return
+  }
+  const body = { Name: name, CheckDuplicate: true, Driver: 'bridge', Labels: labels }
+  const answer = await engine.client.send({ method: 'POST', path: '/networks/create', body, signal })
+  if (answer.status < 300) return
+  const since = await inspectNamed(engine, 'networks', name, signal)
+  if (since === undefined) throw refusal(`Network ${name} was not made`, answer)
+  requireOurs('network', name, { there: since.labels, labels })
+}
+
+async function createVolume(engine: Engine, { name, labels, signal }: Naming): Promise<void> {
+  const there = await inspectNamed(engine, 'volumes', name, signal)
+  if (there !== undefined) {
+    requireOurs('volume', name, { there: there.labels, labels })
+    return
+  }
+  const body = { Name: name, Driver: 'local', Labels: labels }
+  const answer = await engine.client.send({ method: 'POST', path: '/volumes/create', body, signal })
+  if (answer.status >= 300) throw refusal(`Volume ${name} was not made`, answer)
+  // Engines answer with the volume that somebody else made meanwhile as if it were the new one.
+  requireOurs('volume', name, { there: labelsOf(asRecord(parseJson(answer))['Labels']), labels })
+}
+
+function requireOurs(
+  kind: 'network' | 'volume',
+  name: string,
+  { there, labels }: { readonly there: Labels; readonly labels: Labels },
+): void {
+  if (!carriesLabels(there, labels)) throw nameTaken(kind, name)
+}
+
+interface Creation {
+  readonly container: ContainerPlan
+  readonly env: Revealed
+  readonly signal: AbortSignal
+}
+
+async function createContainer(engine: Engine, { container, env, signal }: Creation): Promise<void> {
+  const { name, spec } = container
+  await requireBindSources(engine, container)
+  const gateway = await gatewayFor(engine, container, signal)
+  const answer = await engine.client.send({
+    method: 'POST',
+    path: `/containers/create?name=${encodeURIComponent(name)}`,
+    body: containerBody(container, env, { flavour: engine.flavour, gateway }),
+    signal,
+    timeoutMs: slowCallMs,
+  })
+  if (answer.status === 201) return
+  if (isNameConflict(answer)) throw nameTaken('container', name)
+  if (answer.status === 404 && /image/i.test(messageOf(answer)))
+    throw new PoststackError(
+      'ENGINE_REFUSED',
+      `Container ${name} was not made: ${engine.name} has no image ${spec.image}.`,
+      {
+        hint: 'Something removed it after it was built or pulled; run the command again.',
+        details: { container: name, image: spec.image },
+      },
+    )
+  throw refusal(`Container ${name} was not made`, answer)
+}
+
+/**
+ * Podman's socket writes the word `host-gateway` itself into the file of hosts; there the network's own gateway is this machine. An ordinary
+ * user's networks have theirs in a namespace of their own: there it is an address of the machine, as podman takes one for
+ * `host.containers.internal`.
+ */
+async function gatewayFor(
+  engine: Engine,
+  { network, spec }: ContainerPlan,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const wanted = Object.values(spec.extraHosts ?? {}).includes('host-gateway')
+  if (!wanted || engine.flavour === 'docker' || network === undefined) return undefined
+  if (engine.local && process.getuid?.() !== 0) return ownAddress()
+  const answer = await engine.client.send({ method: 'GET', path: `/networks/${encodeURIComponent(network)}`, signal })
+  if (answer.status !== 200) throw refusal(`${engine.name} did not show network ${network}`, answer)
+  return gatewayOf(parseJson(answer))
+}
+
+function ownAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+}
+
+/** Docker refuses a bind whose source is missing; podman makes an empty folder, owned by root, where the user has misspelt a path. */
+async function requireBindSources({ flavour, local }: Engine, { name, spec }: ContainerPlan): Promise<void> {
+  if (flavour === 'docker' || !local) return
+  for (const mount of spec.mounts ?? []) {
+    if (mount.kind !== 'bind') continue
+    const missing = await access(mount.source).then(
+      () => false,
+      (error: unknown) => isCode(error, 'ENOENT'),
+    )
+    if (missing)
+      throw new PoststackError(
+        'ENGINE_REFUSED',
+        `Container ${name} was not made: there is no ${mount.source} to mount.`,
+        {
+          hint: 'Make the file or folder, or correct the path in the config.',
+          details: { container: name, source: mount.source },
+        },
+      )
+  }
+}
+
+interface Start {
+  readonly target: Target
+  readonly files: Revealed
+  readonly signal: AbortSignal
+}
+
+async function startContainer(engine: Engine, { target, files, signal }: Start): Promise<void> {
+  const container = await needContainer(engine, target, signal)
+  if (container.state === 'running') return
+  await refuseBusyPorts(engine, container, signal)
+  if (Object.keys(files).length > 0) {
+    const body = await archiveOf(files)
+    const put = await engine.client.send({
+      method: 'PUT',
+      path: `/containers/${container.id}/archive?path=/`,
+      body,
+      signal,
+    })
+    if (put.status !== 200) throw refusal(`Files were not put into container ${container.name}`, put)
+  }
+  const call = container.state === 'paused' ? 'unpause' : 'start'
+  const path = `/containers/${container.id}/${call}`
+  const answer = await engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs })
+  if (answer.status < 300 || answer.status === 304) return
+  throw portConflict(container.name, answer) ?? startRefusal(container.name, answer)
+}
+
+/**
+ * Asked before the start, because one that fails leaves podman's address rules behind, and the container that holds the port is cut off
+ * from it.
+ */
+async function refuseBusyPorts(engine: Engine, { name, raw }: Inspected, signal: AbortSignal): Promise<void> {
+  const wanted = requestedPorts(raw)
+  if (wanted.length === 0) return
+  for (const holder of await listRunning(engine, signal)) {
+    const port = wanted.find((one) => holder.ports.some((other) => portsClash(one, other)))
+    if (port !== undefined && holder.name !== name)
+      throw portInUse(name, port.host, `${engine.flavour} container ${holder.name} holds it.`)
+  }
+}
+
+interface Stop {
+  readonly target: Target
+  readonly graceSeconds: number
+  readonly signal: AbortSignal
+}
+
+async function stopContainer(engine: Engine, { target, graceSeconds, signal }: Stop): Promise<void> {
+  const container = await inspectContainer(engine, target, signal)
+  // Podman would turn one that never ran into one that has ended.
+  if (container === undefined || container.state === 'created') return
+  const send = (call: string) =>
+    engine.client.send({
+      method: 'POST',
+      path: `/containers/${container.id}/${call}`,
+      signal,
+      timeoutMs: graceSeconds * 1000 + slowCallMs,
+    })
+  // Podman does not stop what is paused; Docker wakes it up by itself.
+  if (container.state === 'paused') await send('unpause')
+  // Also when it has ended: a restart policy may be about to start it again.
+  const answer = await send(`stop?t=${String(graceSeconds)}`)
+  if (answer.status < 300 || answer.status === 304 || answer.status === 404) return
+  throw refusal(`Container ${container.name} did not stop`, answer)
+}
+
+async function waitUntilGone(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + slowCallMs
+  while ((await inspectContainer(engine, target, signal)) !== undefined) {
+    if (performance.now() > until)
+      throw new PoststackError('ENGINE_REFUSED', `Container ${target.name} was not removed in time.`)
+    await pause(50, signal)
+  }
+}
