@@ -40,6 +40,7 @@ async function buildPackage(root) {
     'vitest-setup': 'src/vitest/setup.ts',
     'config-child': 'src/config/child/child.ts',
     'script-child': 'src/config/child/script.ts',
+    'wasm-dump': 'src/execute/wasm-dump/program.ts',
   }
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const inputs = await hashInputs(root)

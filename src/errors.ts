@@ -62,6 +62,7 @@ export const errorCodes = {
   MIGRATION_FAILED: ExitCode.stepFailed,
   MIGRATION_UNFINISHED: ExitCode.stepFailed,
   BACKUP_FAILED: ExitCode.stepFailed,
+  REPORT_FAILED: ExitCode.stepFailed,
   LOCK_TIMEOUT: ExitCode.stepFailed,
   LOCK_LOST: ExitCode.stepFailed,
   NOT_CONVERGED: ExitCode.stepFailed,

@@ -15,13 +15,17 @@ export interface StepFacts {
   readonly kind: StepKind
 }
 
-/** What all events about one migration share; service and step are those of an `up`, and absent from database commands. */
-export interface MigrationFacts extends Partial<StepFacts> {
+/** What all events about one file share; service and step are those of an `up`, and absent from database commands. */
+export interface FileFacts extends Partial<StepFacts> {
   readonly service?: string
+  readonly file: string
+}
+
+/** What all events about one migration share. */
+export interface MigrationFacts extends FileFacts {
   /** Its number, as the file has it. */
   readonly migration: string
   readonly name: string
-  readonly file: string
 }
 
 export type StackEvent =
@@ -53,19 +57,18 @@ export type StackEvent =
       readonly type: 'migration-blocked'
       readonly blockers: readonly string[]
       readonly waitedMs: number
-    } & Omit<MigrationFacts, 'name'>)
+    } & FileFacts &
+      Pick<MigrationFacts, 'migration'>)
   /** It could not get its locks, was rolled back, and is tried again after the pause. */
   | ({
       readonly type: 'migration-retrying'
       readonly attempt: number
       readonly pauseMs: number
       readonly blockers: readonly string[]
-    } & Omit<MigrationFacts, 'name'>)
+    } & FileFacts &
+      Pick<MigrationFacts, 'migration'>)
   /** What the server said while a migration ran, such as RAISE NOTICE. */
-  | ({ readonly type: 'server-notice'; readonly severity: string; readonly message: string } & Omit<
-      MigrationFacts,
-      'migration' | 'name'
-    >)
+  | ({ readonly type: 'server-notice'; readonly severity: string; readonly message: string } & FileFacts)
   /** The rollback of one migration was tried on a throw-away database. */
   | ({
       readonly type: 'rollback-proved'

@@ -20,6 +20,8 @@ export type {
   ExternalPostgresOptions,
   Hook,
   Hooks,
+  LogChoice,
+  LogOptions,
   ManagedPostgresOptions,
   PostgresOptions,
   Reference,

@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events'
 import type { ConfigInputs } from './config/load/inputs.ts'
 import type { Config } from './config/types.ts'
 import type { Emit, StackEvent } from './events.ts'
-import type { ProgramOptions } from './execute/backup/backup.ts'
+import type { FoundProgram, ProgramOptions } from './execute/backup/program.ts'
 import { settlePorts } from './execute/auto-ports.ts'
 import type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
 import { findDatabase } from './execute/declared-database.ts'
@@ -95,7 +95,7 @@ export interface Stack extends WholeStack {
    * A program of PostgreSQL (`pg_dump`, `pg_restore`, `psql`) for a declared database: in the server's container, or of this machine. Fails
    * with `NOT_RUNNING`, and with `PROGRAM_MISSING` when there is none that fits the server.
    */
-  databaseProgram(choice: DatabaseChoice, options: ProgramOptions): Promise<AttachedProgram>
+  databaseProgram(choice: DatabaseChoice, options: ProgramOptions): Promise<FoundProgram>
   /** Its containers and images, apart from migrations. */
   readonly containers: Containers
   /** Tells of each container of the stack that ends or is removed, whoever did it, until the signal is given; then it returns. */

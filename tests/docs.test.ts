@@ -8,8 +8,6 @@ import { parseEnv, promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes, ExitCode } from '../src/errors.ts'
-import { wrongLines } from './support/json-lines.ts'
-import { outputSchemas } from './support/output-schemas.ts'
 import { linesOfSvg } from './support/terminal-svg.ts'
 import {
   comparable,
@@ -27,6 +25,9 @@ import {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const writes = process.env['POSTSTACK_README'] === 'write'
+
+/** A line of JSON output. */
+const jsonLine = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
 const run = promisify(execFile)
 
 /** The part of a page under one heading of the second level. */
@@ -92,31 +93,6 @@ describe('what the pages show', () => {
     const table = section('docs/troubleshooting.md', 'Exit codes')
     const shown = [...table.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, cells = '']) => cells.split(', ').map(Number))
     expect(shown).toEqual(Object.values(ExitCode))
-  })
-
-  test('the schemas of JSON output are those of the types', { timeout: 120_000 }, async () => {
-    const rows = [...page('docs/json.md').text.matchAll(/^\| \[`([a-z-]+)`\]\(json\/\1\.schema\.json\) \| (.+) \|$/gm)]
-    const meanings = new Map(rows.map(([, type = '', meaning = '']) => [type, meaning]))
-    const made = outputSchemas(meanings)
-    expect([...meanings.keys()].toSorted()).toEqual([...made.keys()].toSorted())
-    const folder = join(root, 'docs', 'json')
-    for (const [type, schema] of made) {
-      const file = join(folder, `${type}.schema.json`)
-      const text = `${JSON.stringify(schema, undefined, 2)}\n`
-      if (writes) await writeFile(file, text)
-      else expect(await readFile(file, 'utf8'), `${type}: see the head of this file`).toBe(text)
-    }
-    expect((await readdir(folder)).length).toBe(made.size)
-  })
-
-  test('what runCli looks at sees what is missing, wrong, or not published', () => {
-    const line = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
-    expect(wrongLines(line({ message: 'a' }) + line({ message: 'b', file: 'c' }))).toEqual([])
-    expect(wrongLines(line({}))[0]).toContain("must have required property 'message'")
-    expect(wrongLines(line({ message: 1 }))[0]).toContain('notice/message must be string')
-    expect(wrongLines(line({ message: 'a', more: 1 }))[0]).toContain('must NOT have additional properties')
-    expect(wrongLines(line({ version: 2, message: 'a' }))).toHaveLength(1)
-    expect(() => wrongLines(line({ type: 'unheard-of' }))).toThrow()
   })
 
   test('every command is explained', () => {

@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events'
 
 import type { ExitCode } from '../errors.ts'
 import { readConfig, type ReadConfig } from '../stack/read-config.ts'
+import type { ConfigOptions } from '../stack/options.ts'
 import type { Context, Io } from './context.ts'
 import { permissionsOf, type CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
@@ -36,7 +37,12 @@ export async function runConfig(
 }
 
 export function readDeclared({ flags, io, report }: ConfigSession): Promise<ReadConfig> {
-  const options = {
+  return readConfig(configOptions(flags, io), { emit: report.event, signal: io.signal })
+}
+
+/** What the flags say about the config. */
+export function configOptions(flags: CommonFlags, io: Io): ConfigOptions {
+  return {
     cwd: io.cwd,
     configFile: flags.config,
     mode: flags.mode,
@@ -46,5 +52,4 @@ export function readDeclared({ flags, io, report }: ConfigSession): Promise<Read
     allowAll: flags.allowAll,
     runtime: flags.runtime,
   }
-  return readConfig(options, { emit: report.event, signal: io.signal })
 }

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import { join, resolve } from 'node:path'
 
 import { type ErrorDetails, type ExitCode, isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { readGitCommit } from '../execute/git-commit.ts'
 import { stackEventOf } from '../execute/migration-events.ts'
 import { type Connect, type Connection, isServerError } from '../migrations/connection.ts'
@@ -17,6 +17,7 @@ import type { Stack } from '../stack.ts'
 import { confirm } from './confirm.ts'
 import type { Context, Io } from './context.ts'
 import { limitsOf, type DatabaseFlags, type RunFlags } from './flags-database.ts'
+import type { CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
 import { placeText } from './report/database-words.ts'
 import type { DatabaseFacts } from './report/documents.ts'
@@ -93,15 +94,44 @@ export async function runFolder(
   }
 }
 
+/** One declared database of a stack that is open; whatever it fails with says what to do. */
+export async function lookInto<T>(
+  stack: Stack,
+  {
+    flags,
+    io,
+    report,
+  }: { readonly flags: CommonFlags & { readonly service: string }; readonly io: Io; readonly report: Reporter },
+  body: (session: DatabaseSession) => Promise<T>,
+): Promise<T> {
+  const target = await declaredTarget(stack, flags, io)
+  const signal = AbortSignal.any([io.signal])
+  setMaxListeners(0, signal)
+  try {
+    return await body(createSession(target, { io, report, signal }))
+  } catch (error) {
+    throw explained(error, target)
+  }
+}
+
 async function declaredTarget(
   stack: Stack,
-  { service, database, migrations }: DatabaseFlags,
+  { service, database, migrations }: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
   { cwd }: Io,
 ): Promise<TargetDatabase> {
   const declared = await stack.database({ service, database })
   const program: FindProgram = (options) => stack.databaseProgram({ service, database }, options)
   if (migrations !== undefined) return { ...declared, program, folder: resolve(cwd, migrations), root: undefined }
   return { ...declared, program, folder: declared.migrations ?? join(declared.root, 'migrations') }
+}
+
+/** For a declared database of a stack that is open already. */
+export async function declaredSession(
+  stack: Stack,
+  service: string,
+  tools: Pick<DatabaseSession, 'io' | 'report' | 'signal'>,
+): Promise<DatabaseSession> {
+  return createSession(await declaredTarget(stack, { service }, tools.io), tools)
 }
 
 function createSession(

@@ -3,7 +3,7 @@
  */
 import type { FlagParametersForType } from '@stricli/core'
 
-import type { RuntimeChoice } from '../config/define.ts'
+import type { LogChoice, RuntimeChoice } from '../config/options.ts'
 import { whyNoGrant, type Permissions } from '../config/permissions.ts'
 import type { Context } from './context.ts'
 import { databaseProposals, serviceProposals } from './proposals.ts'
@@ -23,6 +23,7 @@ export interface CommonFlags {
   readonly verbose: boolean
   readonly quiet: boolean
   readonly color: boolean
+  readonly logLevel?: LogChoice
   readonly pager: boolean
 }
 
@@ -76,6 +77,12 @@ export const commonFlags = {
   json: toggle('machine-readable output on stdout'),
   verbose: toggle('say more: the output of builds and probes, what was skipped'),
   quiet: toggle('say nothing on the way but warnings and errors'),
+  logLevel: {
+    kind: 'enum',
+    values: ['debug', 'info', 'warning', 'error', 'off'],
+    brief: "what is written to the log, instead of the config's choice",
+    optional: true,
+  },
   color: { kind: 'boolean', brief: 'colour where a terminal shows it', default: true },
   pager: { kind: 'boolean', brief: 'a pager for what is longer than the terminal', default: true },
 } as const satisfies FlagParametersForType<CommonFlags, Context>
@@ -148,6 +155,7 @@ const globalWords: Readonly<Record<string, boolean>> = {
   '-v': false,
   '--quiet': false,
   '-q': false,
+  '--log-level': true,
   '--color': false,
   '--no-color': false,
   '--pager': false,

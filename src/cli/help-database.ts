@@ -122,6 +122,7 @@ each table, checksum. --verify restores it into a throw-away database and compar
 
 EXAMPLES
   poststack database backup --verify --keep 7
+  poststack database backup --format directory --jobs 4
   poststack database backup --output /mnt/backups/shop.dump --url postgresql://app@db.example.org/app
 `,
   restore: `Makes a new database from a backup, compares it with what stands beside the backup, and only then puts it in the place of the

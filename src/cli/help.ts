@@ -23,10 +23,12 @@ EXAMPLES
   up: `Makes the stack as declared: builds and pulls images, creates and starts containers, waits until they are ready,
 applies pending migrations, in the order the dependencies ask for. What is as declared already is left alone, so
 running it again does nothing. A changed service is replaced; its volumes are kept. Services with profiles run when one
-is asked for with --profile, or when they are named.
+is asked for with --profile, or when they are named. With --backup each database that would be migrated is backed up
+first, into backups/; where that fails, nothing is done.
 
 EXAMPLES
   poststack up
+  poststack up --backup
   poststack up db --wait-timeout 120
   poststack up --profile debug
 `,
@@ -119,6 +121,18 @@ name) that the config was made from.
 EXAMPLES
   poststack config-show --origin
   poststack config-show --dependencies --json
+`,
+  report: `Tells all that there is to see of the stack at once: services and what each waits for, the plan with causes and risks, the
+migrations of each database with who applied them and how long they took, tables with their relations, the last runs.
+With --html it is one HTML file that needs no network and runs no script: to be read on a screen, printed, or sent to
+somebody. An older report is replaced; any other file of that name stays, and it fails.
+
+Nothing is changed. What cannot be read is named in its place, and the rest is told; it exits then with the code of what
+went wrong. That a service is not running is no failure.
+
+EXAMPLES
+  poststack report
+  poststack report --html stack.html
 `,
   doctor: `Looks whether this machine can run the stack: engines, PostgreSQL's programs, room, limits, the config and what stands in
 the way of "up"; for each the cause and what to do. Nothing is changed. Exits with 4 when "up" cannot work.

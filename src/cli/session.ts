@@ -1,7 +1,6 @@
 /**
  * What all commands share: open the stack, report, turn what comes of it into an exit code.
  */
-import { readEnvironment } from '../config/environment/environment.ts'
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { openStack, type Stack } from '../stack.ts'
@@ -52,7 +51,7 @@ export async function openDeclared(flags: CommonFlags, io: Io, report: Reporter)
     emit: report.event,
     signal: io.signal,
   })
-  report.keepLog(logPlace(await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config })))
+  report.keepLog(logPlace(stack.config, flags.logLevel))
   return stack
 }
 

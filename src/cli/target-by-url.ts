@@ -12,13 +12,13 @@ import {
   showVariable,
 } from '../config/environment/environment.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
-import type { FindProgram } from '../execute/backup/backup.ts'
+import type { FindProgram } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { connectToUrl } from '../execute/database/url.ts'
 import type { Io } from './context.ts'
 import type { DatabaseFlags } from './flags-database.ts'
-import { logPlace } from './report/logged.ts'
+import { logPlaceIn } from './report/logged.ts'
 import type { Reporter } from './report/reporter.ts'
 
 /** The database that a command acts on: a declared one, or that of `--url`. */
@@ -49,15 +49,15 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
   const said = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? 'migrations'
   const folder = flags.migrations === undefined ? resolve(root, said) : resolve(cwd, flags.migrations)
   if (flags.url !== undefined) {
-    report.keepLog(logPlace(environment))
-    return urlTarget(flags.url, flags, { env, folder, signal })
+    report.keepLog(logPlaceIn(environment, flags.logLevel))
+    return urlTarget(flags.url, flags, { cwd, env, folder, signal })
   }
   const variable = filledVariable(variables, 'DATABASE_URL')
   if (variable === undefined) return undefined
   try {
-    const target = urlTarget(variable.value, flags, { env, folder, signal })
+    const target = urlTarget(variable.value, flags, { cwd, env, folder, signal })
     report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
-    report.keepLog(logPlace(environment))
+    report.keepLog(logPlaceIn(environment, flags.logLevel))
     return target
   } catch (error) {
     if (!isPoststackError(error)) throw error
@@ -68,7 +68,7 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
 function urlTarget(
   url: string,
   flags: DatabaseFlags,
-  { env, folder, signal }: Pick<Io, 'env' | 'signal'> & Pick<TargetDatabase, 'folder'>,
+  { cwd, env, folder, signal }: Pick<Io, 'cwd' | 'env' | 'signal'> & Pick<TargetDatabase, 'folder'>,
 ): TargetDatabase {
   const named = flags.service === undefined ? (flags.database === undefined ? undefined : '--database') : '--service'
   if (named !== undefined) {
@@ -80,7 +80,7 @@ function urlTarget(
   const found = connectToUrl(url, { password })
   return {
     ...found,
-    program: (options) => hostProgram(parseDatabaseUrl(url, { password }), options, { env, signal }),
+    program: (options) => hostProgram(parseDatabaseUrl(url, { password }), options, { env, signal, folders: [cwd] }),
     service: undefined,
     owned: false,
     folder,

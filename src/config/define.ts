@@ -4,7 +4,7 @@
  * This module is loaded by every config, so it imports nothing but `options*.ts` and `reference.ts` beside it.
  */
 import type { ContainerOptions } from './options-container.ts'
-import type { Hook, Hooks, PostgresOptions, Reference, RememberedHook, RuntimeChoice } from './options.ts'
+import type { Hook, Hooks, LogOptions, PostgresOptions, Reference, RememberedHook, RuntimeChoice } from './options.ts'
 import { portReference, reference, withMistyped } from './reference.ts'
 
 export type { Condition, RuntimeChoice } from './options.ts'
@@ -33,11 +33,13 @@ export interface StackConfig<Services extends ServiceMap = ServiceMap> {
   readonly runtime?: RuntimeChoice | undefined
   /** Programs of the project that are run at certain moments, made with `hook()`. A change touches nothing that runs. */
   readonly hooks?: Hooks | undefined
+  /** Where Poststack writes down what it does, and how much of it. A change touches nothing that runs. @default `info`, in `./logs` */
+  readonly logs?: LogOptions | undefined
   /**
    * Configs that this one is laid upon: each is the object, the function or the promise that another file exports or that a preset makes. Later ones
    * win over earlier ones, and this config over all. A service of the same name and kind is merged option by option; of the options `env`, `ports`,
    * `settings`, `labels`, `extraHosts`, `build` and `dependsOn` (with conditions) key by key, and every other one as a whole. `image` and `build`
-   * replace each other, and so do databases with and without `url`. Hooks are taken one by one.
+   * replace each other, and so do databases with and without `url`. Hooks and `logs` are taken key by key.
    */
   readonly extends?: ConfigExport | readonly ConfigExport[] | undefined
   /** Profiles that are asked for beside those of `--profile`: services that name one of them run, too. @default none */

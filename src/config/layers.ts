@@ -75,7 +75,7 @@ const mergedOptions: ReadonlySet<string | number> = new Set([
 ])
 
 function isMerged([first, name, option, ...rest]: Path, earlier: PlainRecord, later: PlainRecord): boolean {
-  if (first === 'hooks') return name === undefined
+  if (first === 'hooks' || first === 'logs') return name === undefined
   if (first !== 'services') return false
   if (name === undefined) return true
   if (option === undefined) return earlier['kind'] === later['kind'] && 'url' in earlier === 'url' in later

@@ -71,6 +71,20 @@ export interface Reference {
 /** A value of an environment variable. Numbers and booleans are written as text. */
 export type EnvValue = string | number | boolean | Reference
 
+/** What is written down of what Poststack does, the least important first; `off` is nothing. */
+export type LogChoice = 'debug' | 'info' | 'warning' | 'error' | 'off'
+
+/** Where Poststack writes down what it does. */
+export interface LogOptions {
+  /**
+   * What is written, and all that is more important. `--log-level` and `POSTSTACK_LOG_LEVEL` win. What builds print is kept whatever it is.
+   * @default 'info'
+   */
+  readonly level?: LogChoice | undefined
+  /** Folder of the files, relative to the config file; neither the project itself nor one above it. `POSTSTACK_LOG_DIR` wins. @default './logs' */
+  readonly folder?: string | undefined
+}
+
 export interface CommonOptions {
   /**
    * Services that must be up first: names (each with its natural condition: `migrated` for PostgreSQL, `completed` for a job,

@@ -50,7 +50,7 @@ export interface OriginSources {
 export function originOf(shown: ShownValue, from: OriginSources): ValueOrigin {
   const { root, file, sources, inputs, flags } = from
   const { path, value, isDeclared } = shown
-  const flag = path.length === 1 ? flags[String(path[0])] : undefined
+  const flag = flags[formatPath(path)]
   if (flag !== undefined) return { kind: 'flag', flag }
   const variable = from.environment.get(formatPath(path))
   if (variable !== undefined) return { kind: 'variable', variable: variable.name, place: placeOf(variable) }

@@ -1,6 +1,7 @@
 /** A config as it may be shown: what was declared and what follows from it, in the words of whoever writes it, without a secret in it. */
 import { formatPath, looksSecret, urlPassword } from './schema/issues.ts'
 import { isRecord } from './is-record.ts'
+import { usualLogs } from './logs.ts'
 import { hideValues } from './secrets.ts'
 import type { Path } from './schema/issues.ts'
 import type { PlainValue } from './serialize.ts'
@@ -28,7 +29,16 @@ export function shownValues({ plain, config, literals }: ShownSource): readonly 
     ...entry(['name'], config.name, 'name' in declared),
     ...entry(['runtime'], config.runtime, 'runtime' in declared),
   ]
-  const { name: _, runtime: __, services: ___, ...more } = declared
+  const logs = isRecord(declared['logs']) ? declared['logs'] : {}
+  const log = [
+    ...entry(['logs', 'level'], config.logs?.level ?? 'info', 'level' in logs),
+    ...entry(
+      ['logs', 'folder'],
+      typeof logs['folder'] === 'string' ? logs['folder'] : `./${usualLogs}`,
+      'folder' in logs,
+    ),
+  ]
+  const { logs: _, name: __, runtime: ___, services: ____, ...more } = declared
   const others = [...leaves(more, [])].map(([path, value]) => ({ path, value, isDeclared: true }))
   const secrets = Object.values(literals)
   const all = config.services.flatMap((service) => {
@@ -39,7 +49,7 @@ export function shownValues({ plain, config, literals }: ShownSource): readonly 
     const rest = Object.entries(effective(service)).filter(([key, value]) => !(key in own) && value !== undefined)
     return [...said, ...rest.flatMap(([key, value]) => entry([...path, key], value, false))]
   })
-  return [...top, ...(Object.keys(more).length === 0 ? [] : others), ...all].map((one) => ({
+  return [...top, ...log, ...(Object.keys(more).length === 0 ? [] : others), ...all].map((one) => ({
     ...one,
     value: masked(one, secrets),
   }))

@@ -3,7 +3,7 @@
  * every secret replaced by its name. Only `parseConfig` makes one.
  */
 import type { AutoPort } from './parse/auto-ports.ts'
-import type { Condition, RuntimeChoice } from './options.ts'
+import type { Condition, LogChoice, RuntimeChoice } from './options.ts'
 
 /** A value that may hold references and secrets: its parts are put together for the service that reads it. */
 export type TextPart = string | ReferencePart | SecretPart
@@ -106,6 +106,8 @@ export interface BuildConfig {
   readonly cache?: false
   readonly cacheFrom?: readonly string[]
   readonly cacheTo?: readonly string[]
+  /** Where the logs of Poststack are in the context, with `/`; absent for another place, and for the usual one. */
+  readonly logs?: string
 }
 
 export type MountConfig =
@@ -186,12 +188,20 @@ export type HookConfig = (
   readonly once: boolean
 }
 
+export interface LogsConfig {
+  /** Absolute path. */
+  readonly folder: string
+  readonly level: LogChoice
+}
+
 export interface Config {
   readonly name: string
   /** There is no config file: conventions apply, and whoever wants something else has to write one. */
   readonly conventional?: boolean | undefined
   readonly runtime: RuntimeChoice
   readonly hooks?: Readonly<Partial<Record<HookEvent, HookConfig>>> | undefined
+  /** What Poststack writes down. Absent for the usual: `info`, in `logs` of the project. */
+  readonly logs?: LogsConfig | undefined
   /** Absolute real path of the folder of the config file: the project. */
   readonly root: string
   /** Absolute; holds a folder with a Dockerfile for each image of the project. Absent where that is `containers` in the project. */

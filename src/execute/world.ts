@@ -90,7 +90,7 @@ export interface World {
   readonly runScript: (run: ScriptRun) => Promise<void>
   /** The same for a program with its arguments, in the folder of the project. */
   readonly runCommand: (run: CommandRun) => Promise<void>
-  /** Where the output of builds is kept: the project's `logs/containers`. Without it, it is only told. */
+  /** Where the output of builds is kept: `containers` in the folder for logs. Without it, it is only told. */
   readonly logFolder?: string
   readonly signal: AbortSignal
 }

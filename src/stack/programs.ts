@@ -3,7 +3,7 @@
  */
 import { openSecrets } from '../config/secrets.ts'
 import { PoststackError } from '../errors.ts'
-import type { ProgramOptions } from '../execute/backup/backup.ts'
+import type { FoundProgram, ProgramOptions } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import type { DatabaseChoice } from '../execute/database/choice.ts'
 import { observeRuntime } from '../execute/observe.ts'
@@ -63,7 +63,7 @@ export async function databaseProgram(
   select: SelectRuntime,
   choice: DatabaseChoice,
   options: ProgramOptions,
-): Promise<AttachedProgram> {
+): Promise<FoundProgram> {
   const { config, literals } = opened.parsed
   const { env, signal } = opened
   const service = chooseDatabase(config, choice)
@@ -77,14 +77,15 @@ export async function databaseProgram(
     if (inside !== undefined) {
       const command = [program, ...loginInside({ ...target, database }), ...args]
       const login = target.password === undefined ? {} : { PGPASSWORD: target.password }
-      return runtime.attach(
-        inside,
-        { command, env: { PGAPPNAME: applicationName, ...login }, terminal: false },
-        { signal },
-      )
+      const run = (words: readonly string[], variables: Revealed): Promise<AttachedProgram> =>
+        runtime.attach(inside, { command: words, env: variables, terminal: false }, { signal })
+      return {
+        ...(await run(command, { PGAPPNAME: applicationName, ...login })),
+        inside: (words) => run(words, {}),
+      }
     }
   }
-  return hostProgram(target, options, { env, signal })
+  return hostProgram(target, options, { env, signal, folders: [config.root] })
 }
 
 function loginInside({ database, user }: Pick<DatabaseTarget, 'database' | 'user'>): readonly string[] {

@@ -58,6 +58,8 @@ export async function readConfig(
   const conventions = conventional ? [conventionsNotice(origins)] : []
   for (const message of [...conventions, ...loaded.notices, ...loaded.output.stdout, ...loaded.output.stderr])
     emit({ type: 'notice', message })
+  // What a variable says of the logs was checked where it was read.
+  const isUnchanged = [...origins.keys()].every((path) => path.startsWith('logs.'))
   const parsed = await parseConfig(plain, {
     root,
     issues,
@@ -71,9 +73,9 @@ export async function readConfig(
     instance,
     profiles: [...profilesIn(environment), ...(options.profiles ?? [])],
     // What passed was the config without the variables.
-    passed: cache.passed === true && origins.size === 0,
+    passed: cache.passed === true && isUnchanged,
   })
-  const keep = () => loaded.keep(origins.size === 0)
+  const keep = () => loaded.keep(isUnchanged)
   const notKept = await keep()
   if (file !== undefined)
     emit({ type: 'config-read', file, cached: cache.hit, ...(notKept !== undefined && { why: notKept }) })

@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path'
 
+import { logsOf } from '../config/logs.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { connectDatabases } from '../execute/databases.ts'
 import { findHolders } from '../execute/elsewhere.ts'
@@ -21,7 +22,7 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
   const elsewhere = { config: parsed.config, runtime: runtime.name, env, signal }
   const findBusyPorts: World['busyPorts'] = async (wanted) =>
     findHolders(await busyPorts(wanted, { signal, holder }), elsewhere)
-  const logFolder = join(parsed.config.root, 'logs', 'containers')
+  const logFolder = join((parsed.config.logs ?? logsOf({}, parsed.config.root)).folder, 'containers')
   return {
     runtime,
     databases,

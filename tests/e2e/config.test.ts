@@ -138,6 +138,33 @@ test('config-show tells what is meant and where it comes from, and no secret', a
   expect(listed.stdout).not.toContain('8890')
 })
 
+test('the level of the log must be what a flag, the environment, .env, the config or the default says, in this order', async () => {
+  const project = await projectWith("export default { logs: { level: 'error', folder: './var/log' }, services: {} }\n")
+  const level = async (env: Readonly<Record<string, string>> = {}, ...words: readonly string[]): Promise<unknown> => {
+    const { stdout } = await project.runWith(['config-show', '--origin', ...words], { env })
+    return /logs\.level +(.*)\n/.exec(stdout)?.[1]?.replaceAll(/ {2,}/g, ' ')
+  }
+  const own = { POSTSTACK_LOG_LEVEL: 'off' }
+  expect(await level()).toMatch(/^error poststack\.config\.ts:1/)
+  await project.write({ '.env': 'POSTSTACK_LOG_LEVEL=warn\n' })
+  expect(await level()).toBe('warning $POSTSTACK_LOG_LEVEL (.env:1)')
+  expect(await level(own)).toBe('off $POSTSTACK_LOG_LEVEL (environment)')
+  expect(await level(own, '--log-level', 'debug')).toBe('debug --log-level')
+  await project.write({ 'data.yaml': 'logs:\n  levle: info\n  folder: .\nservices: {}\n', '.env': '' })
+  const wrong = await project.run('config-validate', '--config', 'data.yaml')
+  expect(wrong.code).toBe(2)
+  expect(wrong.stderr).toContain('logs.levle: unknown key: did you mean `level`? (data.yaml:2:3)')
+  expect(wrong.stderr).toContain('logs.folder: expected a folder for logs alone')
+
+  // The commands about logs find the folder as well, and work where the config is what is broken.
+  expect((await project.succeed('logs', 'list')).stdout).toBe(`no logs in ${join(project.root, 'var/log')}\n`)
+  await project.write({ 'poststack.config.ts': 'export default {' })
+  const lost = await project.succeed('logs', 'list')
+  expect(lost.stdout).toBe(`no logs in ${join(project.root, 'logs')}\n`)
+  expect(lost.stderr).toContain('the config cannot be read, so this is about the usual folder for logs')
+  expect((await project.succeed('--log-level', 'off', 'logs', 'list')).code).toBe(0)
+})
+
 test('a config that was kept is not run again: no process, no bundler, no schema; and --verbose says how it was', async () => {
   const project = await projectWith(shop(5998))
   await project.write({ ...parts, '.poststack/secrets.json': secrets })

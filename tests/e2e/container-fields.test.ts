@@ -211,12 +211,15 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         expect(await engine('exec', `${project.stack}-peer`, 'cat', '/greeting')).toBe('built')
         const seen = await project.world.containers()
         await project.write({ 'containers/peer/Containerfile': containerfile('echo the reason is here && exit 7') })
-        const { code, stderr } = await project.run('up')
+        const elsewhere = { POSTSTACK_LOG_DIR: './var/log' }
+        const { code, stderr } = await project.runWith(['up'], { env: elsewhere })
         expect(code).toBe(1)
         expect(stderr).toMatch(/Building \S+\/peer:\w+ failed at "RUN echo/)
         expect(stderr).toContain('| the reason is here')
-        expect(stderr).toContain(log)
-        expect(await readFile(log, 'utf8')).toContain('the reason is here')
+        const moved = log.replace('/logs/', '/var/log/')
+        expect(stderr).toContain(moved)
+        expect(await readFile(moved, 'utf8')).toContain('the reason is here')
+        expect(await readFile(log, 'utf8')).not.toContain('the reason is here')
         expect(await project.world.containers()).toEqual(seen)
 
         // What a service names and does not have stands in the way of `up`, and not of taking the stack down.

@@ -9,14 +9,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Manifest } from '../../src/execute/backup/manifest.ts'
-import { cleanEnvironment, cliFile } from '../support/cli.ts'
+import { cleanEnvironment, cliFile, runCli } from '../support/cli.ts'
+import { hostile } from '../support/hostile.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 import { shopMigrations, urlProject, type UrlProject } from '../support/url-project.ts'
 
 const execute = promisify(execFile)
 // npm's programs have no pg_dump.
-const folder = '/usr/lib/postgresql/15'
-const here = existsSync(`${folder}/bin/pg_dump`)
+const programs = '/usr/lib/postgresql/15'
+const here = existsSync(`${programs}/bin/pg_dump`)
 const patient = { timeout: 20_000 }
 
 const users = async ({ database }: UrlProject): Promise<unknown> =>
@@ -32,7 +33,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
   let server: TestServer
 
   beforeAll(async () => {
-    server = await startPostgres({}, { folder })
+    server = await startPostgres({}, { folder: programs })
   })
   afterAll(async () => {
     await server.stop()
@@ -56,7 +57,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     const made = await project.json('backup', '--verify')
     expect(made).toMatchObject({
       code: 0,
-      last: { type: 'backup-result', verified: true, migrations: 2, version: '002' },
+      last: { type: 'backup-result', verified: true, migrations: 2, newest: '002' },
     })
     const file = String(made.last['file'])
     expect(await filesOf(project)).toEqual([file, `${file}.json`].map((path) => path.slice(project.root.length + 9)))
@@ -75,7 +76,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect(refused.stderr).toContain('1 session on the database')
     expect(await users(project)).toBe(10)
     const restored = await project.json('restore', file, '--yes')
-    expect(restored).toMatchObject({ code: 0, last: { type: 'restore-result', notes: [], version: '002' } })
+    expect(restored).toMatchObject({ code: 0, last: { type: 'restore-result', notes: [], newest: '002' } })
     expect(await users(project)).toBe(1000)
     await expect(session.query('SELECT 1')).rejects.toThrow()
     const settings = await project.database
@@ -152,6 +153,58 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     }
   })
 
+  test('a folder must hold what a file holds, have its name when it is whole, and be told from one that was changed', async () => {
+    const project = await shop()
+    await project.database.rows(`SELECT lo_from_bytea(0, 'large')`)
+    const made = await project.json('backup', '--format', 'directory', '--jobs', '2', '--verify')
+    expect(made).toMatchObject({ code: 0, last: { format: 'directory', verified: true, migrations: 2 } })
+    const folder = String(made.last['file'])
+    expect(folder).toMatch(/\.dump\.d$/)
+    expect(await filesOf(project)).toEqual(
+      [folder, `${folder}.json`].map((path) => path.slice(project.root.length + 9)),
+    )
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
+    expect((await stat(join(folder, 'toc.dat'))).mode & 0o777).toBe(0o600)
+    const manifest = JSON.parse(await readFile(`${folder}.json`, 'utf8')) as Manifest
+    const list = await execute('sh', ['-c', 'LC_ALL=C sha256sum * | sha256sum'], { cwd: folder })
+    expect(list.stdout.slice(0, 64)).toBe(manifest.sha256)
+    const listed = await project.json('list-backups')
+    expect(listed.last).toMatchObject({
+      backups: [{ file: folder, bytes: manifest.bytes, verified: true }],
+      others: [],
+    })
+    expect((await project.run('backup', '--format', 'directory', '--output', folder)).code).toBe(2)
+    expect((await project.run('backup', '--jobs', '2')).stderr).toContain(
+      '--jobs is for a backup of --format directory',
+    )
+
+    await project.database.rows('DELETE FROM public.users WHERE id > 10')
+    await project.succeed('restore', folder, '--yes', '--jobs', '2')
+    expect(await users(project)).toBe(1000)
+    const names = (await readdir(folder)).filter((name) => name !== 'toc.dat')
+    const data = join(folder, names[0] ?? '')
+    const text = await readFile(data)
+    await writeFile(
+      data,
+      text.map((byte, index) => (index === 20 ? byte ^ 1 : byte)),
+    )
+    const changed = await project.run('restore', folder, '--yes')
+    expect(changed.stderr).toContain('its checksum is not the one in its manifest')
+    await truncate(data, 10)
+    expect((await project.run('restore', folder, '--yes')).stderr).toContain('it is not whole')
+    expect((await project.json('list-backups')).last['others']).toMatchObject([{ file: folder }])
+    await project.write({ 'other/README': '' })
+    expect((await project.run('restore', 'other')).stderr).toContain(
+      'it is a folder, and none that pg_dump has written',
+    )
+    expect(await users(project)).toBe(1000)
+
+    await project.write({ 'kept/README': '' })
+    for (const name of ['a', 'b'])
+      await project.succeed('backup', '--format', 'directory', '--output', `kept/${name}.dump.d`, '--keep', '1')
+    expect((await readdir(join(project.root, 'kept'))).toSorted()).toEqual(['README', 'b.dump.d', 'b.dump.d.json'])
+  })
+
   test('stopped, killed or out of room, it must leave no file of that name, and no session behind', async () => {
     const project = await shop()
     const holder = await project.database.session()
@@ -166,6 +219,12 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect((await stopped.ended).code).toBe(130)
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
     expect(await filesOf(project)).toEqual([])
+    const folder = project.start(['backup', '--format', 'directory'])
+    await expect.poll(() => project.database.rows(dumping), patient).toEqual([{ waits: 'Lock' }])
+    folder.process.kill('SIGINT')
+    expect((await folder.ended).code).toBe(130)
+    await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
+    expect(await filesOf(project)).toEqual([])
 
     const killed = project.start(['backup', '--output', 'killed.dump'])
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([{ waits: 'Lock' }])
@@ -177,16 +236,21 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
 
     // A disk of its own that is full after some pages.
     await project.write({ 'backups/README': '' })
-    const words = [process.execPath, cliFile, 'database', 'backup', '--url', project.url, '--format', 'plain']
+    const words = [process.execPath, cliFile, 'database', 'backup', '--url', project.url, '--format']
     const env = cleanEnvironment({ PGPASSWORD: server.password })
     const own = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount']
     const script = 'mount -t tmpfs -o size=16k none backups && "$@"; code=$?; ls -A backups; exit $code'
-    const full = execute('unshare', [...own, 'sh', '-c', script, '_', ...words], { cwd: project.root, env })
-    await expect(full).rejects.toMatchObject({
-      code: 1,
-      stdout: '.gitignore\n',
-      stderr: expect.stringMatching(/no space left on the device\. {2}\[BACKUP_FAILED\]/),
-    })
+    for (const format of ['plain', 'directory']) {
+      const full = execute('unshare', [...own, 'sh', '-c', script, '_', ...words, format], { cwd: project.root, env })
+      await expect(full).rejects.toMatchObject({
+        code: 1,
+        stdout: '.gitignore\n',
+        stderr: expect.stringMatching(
+          /no space left on (?:the )?device[^]*\[BACKUP_FAILED\]|\[BACKUP_FAILED\][^]*No space left/,
+        ),
+      })
+      await expect(full).rejects.toMatchObject({ stderr: expect.stringMatching(/Make room/i) })
+    }
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
   })
 
@@ -205,6 +269,37 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     await project.succeed('restore', 'good.dump', '--yes')
     expect(await scratch(project)).toEqual([])
     expect(await users(project)).toBe(1000)
+  })
+
+  test("a role's path with operators of somebody else must be asked nothing: neither for a backup nor for a restore", async () => {
+    const project = await shop()
+    await project.database.rows(hostile)
+    // Names are exchanged from there.
+    const outside = await project.database.session({ database: 'postgres' })
+    await outside.query(hostile)
+    const name = project.database.target.database
+    await project.database.rows(`CREATE ROLE misled SUPERUSER LOGIN PASSWORD 'misled'`)
+    await project.database.rows('ALTER ROLE misled SET search_path = public, evil, pg_catalog')
+    const url = project.url.replace('postgres@', 'misled@')
+    const asMisled = async (...words: readonly string[]): Promise<string> => {
+      const env = { PGPASSWORD: 'misled' }
+      const { code, stderr, stdout } = await runCli(['database', ...words, '--url', url], { cwd: project.root, env })
+      if (code !== 0) throw new Error(`${words.join(' ')}: ${stderr}`)
+      return stdout
+    }
+    try {
+      await expect(asMisled('query', 'SELECT 1 = 1')).rejects.toThrow('hostile operator =')
+      await asMisled('backup', '--verify', '--output', 'a.dump')
+      await asMisled('backup', '--verify', '--schema-only', '--format', 'plain', '--output', 'a.sql')
+      await asMisled('restore', 'a.dump', '--yes')
+      await asMisled('restore', 'a.dump', '--into', `${name}_misled`)
+      expect(await users(project)).toBe(1000)
+    } finally {
+      for (const database of [name, `${name}_misled`])
+        await project.database.rows(`ALTER DATABASE ${database} OWNER TO postgres`).catch(() => undefined)
+      await outside.query('DROP SCHEMA evil CASCADE')
+      await project.database.rows('DROP ROLE misled').catch(() => undefined)
+    }
   })
 
   test('backups must be listed, and older ones deleted only when that was asked for', async () => {

@@ -1,12 +1,14 @@
 /**
  * The commands of group `database` on the engines that run containers: what they change is a database, so one walk through is enough.
  */
-import { basename } from 'node:path'
+import { readdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { appliedMigrations, secretsOf, tempProject } from '../support/project.ts'
 import { database } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
 
+const patient = { timeout: 20_000 }
 const engines = (await realRuntimes()).filter(({ name }) => name !== 'native')
 
 describe.each(engines)('$title', ({ name: runtime, missing }) => {
@@ -20,7 +22,9 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       })
       const db = database(project, { fields: "hostAddress: '0.0.0.0'" })
       await project.declare({ db })
-      await project.succeed('up')
+      // There is nothing yet that could be backed up.
+      await project.succeed('up', '--backup')
+      expect(await readdir(project.root)).not.toContain('backups')
       // Not named in the config: the convention finds the folder beside it.
       const migrated = await project.succeed('database', 'migrate')
       expect(await project.sql(appliedMigrations)).toEqual([['001_users applied']])
@@ -48,6 +52,45 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
         await project.sql(`SELECT count(*)::int FROM pg_database WHERE datname LIKE 'poststack\\_before\\_%'`),
       ).toEqual([[1]])
       expect((await project.succeed('db', 'list-backups')).stdout).toContain('verified')
+
+      // A folder is written in the container first and copied, both ways; nothing of it stays there.
+      const sessions = (which: string) => project.sql(`SELECT count(*)::int FROM pg_stat_activity WHERE ${which}`)
+      const left = async (): Promise<string> =>
+        (await project.runWith(['exec', 'db', '--runtime', runtime, '--', 'ls', '/tmp'], { bare: true })).stdout
+      const copied = await project.succeed('db', 'backup', '--format', 'directory', '--jobs', '2', '--verify', '--json')
+      const folder = JSON.parse(copied.stdout.trimEnd().split('\n').at(-1) ?? '') as Readonly<Record<string, unknown>>
+      expect(folder).toMatchObject({ format: 'directory', verified: true })
+      await project.sql('DELETE FROM users')
+      await project.succeed('db', 'restore', basename(String(folder['file'])), '--yes')
+      expect(await project.sql(sum)).toEqual(before)
+      expect(await left()).not.toContain('poststack')
+      const held = project.sql('BEGIN; LOCK TABLE users; SELECT pg_sleep(60)').catch(() => undefined)
+      await expect.poll(() => sessions(`query LIKE '%pg_sleep(60)' AND wait_event = 'PgSleep'`), patient).toEqual([[1]])
+      const stopped = project.start(['db', 'backup', '--format', 'directory', '--output', 'never.dump.d'])
+      await expect
+        .poll(() => sessions(`application_name LIKE 'poststack backup ________' AND wait_event_type = 'Lock'`), patient)
+        .toEqual([[1]])
+      stopped.process.kill('SIGINT')
+      expect((await stopped.ended).code).toBe(130)
+      await project.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'`)
+      await held
+      expect(await readdir(project.root)).not.toContainEqual(expect.stringContaining('never.dump.d'))
+      expect(await left()).not.toContain('poststack')
+
+      // With a migration to come, and a server that does not answer, nothing is begun.
+      await project.write({ 'migrations/002_gone.sql': 'DROP TABLE users;\n' })
+      await project.declare({ db: db.replace('postgres({', "postgres({ migrations: './migrations',") })
+      await project.succeed('container', 'stop', 'db')
+      const careful = await project.run('up', '--backup')
+      expect(careful.code).not.toBe(0)
+      expect(careful.stderr).toContain('db cannot be backed up before it is migrated')
+      await project.succeed('container', 'start', 'db')
+      const saved = await project.succeed('up', '--backup')
+      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stderr) ?? []
+      expect(await project.sql("SELECT to_regclass('users') IS NULL")).toEqual([[true]])
+      await project.succeed('db', 'restore', last, '--yes')
+      expect(await project.sql(sum)).toEqual(before)
+      await rm(join(project.root, 'migrations/002_gone.sql'))
 
       await project.succeed('db', 'rollback')
       expect(await project.sql(appliedMigrations)).toEqual([])

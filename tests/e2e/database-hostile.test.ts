@@ -3,6 +3,7 @@
  * not run a line of his.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hostile } from '../support/hostile.ts'
 import { ledgerOf } from '../support/migrations.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 import { urlProject } from '../support/url-project.ts'
@@ -18,24 +19,6 @@ afterAll(async () => {
 })
 
 describe('a search_path with operators and types of its own before those of PostgreSQL', () => {
-  // Every binary operator that a question to the catalogs may use, for every pair of types; each fails when it is called.
-  const hostile = `
-CREATE SCHEMA evil;
-DO $$ DECLARE o record; n int := 0; BEGIN
-  FOR o IN SELECT oprname AS name, oprleft::regtype AS l, oprright::regtype AS r, oprresult::regtype AS result FROM pg_operator
-    WHERE oprkind = 'b' AND oprname IN ('=', '<>', '<', '>', '<=', '>=', '||', '~', '!~', '~~', '!~~', '+', '-', '*', '/', '&') LOOP
-    n := n + 1;
-    BEGIN
-      EXECUTE format('CREATE FUNCTION evil.f%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS $f$ BEGIN RAISE ''hostile operator %s''; END $f$',
-        n, o.l, o.r, o.result, o.name);
-      EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.f%s)', o.name, o.l, o.r, n);
-    EXCEPTION WHEN OTHERS THEN NULL; -- pseudo-types
-    END;
-  END LOOP;
-END $$;
-CREATE DOMAIN evil.text AS int4;
-CREATE DOMAIN evil.name AS int4;`
-
   test('must not be asked by any command', { timeout: 180_000 }, async () => {
     const project = await urlProject(server)
     const { database } = project

@@ -60,6 +60,13 @@ test('what was done must be in the log, and what does nothing must not write', a
   await project.write({ 'migrations/003_c.sql': 'SELECT 1;\n' })
   const quiet = await project.runWith(['up'], { env: { POSTSTACK_LOG_LEVEL: 'off' } })
   expect({ code: quiet.code, logs: existsSync(logs) }).toEqual({ code: 0, logs: false })
+  await project.write({ 'migrations/004_d.sql': 'SELECT 1;\n' })
+  const env = { POSTSTACK_LOG_LEVEL: 'off', POSTSTACK_LOG_DIR: 'var/log' }
+  await project.runWith(['up', '--log-level', 'debug'], { env })
+  const all = documents((await project.runWith(['logs', 'show', '--json', '--level', 'debug'], { env })).stdout)
+  const levels = new Set(all.map(({ entry }) => (entry as { readonly level: string }).level))
+  expect([...levels].toSorted()).toEqual(['debug', 'info'])
+  expect(existsSync(logs)).toBe(false)
 })
 
 test('the doctor must say what keeps up from working, and exit with 4', async () => {

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { runApp } from '../../src/cli/app.ts'
 import { runCli } from './cli.ts'
-import { usualConfig, type Attempt } from './hostile.ts'
+import { usualConfig, type Attempt } from './hostile-attempts.ts'
 
 interface Answer {
   readonly code: number | undefined

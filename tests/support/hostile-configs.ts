@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check'
 import { stringify } from 'yaml'
-import type { Attempt } from './hostile.ts'
+import type { Attempt } from './hostile-attempts.ts'
 import { bytes, deep, word } from './hostile-words.ts'
 
 const asking = fc.constantFrom(

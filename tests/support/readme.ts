@@ -182,6 +182,11 @@ const sections: readonly Section[] = [
     from: ['Hook', 'RememberedHook'],
     alternatives: ['script', 'command'],
   },
+  {
+    title: '`logs`',
+    about: 'What is written down of what Poststack does: see `poststack logs`.',
+    from: ['LogOptions'],
+  },
   { title: '`build`', about: 'How an image is built.', from: ['BuildOptions'] },
   { title: '`ports`', about: 'One entry a port.', from: ['PortOptions'] },
   {

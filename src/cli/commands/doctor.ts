@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { ExitCode, isPoststackError, recordError, type ErrorRecord } from '../../errors.ts'
 import { judge, type StackFacts } from '../../execute/doctor/findings.ts'
 import { lookAtMachine } from '../../execute/doctor/look.ts'
+import { asking } from '../../migrations/own-path.ts'
 import type { Stack } from '../../stack.ts'
 import type { Context, Io } from '../context.ts'
 import type { CommonFlags } from '../flags.ts'
@@ -82,7 +83,7 @@ async function readClocks(stack: Stack, { signal }: Io): Promise<StackFacts['clo
     databases.map(async ({ name: service }) => {
       try {
         const { connect } = await stack.database({ service })
-        const connection = await connect({ applicationName: 'poststack doctor', signal })
+        const connection = await asking(connect)({ applicationName: 'poststack doctor', signal })
         try {
           const before = Date.now()
           const { rows } = await connection.query(

@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 
-import { readEnvironment } from '../../config/environment/environment.ts'
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, PoststackError, recordError } from '../../errors.ts'
 import type { WatchingStack } from '../../stack.ts'
 import type { ServiceLogLine, StackWatchOptions } from '../../stack/options.ts'
@@ -56,7 +55,7 @@ export async function watch(this: Context, flags: WatchFlags, ...services: strin
       },
       signal,
     })
-    report.keepLog(logPlace(await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config })))
+    report.keepLog(logPlace(watching.stack().config, flags.logLevel))
     keys = listenToKeys(io, (key) => {
       if (key === 'Q') wantsDown = true
       if (key === 'q' || key === 'Q') quit.abort(new PoststackError('INTERRUPTED', 'interrupted'))

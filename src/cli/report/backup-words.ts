@@ -10,17 +10,17 @@ import { duration, table } from './words.ts'
 /** The ledger of a backup, as the documents have it. */
 export function ledgerFacts({ state: { ledger } }: Pick<Manifest, 'state'>): {
   readonly migrations?: number
-  readonly version?: string
+  readonly newest?: string
 } {
   if (ledger === undefined) return {}
   const { migrations, version } = ledger
-  return { migrations, ...(version === undefined ? {} : { version }) }
+  return { migrations, ...(version === undefined ? {} : { newest: version }) }
 }
 
 /** `12 migrations up to 012`. */
-export function ledgerText({ migrations, version }: ReturnType<typeof ledgerFacts>): string {
+export function ledgerText({ migrations, newest }: ReturnType<typeof ledgerFacts>): string {
   if (migrations === undefined) return 'no ledger'
-  return `${counted(migrations, 'migration')}${version === undefined ? '' : ` up to ${version}`}`
+  return `${counted(migrations, 'migration')}${newest === undefined ? '' : ` up to ${newest}`}`
 }
 
 export function backupText(document: BackupDocument): string {

@@ -10,11 +10,12 @@ import type { MigratePreview, RollbackPreview } from '../../migrations/run/previ
 import type { RepairCase, RepairChoiceKind } from '../../migrations/repair/cases.ts'
 import type { StackTable } from '../../migrations/run/schema.ts'
 import type { ServerDescription } from '../../migrations/server.ts'
-import type { MigrationState, StateCounts } from '../../migrations/status.ts'
 import type { TableFacts } from '../../migrations/tables.ts'
 import type { VerifyReport } from '../../migrations/verify/verify.ts'
 import type { StackStatus } from '../../plan/status.ts'
 import type { DatabaseFacts } from './database-facts.ts'
+import type { Report } from '../page/document.ts'
+import type { MigrationStanding } from './migration-standing.ts'
 import type { UpkeepDocument } from './upkeep-documents.ts'
 import type { ContainerList, ServiceHealth, ServiceLogLine } from '../../stack/options.ts'
 
@@ -68,19 +69,8 @@ export interface RollbackPreviewDocument extends Answer, RollbackPreview {
   readonly type: 'rollback-preview'
 }
 
-export interface MigrationStatusDocument extends Answer, StateCounts {
+export interface MigrationStatusDocument extends Answer, MigrationStanding {
   readonly type: 'migration-status'
-  /** Absolute path. */
-  readonly folder: string
-  /** Whether the database has a ledger at all. */
-  readonly ledger: boolean
-  /** The connection goes through a pooler. */
-  readonly pooled: boolean
-  /** Who is at work on the database now; absent when nobody is. What is half-done is then that run's doing. */
-  readonly run?: LockHolder
-  readonly migrations: readonly MigrationState[]
-  /** What is wrong with files that cannot be used, and with rollbacks whose migration is gone. */
-  readonly problems: readonly { readonly file: string; readonly message: string; readonly hint: string }[]
 }
 
 export interface VerificationDocument extends Answer, VerifyReport {
@@ -136,6 +126,13 @@ export interface QueryDocument extends Answer {
     /** Values by column; a name that comes twice gets a number. */
     readonly rows: readonly Readonly<Record<string, unknown>>[]
   }[]
+}
+
+/** The answer of `report`. */
+export interface ReportDocument extends Report {
+  readonly type: 'report'
+  /** Absolute path of the page that was written. */
+  readonly file?: string
 }
 
 export interface ContainerStatusDocument extends Pick<StackStatus, 'stack' | 'runtime' | 'services'> {
@@ -255,6 +252,7 @@ export interface RepairDocument extends Answer {
 
 export type Document =
   | UpkeepDocument
+  | ReportDocument
   | InitDocument
   | ContainerStatusDocument
   | ContainerListDocument

@@ -13,7 +13,8 @@ import { visibleJson } from './visible.ts'
 const version = 1
 
 export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
-  const write = ({ type, ...fields }: JsonLine): void => {
+  // No field of a line may take the name: it would stand in place of ours.
+  const write = ({ type, ...fields }: JsonLine & { readonly version?: typeof version }): void => {
     stdout.write(`${visibleJson(JSON.stringify({ version, type, ...fields }))}\n`)
   }
   const outcome = ({ plan, ...rest }: Outcome): void => {

@@ -1,9 +1,10 @@
 /**
  * A reporter that keeps what it tells in the log of the project as well.
  */
-import { resolve } from 'node:path'
-
 import { type Environment, filledVariable } from '../../config/environment/environment.ts'
+import { logsOf } from '../../config/logs.ts'
+import type { LogChoice } from '../../config/options.ts'
+import type { Config } from '../../config/types.ts'
 import { logLevels } from '../../execute/log/lines.ts'
 import { createRunLog, type RunLog } from '../../execute/log/run-log.ts'
 import type { Io } from '../context.ts'
@@ -64,14 +65,17 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
   }
 }
 
-/** Where the log of a project goes, and how much of it: as the variables say, of the process or of `.env`. */
-export function logPlace({ root, variables }: Pick<Environment, 'root' | 'variables'>): LogPlace {
-  const said = (name: string): string => filledVariable(variables, name)?.value ?? ''
-  const folder = said('LOG_DIR')
-  const level = said('LOG_LEVEL').toLowerCase()
-  const known = logLevels.find((one) => one === level || (level === 'warn' && one === 'warning'))
-  return {
-    folder: resolve(root, folder === '' ? 'logs' : folder),
-    level: level === 'off' ? undefined : (known ?? 'info'),
-  }
+/** Where the log of a project goes, and how much of it: as its config and the variables say, or a flag. */
+export function logPlace({ logs, root }: Pick<Config, 'logs' | 'root'>, flag: LogChoice | undefined): LogPlace {
+  const { folder, level } = logs ?? logsOf({}, root)
+  const choice = flag ?? level
+  return { folder, level: choice === 'off' ? undefined : choice }
+}
+
+/** The same where no config is read. */
+export function logPlaceIn(environment: Pick<Environment, 'root' | 'variables'>, flag: LogChoice | undefined): LogPlace {
+  const { root, variables } = environment
+  const said = filledVariable(variables, 'LOG_LEVEL')?.value.toLowerCase()
+  const level = [...logLevels, 'off' as const].find((one) => one === said || (one === 'warning' && said === 'warn'))
+  return logPlace({ root, logs: logsOf({ folder: filledVariable(variables, 'LOG_DIR')?.value, level }, root) }, flag)
 }

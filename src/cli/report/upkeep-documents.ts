@@ -19,9 +19,10 @@ export interface BackupDocument {
   readonly sha256: string
   /** It was restored once, and the copy was the same. */
   readonly verified: boolean
-  /** Of the ledger; absent where there is none. */
+  /** How many the ledger has; absent where there is none. */
   readonly migrations?: number
-  readonly version?: string
+  /** Number of the newest migration in it. */
+  readonly newest?: string
   /** Older backups that were deleted. */
   readonly deleted: readonly string[]
   readonly durationMs: number
@@ -35,7 +36,7 @@ export interface RestoreDocument {
   /** Where the database is now that had the name before. */
   readonly kept?: string
   readonly migrations?: number
-  readonly version?: string
+  readonly newest?: string
   /** What could not be compared, or is printed in other words than in the backup. */
   readonly notes: readonly string[]
   readonly durationMs: number
@@ -49,7 +50,7 @@ export interface BackupListDocument {
     readonly file: string
     readonly format: BackupFormat
     readonly migrations?: number
-    readonly version?: string
+    readonly newest?: string
   })[]
   /** What is no good backup, and why. */
   readonly others: readonly { readonly file: string; readonly bytes: number; readonly reason: string }[]

@@ -212,11 +212,12 @@ const backup = buildCommand({
       output: valued('file', 'where to write it, instead of a file with the time in its name in ./backups', String),
       format: {
         kind: 'enum',
-        values: ['custom', 'plain'],
-        brief: 'an archive of pg_dump, or SQL as text',
-        default: 'custom',
+        values: ['custom', 'plain', 'directory'],
+        brief: 'an archive of pg_dump (the default), SQL as text, or a folder with a file for each table',
+        optional: true,
       },
       schemaOnly: toggle('without rows, but for those of the ledger'),
+      jobs: valued('n', 'how many tables are written at once; with --format directory', countOf),
       verify: toggle('restore it into a throw-away database, and compare'),
       keep: valued('n', 'afterwards delete older backups of this database there, but for the n newest', countOf),
       keepDays: valued('days', 'the same for those that are older', countOf),
@@ -232,6 +233,7 @@ const restore = buildCommand({
     flags: {
       ...databaseFlags,
       into: valued('name', 'a new database of the same server, instead of the declared one', String),
+      jobs: valued('n', 'how many tables are filled at once, from a folder', countOf),
       noOwner: toggle('without owners and rights: all of it belongs to the role that connects'),
       yes,
     },

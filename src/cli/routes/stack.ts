@@ -4,7 +4,7 @@
 import { buildCommand } from '@stricli/core'
 
 import type { Shell } from '../commands/completion.ts'
-import { commonAliases, commonFlags, services, toggle, waitTimeout } from '../flags.ts'
+import { commonAliases, commonFlags, services, toggle, valued, waitTimeout } from '../flags.ts'
 import { helpOf } from '../help.ts'
 import { configRoutes } from './config.ts'
 import { programRoutes } from './programs.ts'
@@ -38,6 +38,12 @@ const up = buildCommand({
     flags: {
       ...commonFlags,
       waitTimeout,
+      backup: {
+        kind: 'boolean',
+        brief: 'first write a backup of each database that would be migrated',
+        default: false,
+        withNegated: false,
+      },
       yes: { kind: 'boolean', brief: 'agree to what the plan asks consent for', default: false, withNegated: false },
     },
     aliases: { ...commonAliases, y: 'yes' },
@@ -114,6 +120,18 @@ const watch = buildCommand({
   },
 })
 
+const report = buildCommand({
+  loader: async () => (await import('../commands/report.ts')).report,
+  parameters: {
+    flags: {
+      html: valued('file', 'write it as one HTML file; - for stdout', String),
+      ...commonFlags,
+    },
+    aliases: commonAliases,
+  },
+  docs: { brief: 'tell all of the stack, also as a page to look at', fullDescription: helpOf('report') },
+})
+
 const doctor = buildCommand({
   loader: async () => (await import('../commands/doctor.ts')).doctor,
   parameters: { flags: commonFlags, aliases: commonAliases },
@@ -151,6 +169,7 @@ export const stackRoutes = {
   status,
   ...programRoutes,
   ...configRoutes,
+  report,
   doctor,
   completion,
   version,

@@ -35,7 +35,7 @@ const generalNames = [
   'PROJECT_CONTAINERS_PATH',
 ].map((name) => `${prefix}${name}`)
 
-const logLevels = ['debug', 'info', 'warn', 'warning', 'error', 'off']
+const logLevels = ['debug', 'info', 'warning', 'error', 'off']
 
 const runtimes = ['auto', 'podman', 'docker', 'native']
 
@@ -105,9 +105,13 @@ export function applyEnvironment(plain: PlainValue, { variables }: Pick<Environm
     else mistakes.push({ variable: runtime, message: `is ${shown(runtime)}: ${suggest(value, runtimes)}` })
   }
   const level = filled(variables.get(`${prefix}LOG_LEVEL`))
-  if (level !== undefined && !logLevels.includes(level.value.toLowerCase())) {
-    mistakes.push({ variable: level, message: `is ${shown(level)}: ${suggest(level.value, logLevels)}` })
+  if (level !== undefined) {
+    const value = level.value.toLowerCase().replace(/^warn$/, 'warning')
+    if (logLevels.includes(value)) set(['logs', 'level'], value, level)
+    else mistakes.push({ variable: level, message: `is ${shown(level)}: ${suggest(value, logLevels)}` })
   }
+  const folder = filled(variables.get(`${prefix}LOG_DIR`))
+  if (folder !== undefined) set(['logs', 'folder'], folder.value, folder)
   for (const field of fields) {
     const { single, misplaced } = singleOf(field, databases, variables)
     if (misplaced !== undefined) mistakes.push(misplaced)

@@ -14,6 +14,8 @@ export interface OwnPackage {
   readonly child: string
   /** The program that runs a script. */
   readonly scriptChild: string
+  /** pg_dump in WebAssembly, as a program; only as it was built. */
+  readonly wasmDump: string
   /** Sources must be built before a restricted process can run them. */
   readonly isSource: boolean
 }
@@ -28,6 +30,7 @@ export function ownPackage(): OwnPackage {
     run: join(root, isSource ? 'src/run.ts' : 'dist/run.js'),
     child: join(root, isSource ? 'src/config/child/child.ts' : 'dist/config-child.js'),
     scriptChild: join(root, isSource ? 'src/config/child/script.ts' : 'dist/script-child.js'),
+    wasmDump: join(root, 'dist/wasm-dump.js'),
     isSource,
   }
 }

@@ -6,6 +6,7 @@ import { containersOf } from './conventions.ts'
 import { showVariable, type Variable } from '../environment/environment.ts'
 import { exampleConfig, formatPath } from '../schema/issues.ts'
 import { locate, locateExport } from '../locate/locate.ts'
+import { checkLogs, withLogs } from '../logs.ts'
 import { nameLike, namePattern } from '../names.ts'
 import { buildHooks } from './hooks.ts'
 import { withoutCheck } from './plain-parts.ts'
@@ -82,10 +83,10 @@ export async function parseConfig(plain: unknown, options: ParseOptions): Promis
     root,
     containers: containersOf(options),
   })
-  const all = merge(early, [...issues, ...checkTogether(stack, name)])
+  const all = merge(early, [...issues, ...checkTogether(stack, name), ...checkLogs(plain, root)])
   if (all.length > 0) throw invalid(merge(all, unreadable), options)
   const { config: built, literals } = buildConfig({ ...stack, name }, { root, images, instance, ...files })
-  const config = { ...built, services: withIdle(built.services, stack, profiles) }
+  const config = withLogs({ ...built, services: withIdle(built.services, stack, profiles) }, stack.logs)
   const fileProblem = (services: readonly string[]): PoststackError | undefined => {
     const concerned = unreadable.filter(({ path }) => services.includes(String(path[1])))
     return concerned.length === 0 ? undefined : invalid(concerned, options)

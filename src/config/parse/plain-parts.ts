@@ -14,12 +14,13 @@ export function isExternal(service: AnyPart): boolean {
 
 /** The plain form of a config that has passed the schema before. */
 export function withoutCheck(plain: unknown): PlainStack {
-  const { hooks, name, profiles, runtime, services } = plain as Pick<PlainStack, 'name' | 'runtime'> & {
+  const { hooks, logs, name, profiles, runtime, services } = plain as Pick<PlainStack, 'name' | 'runtime'> & {
     readonly hooks?: PlainStack['hooks']
+    readonly logs?: PlainStack['logs']
     readonly profiles?: readonly string[]
     readonly services: Readonly<Record<string, PlainService>>
   }
   const entries = new Map(Object.entries(services))
   const names = new Set(entries.keys())
-  return { name, runtime, hooks, profiles: profiles ?? [], services: entries, parts: entries, names }
+  return { name, runtime, hooks, logs, profiles: profiles ?? [], services: entries, parts: entries, names }
 }

@@ -18,6 +18,10 @@ export const stack = strict({
   runtime: field.oneOf('auto', 'podman', 'docker', 'native').optional(),
   hooks: hooks.optional(),
   profiles: field.profiles.optional(),
+  logs: strict({
+    level: field.oneOf('debug', 'info', 'warning', 'error', 'off').optional(),
+    folder: field.path.optional(),
+  }).optional(),
   services: field.record(z.string(), z.unknown(), '{ db: postgres() }'),
 })
 
@@ -45,6 +49,7 @@ export interface PlainStack {
   readonly name: string | undefined
   readonly runtime: z.output<typeof stack>['runtime']
   readonly hooks: z.output<typeof stack>['hooks']
+  readonly logs: z.output<typeof stack>['logs']
   /** Those that the config asks for. */
   readonly profiles: readonly string[]
   /** The services without a mistake of their own. */
@@ -91,6 +96,7 @@ export function validate(plain: unknown, missing: readonly Path[] = []): Validat
       name: name.success ? name.data : undefined,
       runtime: top.success ? top.data.runtime : undefined,
       hooks: top.success ? top.data.hooks : undefined,
+      logs: top.success ? top.data.logs : undefined,
       profiles: (top.success ? top.data.profiles : undefined) ?? [],
       services,
       parts,

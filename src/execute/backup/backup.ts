@@ -1,41 +1,22 @@
 /**
- * A backup of a whole database, with the ledger: one file of pg_dump and a manifest beside it, both as of one moment.
+ * A backup of a whole database, with the ledger: a file or a folder of pg_dump and a manifest beside it, both as of one moment.
  */
 import { randomBytes } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { onAbort } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import type { Connect, Connection } from '../../migrations/connection.ts'
 import { isPooled } from '../../migrations/lock/pooler.ts'
+import { asking } from '../../migrations/own-path.ts'
 import { runPiped } from '../../runtime/piped-program.ts'
-import type { AttachedProgram } from '../../runtime/runtime.ts'
-import { createMeter, openPartial, refusedBy, refuseExisting, type PartialFile } from './files.ts'
+import { refusedBy } from './disk-words.ts'
+import { openPartial, openPartialFolder, type PartialBackup, refuseExisting } from './partial.ts'
 import type { BackupFormat, Manifest } from './manifest.ts'
+import { createMeter, type Measure } from './meter.ts'
+import { type Dumped, dumpFolder, type FolderWork, isDiskError } from './folder-program.ts'
+import { failed, type FindProgram, type FoundProgram, type Progress } from './program.ts'
 import { beginReading, readSchemas, readState } from './read-state.ts'
-
-export type DatabaseProgram = 'pg_dump' | 'pg_restore' | 'psql'
-
-/** A client program of PostgreSQL for a database. */
-export interface ProgramOptions {
-  readonly program: DatabaseProgram
-  readonly args: readonly string[]
-  /** The major version of the server. */
-  readonly major: number
-  /** Any database of the server. */
-  readonly database: string
-  /** Shown to whoever looks at the server's sessions. */
-  readonly applicationName: string
-}
-
-/** The program with the way in; a password stands in its environment alone. */
-export type FindProgram = (options: ProgramOptions) => Promise<AttachedProgram>
-
-export interface Progress {
-  readonly what: 'dumping' | 'restoring' | 'verifying'
-  readonly bytes: number
-  /** Of how many; absent where nobody knows. */
-  readonly total?: number
-}
 
 export interface BackupRequest {
   readonly connect: Connect
@@ -44,6 +25,8 @@ export interface BackupRequest {
   /** Absolute path. */
   readonly file: string
   readonly format: BackupFormat
+  /** How many tables are written at once; for a folder only. */
+  readonly jobs?: number | undefined
   readonly schemaOnly: boolean
   readonly toolVersion: string
   readonly signal: AbortSignal
@@ -59,7 +42,7 @@ export interface WrittenBackup {
 }
 
 /**
- * Makes it. The file has its name only when all of it is on the disk; whatever comes between leaves nothing, or a file that says in its
+ * Makes it. What is written has its name only when all of it is on the disk; whatever comes between leaves nothing, or what says in its
  * name that it is not whole. Fails with `USAGE` when the file is there already, with `BACKUP_FAILED`, and with `DATABASE_POOLED`.
  */
 export async function makeBackup(request: BackupRequest): Promise<Manifest> {
@@ -68,13 +51,13 @@ export async function makeBackup(request: BackupRequest): Promise<Manifest> {
   const applicationName = `poststack backup ${randomBytes(4).toString('hex')}`
   const reader = await openReader(request)
   const forget = onAbort(signal, () => void reader.connection.cancel())
-  let partial: PartialFile | undefined
+  let partial: PartialBackup | undefined
   try {
     const time = new Date().toISOString()
-    partial = await openPartial(file)
+    partial = await (format === 'directory' ? openPartialFolder(file) : openPartial(file))
     // One session shows its moment to the other, so what the manifest counts is what the dump holds.
     const [written, state] = await both(
-      orElse(dump({ ...request, partial, applicationName, reader }), () => reader.connection.cancel()),
+      orElse(dump({ ...request, partial, applicationName, reader }), () => stopReading(reader)),
       readState(reader.connection, { schemaOnly }),
     )
     const manifest: Manifest = {
@@ -110,7 +93,7 @@ interface Reader {
 }
 
 async function openReader({ connect, signal }: Pick<BackupRequest, 'connect' | 'signal'>): Promise<Reader> {
-  const connection = await connect({ applicationName: 'poststack backup', signal })
+  const connection = await asking(connect)({ applicationName: 'poststack backup', signal })
   try {
     if (await isPooled(connection)) throw pooled()
     await beginReading(connection)
@@ -126,13 +109,13 @@ async function openReader({ connect, signal }: Pick<BackupRequest, 'connect' | '
 }
 
 interface Dump extends BackupRequest {
-  readonly partial: PartialFile
+  readonly partial: PartialBackup
   readonly applicationName: string
   readonly reader: Reader
 }
 
-async function dump(request: Dump): Promise<Pick<Manifest, 'bytes' | 'sha256'>> {
-  const { applicationName, database, format, partial, program, reader } = request
+async function dump(request: Dump): Promise<Measure> {
+  const { applicationName, database, format, program, reader } = request
   for (const compression of compressions(format, reader.major)) {
     const args = [...dumpArguments(request), ...compression]
     const found = await program({
@@ -142,7 +125,7 @@ async function dump(request: Dump): Promise<Pick<Manifest, 'bytes' | 'sha256'>> 
       database: database.name,
       applicationName,
     })
-    const written = await write(found, request, partial)
+    const written = await write(found, request)
     if ('sha256' in written) return written
     const isUnknown = compression.length > 0 && written.bytes === 0 && /compress/i.test(written.words)
     if (!isUnknown) throw failed('pg_dump', database.name, written)
@@ -152,33 +135,42 @@ async function dump(request: Dump): Promise<Pick<Manifest, 'bytes' | 'sha256'>> 
 
 /** zstd takes half the time and half the room of the default; a program that was built without it says so at once. */
 function compressions(format: BackupFormat, major: number): readonly (readonly string[])[] {
-  return format === 'custom' && major >= 16 ? [['--compress=zstd:3'], []] : [[]]
+  return format !== 'plain' && major >= 16 ? [['--compress=zstd:3'], []] : [[]]
 }
 
-function dumpArguments({ format, reader: { moment, schemas }, schemaOnly }: Dump): readonly string[] {
-  const whole = ['--no-password', `--format=${format}`, `--snapshot=${moment}`]
+function dumpArguments({ format, jobs, reader: { moment, schemas }, schemaOnly }: Dump): readonly string[] {
+  const workers = jobs === undefined ? [] : [`--jobs=${String(jobs)}`]
+  const whole = ['--no-password', `--format=${format}`, `--snapshot=${moment}`, ...workers]
   if (!schemaOnly) return whole
   // Not pg_dump's own --schema-only: the ledger's rows belong to the schema, or the next `up` would make all of it once more.
   const others = schemas.filter((name) => name !== 'poststack')
   return [...whole, '--no-blobs', ...others.map((name) => `--exclude-table-data="${name.replaceAll('"', '""')}".*`)]
 }
 
-export interface FailedProgram {
-  readonly exitCode: number
-  readonly words: string
+async function write(program: FoundProgram, request: Dump): Promise<Dumped> {
+  const { applicationName, connect, onProgress, partial, signal } = request
+  const onBytes = (bytes: number): void => {
+    onProgress({ what: 'dumping', bytes })
+  }
+  const { handle, path } = partial
+  if (handle !== undefined) return await writeFile(program, handle, { onBytes, signal })
+  return await dumpFolder(program, {
+    folder: path,
+    signal,
+    onBytes,
+    endSession: () => endSession(connect, applicationName),
+  })
 }
 
-async function write(
-  program: AttachedProgram,
-  { onProgress, signal }: Pick<BackupRequest, 'onProgress' | 'signal'>,
-  partial: PartialFile,
-): Promise<Pick<Manifest, 'bytes' | 'sha256'> | (FailedProgram & { readonly bytes: number })> {
-  const meter = createMeter((bytes) => {
-    onProgress({ what: 'dumping', bytes })
-  })
+async function writeFile(
+  program: FoundProgram,
+  handle: FileHandle,
+  { onBytes, signal }: Pick<FolderWork, 'onBytes' | 'signal'>,
+): Promise<Dumped> {
+  const meter = createMeter(onBytes)
   // Not a stream of the file's own, which would not let go of it.
   const disk = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) await partial.handle.writeFile(chunk)
+    for await (const chunk of chunks) await handle.writeFile(chunk)
   }
   const flow = pipeline(meter.through, disk)
   // Whichever fails first, the program is ended, and both have settled before anybody goes on.
@@ -192,8 +184,10 @@ async function write(
   return { bytes, sha256: meter.sha256() }
 }
 
-function isDiskError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
+/** What it asks at this moment, and whatever it would ask next: between two questions nothing is there to be cancelled. */
+async function stopReading({ connection }: Reader): Promise<void> {
+  await connection.cancel()
+  await connection.close()
 }
 
 /** Both to their end, so that nothing works on when one has failed; the first one's error counts. */
@@ -219,7 +213,7 @@ const endingMs = 5_000
 async function endSession(connect: Connect, applicationName: string): Promise<void> {
   const signal = AbortSignal.timeout(endingMs)
   try {
-    const connection = await connect({ applicationName: 'poststack backup', signal })
+    const connection = await asking(connect)({ applicationName: 'poststack backup', signal })
     try {
       await connection.query(
         'SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.application_name OPERATOR(pg_catalog.=) $1',
@@ -231,25 +225,6 @@ async function endSession(connect: Connect, applicationName: string): Promise<vo
   } catch {
     // What went wrong before is what to tell.
   }
-}
-
-/** What a program of PostgreSQL has failed with, in its own words. */
-export function failed(program: DatabaseProgram, database: string, { exitCode, words }: FailedProgram): PoststackError {
-  return new PoststackError(
-    'BACKUP_FAILED',
-    `${program} failed for database ${database} (exit code ${String(exitCode)})${words === '' ? '.' : `:\n${words}`}`,
-    { hint: hintFor(words), details: { program, exitCode } },
-  )
-}
-
-function hintFor(words: string): string {
-  if (/role "[^"]*" does not exist/.test(words))
-    return 'Make the role there first, or restore without owners and rights: --no-owner'
-  if (/permission denied|must be (?:owner|superuser)/i.test(words))
-    return 'Connect as a role that may read, or make, all of it; the owner of the database usually may.'
-  if (/server version mismatch|unsupported version/i.test(words))
-    return "Use the programs of the server's own major version."
-  return 'Mend what it complains about, then run again. Nothing was changed.'
 }
 
 function pooled(): PoststackError {

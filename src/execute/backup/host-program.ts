@@ -7,7 +7,8 @@ import { withoutDatabase } from '../../plan/variables.ts'
 import { findClient } from '../../runtime/client-programs.ts'
 import { installClients } from '../../runtime/install.ts'
 import type { AttachedProgram } from '../../runtime/runtime.ts'
-import type { ProgramOptions } from './backup.ts'
+import type { ProgramOptions } from './program.ts'
+import { findWasmDump, installWasm, isForWasm, newestWasmMajor } from './wasm-program.ts'
 
 export interface HostTarget {
   /** Or the folder of a socket. */
@@ -20,6 +21,8 @@ export interface HostTarget {
 }
 
 export interface HostOptions {
+  /** Where packages may be installed: the project's folder, for one. */
+  readonly folders: readonly string[]
   /** The environment that programs may see. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
@@ -29,11 +32,12 @@ export interface HostOptions {
 export async function hostProgram(
   target: HostTarget,
   { applicationName, args, database, major, program }: ProgramOptions,
-  { env, signal }: HostOptions,
+  { env, folders, signal }: HostOptions,
 ): Promise<AttachedProgram> {
   // An older program refuses a newer server; what a newer one writes, an older server may not understand.
   const { path, seen } = await findClient({ program, major, orNewer: program === 'pg_dump', env, signal })
-  if (path === undefined) throw missing({ program, major }, seen)
+  const wasm = program === 'pg_dump' && isForWasm({ args, major }) ? findWasmDump({ folders }) : undefined
+  if (path === undefined && wasm === undefined) throw missing({ program, major }, seen)
   const { host, parameters = '', password, port, user } = target
   // Beside it other users of the machine would read a password.
   const query = parameters.split('&').filter((one) => one !== '' && !/^(?:ssl)?password=/i.test(one))
@@ -41,8 +45,8 @@ export async function hostProgram(
   const end = query.length === 0 ? '' : `?${query.join('&')}`
   const url = `postgresql://${encodeURIComponent(user)}@${place}:${String(port)}/${encodeURIComponent(database)}${end}`
   return {
-    program: path,
-    args: [`--dbname=${url}`, ...args],
+    program: path ?? process.execPath,
+    args: [...(path === undefined ? (wasm ?? []) : []), `--dbname=${url}`, ...args],
     env: {
       ...withoutDatabase(env),
       PGAPPNAME: applicationName,
@@ -61,7 +65,15 @@ function missing(
     'PROGRAM_MISSING',
     `There is no ${program} for PostgreSQL ${version} on this machine${others}.`,
     {
-      hint: `Install the client programs of that version: ${installClients(major)}\nOr run the service in a container (podman, docker): its image has them.`,
+      hint: [
+        `Install the client programs of that version: ${installClients(major)}`,
+        ...(program === 'pg_dump' && major <= newestWasmMajor
+          ? [
+              `Or, for a database that fits into memory and --format plain, a pg_dump in WebAssembly (0.6 MB): ${installWasm}`,
+            ]
+          : []),
+        'Or run the service in a container (podman, docker): its image has them.',
+      ].join('\n'),
       details: { program, major, seen },
     },
   )

@@ -4,7 +4,8 @@
 import { isRecord } from '../../config/is-record.ts'
 import { PoststackError } from '../../errors.ts'
 
-export type BackupFormat = 'custom' | 'plain'
+/** `directory` is a folder of files, the others are a file each. */
+export type BackupFormat = 'custom' | 'plain' | 'directory'
 
 /** What a database has, as far as a copy of it must have the same. */
 export interface DatabaseState {
@@ -54,6 +55,7 @@ export interface Manifest {
   /** It was restored once, and the copy was the same. */
   readonly verified: boolean
   readonly bytes: number
+  /** Of the file; of a folder, that of the list that `sha256sum *` prints there. */
   readonly sha256: string
   readonly state: DatabaseState
 }
@@ -63,7 +65,7 @@ export function manifestPath(file: string): string {
   return `${file}.json`
 }
 
-const ending: Readonly<Record<BackupFormat, string>> = { custom: '.dump', plain: '.dump.sql' }
+const ending: Readonly<Record<BackupFormat, string>> = { custom: '.dump', plain: '.dump.sql', directory: '.dump.d' }
 
 /** What a backup is called where nobody names it: `db-shop-20261126-011248.dump`. */
 export function backupName(
@@ -80,7 +82,7 @@ export function stamp(now: Date): string {
   return now.toISOString().replace(/^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+).*$/, '$1$2$3-$4$5$6')
 }
 
-/** A file that `backup` wrote into a folder of its own, and none of those beside it. */
+/** What `backup` wrote into a folder of its own, and none of what stands beside it. */
 export function isBackupName(name: string): boolean {
   return Object.values(ending).some((end) => name.endsWith(end))
 }

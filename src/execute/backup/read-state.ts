@@ -16,10 +16,10 @@ import type { DatabaseSetting, DatabaseState } from './manifest.ts'
  */
 export async function beginReading(client: Queryable): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await client.query(`SET LOCAL ${ownPath}`)
   // Some of these came with later versions.
   await client.query(`SELECT pg_catalog.set_config(s.name, '0', true) FROM pg_catalog.pg_settings s
 WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`)
-  await client.query(`SET LOCAL ${ownPath}`)
   // Rows that a policy hides are an error and not left out, as pg_dump has it.
   await client.query('SET LOCAL row_security = off')
 }

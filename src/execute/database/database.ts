@@ -74,7 +74,7 @@ export async function openSession(
  * What a configuration leaves out or empty pg looks for in PGOPTIONS, PGREPLICATION and so on; a session must be the same whatever stands
  * there. For some of these no value says "none", so they are taken out afterwards.
  */
-function createClient(
+export function createClient(
   { Client: PgClient }: Pick<Awaited<ReturnType<typeof loadClient>>, 'Client'>,
   config: ClientConfig,
 ): Client {

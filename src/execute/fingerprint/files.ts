@@ -4,7 +4,8 @@
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { throwIfAborted } from '../../abort.ts'
-import { isOwnFile, ownFolders } from '../../config/own-files.ts'
+import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
+import type { BuildConfig } from '../../config/types.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 import type { Source } from './dockerfile.ts'
 import { forEachLimited } from '../limits.ts'
@@ -17,9 +18,7 @@ export interface Entry {
   readonly link?: string
 }
 
-export interface ContextRequest {
-  readonly context: string
-  readonly dockerfile: string
+export interface ContextRequest extends Pick<BuildConfig, 'context' | 'dockerfile' | 'logs'> {
   readonly sources: readonly Source[]
   readonly signal: AbortSignal
 }
@@ -31,9 +30,10 @@ export interface ContextRequest {
 export async function listContext(
   request: ContextRequest,
 ): Promise<{ readonly entries: readonly Entry[]; readonly ignoreFile: string | undefined }> {
-  const walk: Walk = { ...request, ignores: await readIgnore(request), entries: new Map(), folders: new Set() }
+  const own = ownFilesOf(request)
+  const walk: Walk = { ...request, own, ignores: await readIgnore(request), entries: new Map(), folders: new Set() }
   for (const source of request.sources) await collect(walk, source)
-  const entries = [...walk.entries.values()].filter(({ kind, path }) => kind !== 'folder' || !ownFolders.has(path))
+  const entries = [...walk.entries.values()].filter(({ kind, path }) => kind !== 'folder' || !own.folders.has(path))
   return { entries, ignoreFile: walk.ignores.file }
 }
 
@@ -54,6 +54,7 @@ export function unreadable(path: string, dockerfile: string, cause: unknown): Po
 }
 
 interface Walk extends ContextRequest {
+  readonly own: OwnFiles
   readonly ignores: Ignores
   readonly entries: Map<string, Entry>
   /** Folders that were read: several sources often name the same one. */
@@ -163,14 +164,14 @@ async function addFolder(walk: Walk, top: string): Promise<void> {
   }
 }
 
-async function readFolder({ context, dockerfile }: Walk, folder: string): Promise<readonly Entry[]> {
+async function readFolder({ context, dockerfile, own }: Walk, folder: string): Promise<readonly Entry[]> {
   const listed = await readdir(join(context, folder), { withFileTypes: true }).catch((error: unknown) => {
     // Gone since it was listed: somebody works in the tree, and the next look sees how it ended.
     if (isCode(error, 'ENOENT', 'ENOTDIR')) return []
     throw unreadable(join(context, folder), dockerfile, error)
   })
   const pathOf = ({ name }: { readonly name: string }): string => (folder === '.' ? name : `${folder}/${name}`)
-  const kept = listed.filter((item) => !leftOut.has(item.name) && !isOwnFile(pathOf(item)))
+  const kept = listed.filter((item) => !leftOut.has(item.name) && !own.has(pathOf(item)))
   return Promise.all(
     kept.map(async (item): Promise<Entry> => {
       const path = pathOf(item)

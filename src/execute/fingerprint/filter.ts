@@ -3,7 +3,7 @@
  */
 import { readFile } from 'node:fs/promises'
 
-import { isOwnFile } from '../../config/own-files.ts'
+import { ownFilesOf } from '../../config/own-files.ts'
 import type { BuildConfig } from '../../config/types.ts'
 import { readDockerfile, type Source } from './dockerfile.ts'
 import { leftOut, readIgnore } from './files.ts'
@@ -15,9 +15,10 @@ import { leftOut, readIgnore } from './files.ts'
 export async function openContextFilter(build: BuildConfig): Promise<(path: string) => boolean> {
   const { sources } = await readDockerfile(await readFile(build.dockerfile, 'utf8'), build)
   const { exceptions, test } = await readIgnore(build)
+  const own = ownFilesOf(build)
   const reached = sources.map(fixedPart)
   return (path) => {
-    if (isOwnFile(path) || path.split('/').some((name) => leftOut.has(name))) return false
+    if (own.has(path) || path.split('/').some((name) => leftOut.has(name))) return false
     if (!exceptions && test(path)) return false
     return reached.some((source) => source === '' || `${path}/`.startsWith(source) || source.startsWith(`${path}/`))
   }

@@ -32,11 +32,11 @@ export interface ReadBuildOptions {
  */
 export async function readBuild(build: BuildConfig, { signal, cacheDir }: ReadBuildOptions): Promise<BuildFacts> {
   throwIfAborted(signal)
-  const { context, dockerfile } = build
+  const { context } = build
   const text = await readText(build)
   await requireFolder(build)
   const { images, sources } = await readDockerfile(text, build)
-  const { entries, ignoreFile } = await listContext({ context, dockerfile, sources, signal })
+  const { entries, ignoreFile } = await listContext({ ...build, sources, signal })
   const cache = await openHashCache(cacheDir, context)
   const lines: string[] = []
   const sizes = new Map<string, number>()

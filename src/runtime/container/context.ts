@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Pack } from 'tar-stream'
 import type { BuildConfig } from '../../config/types.ts'
-import { isOwnFile, ownFilePatterns } from '../../config/own-files.ts'
+import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
 import { temporaryFolder } from '../../config/temporary.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 
@@ -28,10 +28,10 @@ export interface BuildContext {
 }
 
 type Archive = Required<Pick<BuildContext, 'input' | 'failure' | 'close'>>
-type Paths = Pick<BuildConfig, 'context' | 'dockerfile'>
+type Paths = Pick<BuildConfig, 'context' | 'dockerfile' | 'logs'>
 
 // The last rule that matches wins, so no `!` of the user brings it back.
-const ownRules = ['.poststack', '**/.poststack', '**/.poststack/**', ...ownFilePatterns].join('\n')
+const ownRules = ['.poststack', '**/.poststack', '**/.poststack/**']
 // Podman mounts the folder itself, ignored files and all: what it mounts must be a copy. Other kinds of mounts see no context.
 const bindMount = /--mount=(?!\S*\btype=(?:cache|secret|ssh|tmpfs)\b)/i
 const dockerfileInArchive = '.dockerfile.poststack'
@@ -44,7 +44,7 @@ export async function openContext(paths: Paths, builder: Builder): Promise<Build
   const close = async () => rm(folder, { recursive: true, force: true })
   try {
     const opened = { source: paths.context, failure: () => undefined, close }
-    const rules = `${text}\n${ownRules}\n`
+    const rules = [text, ...ownRules, ...ownFilesOf(paths).patterns, ''].join('\n')
     if (builder === 'podman') {
       const ignore = join(folder, 'ignore')
       await writeFile(ignore, rules)
@@ -97,7 +97,7 @@ async function parseRules(text: string): Promise<Rules> {
 /** The old builder's context, with a Dockerfile in it. */
 async function archivedContext(paths: Paths, rules: Rules): Promise<BuildContext> {
   const inside = relative(paths.context, paths.dockerfile).split(sep).join('/')
-  const plain = !inside.startsWith('../') && !isOwn(inside) && !rules.ignores(inside)
+  const plain = !inside.startsWith('../') && !isOwn(inside, ownFilesOf(paths)) && !rules.ignores(inside)
   const archive = await startArchive(paths, rules, !plain)
   return { ...archive, flags: ['-f', plain ? inside : dockerfileInArchive], source: '-' }
 }
@@ -110,7 +110,10 @@ async function startArchive(paths: Paths, rules: Rules, withDockerfile: boolean)
   const fill = async () => {
     try {
       if (withDockerfile) await packDockerfile(archive, paths, rules)
-      await packFolder({ archive, paths, rules, leftOut: withDockerfile ? '.dockerignore' : undefined }, '')
+      await packFolder(
+        { archive, paths, rules, own: ownFilesOf(paths), leftOut: withDockerfile ? '.dockerignore' : undefined },
+        '',
+      )
       archive.finalize()
     } catch (error) {
       // The program ended first: it has its own reasons, and tells them.
@@ -132,8 +135,8 @@ async function startArchive(paths: Paths, rules: Rules, withDockerfile: boolean)
   }
 }
 
-function isOwn(path: string): boolean {
-  return isOwnFile(path) || path.split('/').includes('.poststack')
+function isOwn(path: string, own: OwnFiles): boolean {
+  return own.has(path) || path.split('/').includes('.poststack')
 }
 
 /**
@@ -153,16 +156,17 @@ interface Packing {
   readonly archive: Pack
   readonly paths: Paths
   readonly rules: Rules
+  readonly own: OwnFiles
   /** Packed already. */
   readonly leftOut: string | undefined
 }
 
 async function packFolder(packing: Packing, folder: string): Promise<void> {
-  const { paths, rules, leftOut } = packing
+  const { own, paths, rules, leftOut } = packing
   const names = await readdir(join(paths.context, folder))
   for (const name of names.toSorted()) {
     const path = folder === '' ? name : `${folder}/${name}`
-    if (name === '.poststack' || isOwnFile(path) || path === leftOut) continue
+    if (name === '.poststack' || own.has(path) || path === leftOut) continue
     const ignored = rules.ignores(path)
     if (ignored && !rules.exceptions) continue
     const isFolder = await packEntry(packing, path, ignored)

@@ -132,6 +132,18 @@ describe('wildcards and ignore files', () => {
     expect(await isChangedBy(() => write({ 'logs/other.log': 'x' }))).toBe(true)
   })
 
+  test('a folder for logs that is elsewhere in the context must not count either, but what else is in it', async () => {
+    await write({ Dockerfile: 'FROM debian\nCOPY . /app\n', keep: '' })
+    const logs = 'var/log'
+    const before = await hash({ logs })
+    await write({ 'var/log/poststack.log': 'x', 'var/log/containers/web.log': 'x', 'var/log/.gitignore': 'x' })
+    await write({ 'logs/poststack.log': 'x' })
+    expect(await hash({ logs })).toBe(before)
+    expect(await hash()).not.toBe(before)
+    await write({ 'var/log/other.log': 'x' })
+    expect(await hash({ logs })).not.toBe(before)
+  })
+
   test('what only one of the engines leaves out must count', async () => {
     await write({ Dockerfile: 'FROM debian\nCOPY . /app\n', both: '', docker: '', podman: '' })
     await write({ '.dockerignore': 'both\ndocker\n', '.containerignore': 'both\npodman\n' })

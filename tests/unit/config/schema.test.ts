@@ -11,7 +11,7 @@ describe('one mistake', () => {
     [
       'nothing near',
       { services: {}, zzzzz: 1 },
-      'zzzzz: unknown key: possible: `name`, `runtime`, `hooks`, `profiles`, `services`',
+      'zzzzz: unknown key: possible: `name`, `runtime`, `hooks`, `profiles`, `logs`, `services`',
     ],
     ['no services', {}, 'services: is missing: expected an object like { db: postgres() }'],
     ['a mistyped services', { servces: {} }, 'servces: unknown key: did you mean `services`?'],

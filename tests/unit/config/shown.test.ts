@@ -42,6 +42,8 @@ describe('a config that is shown', () => {
     expect(lines).toMatchObject({
       name: 'shop',
       runtime: 'auto',
+      'logs.level': 'info',
+      'logs.folder': './logs',
       'services.db.port': 5433,
       'services.db.password': '***',
       'services.db.user': 'poststack',

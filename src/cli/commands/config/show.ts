@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 
+import { logsOf } from '../../../config/logs.ts'
 import { looksSecret } from '../../../config/schema/issues.ts'
 import { originOf } from '../../../config/origin.ts'
 import { asObject, pathText, shownValues } from '../../../config/shown.ts'
@@ -43,8 +44,11 @@ function values(
   // A secret that came from the environment is one under any name.
   const secret = inputs.variables.filter((name) => looksSecret(name)).map((name) => [name, env[name] ?? ''] as const)
   const secrets = { ...literals, ...Object.fromEntries(secret) }
-  const shown = shownValues({ plain, config: { ...config, runtime }, literals: secrets })
+  const { logLevel } = flags
+  const logs = logLevel === undefined ? config.logs : { ...(config.logs ?? logsOf({}, root)), level: logLevel }
+  const shown = shownValues({ plain, config: { ...config, runtime, logs }, literals: secrets })
   const winning = {
+    ...(logLevel !== undefined && { 'logs.level': '--log-level' }),
     ...(flags.runtime !== undefined && { runtime: '--runtime' }),
     ...(flags.instance !== undefined && { name: '--instance' }),
   }

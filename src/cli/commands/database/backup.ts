@@ -1,67 +1,32 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 
-import { ExitCode } from '../../../errors.ts'
-import { makeBackup } from '../../../execute/backup/backup.ts'
-import { deleteBackup, listBackups, makeBackupFolder } from '../../../execute/backup/files.ts'
-import {
-  type BackupFormat,
-  backupName,
-  expired,
-  type Manifest,
-  manifestPath,
-  type Retention,
-} from '../../../execute/backup/manifest.ts'
-import { verifyBackup } from '../../../execute/backup/restore.ts'
-import type { Context, Io } from '../../context.ts'
-import { type DatabaseSession, runDatabase } from '../../database-session.ts'
+import { ExitCode, PoststackError } from '../../../errors.ts'
+import { deleteBackup, listBackups } from '../../../execute/backup/files.ts'
+import { expired, type Manifest, manifestPath, type Retention } from '../../../execute/backup/manifest.ts'
+import { type BackupChoices, databaseOf, writeBackup } from '../../backups.ts'
+import type { Context } from '../../context.ts'
+import { runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
 import { backupText, ledgerFacts } from '../../report/backup-words.ts'
-import type { TargetDatabase } from '../../target-by-url.ts'
 
-interface BackupFlags extends DatabaseFlags, Retention {
-  readonly output?: string
-  readonly format: BackupFormat
-  readonly schemaOnly: boolean
-  readonly verify: boolean
-}
-
-/** Where backups of the project are, unless somebody says otherwise. */
-export function backupFolder({ root }: TargetDatabase, { cwd }: Io): string {
-  return join(root ?? cwd, 'backups')
-}
+interface BackupFlags extends DatabaseFlags, Retention, BackupChoices {}
 
 /** `poststack database backup` */
 export async function backup(this: Context, flags: BackupFlags): Promise<void> {
   await runDatabase(this, flags, async (session) => {
-    const { facts, io, report, signal, target } = session
-    const { format, schemaOnly } = flags
+    const { facts } = session
+    const { jobs, schemaOnly } = flags
+    if (jobs !== undefined && flags.format !== 'directory') throw jobsMisplaced('a backup of --format directory')
     const began = performance.now()
     const now = new Date()
     const database = databaseOf(session)
-    const folder = backupFolder(target, io)
-    const file =
-      flags.output === undefined ? join(folder, backupName(database, format, now)) : resolve(io.cwd, flags.output)
-    if (flags.output === undefined) await makeBackupFolder(folder)
-    const manifest = await makeBackup({
-      connect: target.connect,
-      program: target.program,
-      database,
-      file,
-      format,
-      schemaOnly,
-      signal,
-      toolVersion: POSTSTACK_VERSION,
-      onProgress: (progress) => {
-        report.event({ type: 'backup-progress', ...progress })
-      },
-      verify: flags.verify ? verifyWith(session) : undefined,
-    })
+    const { file, manifest } = await writeBackup(session, flags, now)
     const document = {
       type: 'backup-result',
       database: facts,
       file,
       manifest: manifestPath(file),
-      format,
+      format: manifest.dump,
       schemaOnly,
       bytes: manifest.bytes,
       sha256: manifest.sha256,
@@ -70,30 +35,16 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
       deleted: await deleteOlder(resolve(file, '..'), database, flags, now),
       durationMs: Math.round(performance.now() - began),
     } as const
-    report.result(document, backupText(document))
+    session.report.result(document, backupText(document))
     return ExitCode.ok
   })
 }
 
-function databaseOf({ facts: { database, host, port, service } }: DatabaseSession): Manifest['database'] {
-  return { ...(service === undefined ? {} : { service }), host, port, name: database }
-}
-
-function verifyWith({ report, signal, target }: DatabaseSession): Parameters<typeof makeBackup>[0]['verify'] {
-  return async ({ manifest, path }) => {
-    const { notes } = await verifyBackup({
-      connectTo: target.connectTo,
-      database: target.database,
-      program: target.program,
-      signal,
-      noOwner: false,
-      backup: { file: path, bytes: manifest.bytes, dump: manifest.dump, manifest },
-      onProgress: (progress) => {
-        report.event({ type: 'backup-progress', ...progress })
-      },
-    })
-    for (const message of notes) report.event({ type: 'warning', message })
-  }
+/** Several write, or read, files of their own at once; of one file there is one. */
+export function jobsMisplaced(whole: string): PoststackError {
+  return new PoststackError('USAGE', `--jobs is for ${whole}, in which each table has a file.`, {
+    hint: 'Leave it out, or make the backup with --format directory.',
+  })
 }
 
 async function deleteOlder(

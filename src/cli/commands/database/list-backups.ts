@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 
 import { ExitCode } from '../../../errors.ts'
 import { listBackups as readBackups } from '../../../execute/backup/files.ts'
+import { backupFolder } from '../../backups.ts'
 import type { Context } from '../../context.ts'
 import { runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
 import { backupListText, ledgerFacts } from '../../report/backup-words.ts'
-import { backupFolder } from './backup.ts'
 
 interface ListFlags extends DatabaseFlags {
   readonly folder?: string

@@ -2,20 +2,24 @@ import { access } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 
 import { ExitCode, isPoststackError, PoststackError } from '../../../errors.ts'
-import { findBackup, type FoundBackup, restoreBackup } from '../../../execute/backup/restore.ts'
+import { findBackup, type FoundBackup } from '../../../execute/backup/found.ts'
+import { restoreBackup } from '../../../execute/backup/restore.ts'
 import { findHolder } from '../../../migrations/lock/lock.ts'
+import { asking } from '../../../migrations/own-path.ts'
+import { backupFolder } from '../../backups.ts'
 import type { Context } from '../../context.ts'
 import { agree, type DatabaseSession, runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
 import { ledgerFacts, ledgerText, restoreText, timeText } from '../../report/backup-words.ts'
 import { counted } from '../../report/database-words.ts'
 import { sizeText } from '../../report/size-text.ts'
-import { backupFolder } from './backup.ts'
+import { jobsMisplaced } from './backup.ts'
 
 interface RestoreFlags extends DatabaseFlags {
   readonly into?: string
   readonly noOwner: boolean
   readonly yes: boolean
+  readonly jobs?: number
 }
 
 /** `poststack database restore <file>` */
@@ -23,6 +27,7 @@ export async function restore(this: Context, flags: RestoreFlags, name: string):
   await runDatabase(this, flags, async (session) => {
     const { facts, report, signal, target } = session
     const backup = await findBackup(await fileOf(name, session))
+    if (flags.jobs !== undefined && backup.dump !== 'directory') throw jobsMisplaced('a backup that is a folder')
     const into = flags.into ?? target.database
     const there = await lookAt(session, into)
     if (flags.into !== undefined && there !== undefined) throw isThere(into)
@@ -32,6 +37,7 @@ export async function restore(this: Context, flags: RestoreFlags, name: string):
       database: target.database,
       name: into,
       backup,
+      jobs: flags.jobs,
       noOwner: flags.noOwner,
       program: target.program,
       signal,
@@ -79,7 +85,7 @@ interface There {
 async function lookAt({ signal, target }: DatabaseSession, name: string): Promise<There | undefined> {
   let connection: Awaited<ReturnType<typeof target.connect>>
   try {
-    connection = await target.connectTo(name)({ applicationName: 'poststack look', signal })
+    connection = await asking(target.connectTo(name))({ applicationName: 'poststack look', signal })
   } catch (error) {
     if (isPoststackError(error) && error.code === 'DATABASE_MISSING') return undefined
     throw error
