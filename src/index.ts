@@ -9,9 +9,11 @@ export type {
   ConfigExport,
   ContainerService,
   DefineContext,
+  LayeredConfig,
   PostgresService,
   ServiceMap,
   StackConfig,
+  StackOptions,
 } from './config/define.ts'
 export type { ConfigInputs, GlobRead } from './config/load/inputs.ts'
 export type {

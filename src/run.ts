@@ -28,16 +28,19 @@ export type RunService = RunDatabase | RunContainer
 
 type ServicesOf<Config> =
   Config extends ConfigExport<infer Services extends ServiceMap>
-    ? {
-        readonly [Name in keyof Services]: Services[Name] extends { readonly kind: 'postgres' }
-          ? RunDatabase
-          : RunContainer
-      }
+    ? // The services of layers have names that are not known here.
+      string extends keyof Services
+      ? UnknownServices
+      : {
+          readonly [Name in keyof Services]: Services[Name] extends { readonly kind: 'postgres' }
+            ? RunDatabase
+            : RunContainer
+        }
     : never
 
-type RegisteredServices = Register extends { readonly config: infer Config }
-  ? ServicesOf<Config>
-  : Readonly<Record<string, RunService | undefined>>
+type RegisteredServices = Register extends { readonly config: infer Config } ? ServicesOf<Config> : UnknownServices
+
+type UnknownServices = Readonly<Record<string, RunService | undefined>>
 
 /** The stack that a script was started for. */
 export interface RunStack {

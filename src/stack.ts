@@ -59,7 +59,8 @@ export interface Stack extends WholeStack {
   /** Absolute; absent where conventions apply, and where the config was handed over. */
   readonly configFile: string | undefined
   /**
-   * Applies what is pending to one declared database, which has to run; what was applied before stays when it fails. An `up` migrates, too.
+   * Applies what is pending to one declared database, which has to run; what was applied before stays when it fails. Migrations alone: hooks
+   * and seeds are steps of `up`, which migrates, too. Those that are remembered for their content run with the next one.
    * Fails with `UNKNOWN_SERVICE`, with `USAGE` when there are several databases and none was chosen, with `DATABASE_UNREACHABLE`, and as
    * `migrate` of `poststack/migrations` does.
    */

@@ -25,9 +25,6 @@ import {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const writes = process.env['POSTSTACK_README'] === 'write'
-
-/** A line of JSON output. */
-const jsonLine = (fields: object): string => `${JSON.stringify({ version: 1, type: 'notice', ...fields })}\n`
 const run = promisify(execFile)
 
 /** The part of a page under one heading of the second level. */

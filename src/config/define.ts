@@ -18,8 +18,8 @@ export interface DefineContext {
   readonly cwd: string
 }
 
-/** The whole stack, as written in `poststack.config.ts`. */
-export interface StackConfig<Services extends ServiceMap = ServiceMap> {
+/** What a config says beside its services. */
+export interface StackOptions {
   /**
    * Name of the stack: prefix of its containers, volumes and network. Lower-case letters, digits and `-`, at most 40 characters.
    * Changing it makes another stack; what the old name made stays until `poststack down` is run with the old name.
@@ -44,8 +44,19 @@ export interface StackConfig<Services extends ServiceMap = ServiceMap> {
   readonly extends?: ConfigExport | readonly ConfigExport[] | undefined
   /** Profiles that are asked for beside those of `--profile`: services that name one of them run, too. @default none */
   readonly profiles?: readonly string[] | undefined
-  /** The members of the stack by name. Names are lower-case letters, digits and `-`, at most 40 characters; they are host names on the stack's network, so `localhost` is none. */
+}
+
+/** The whole stack, as written in `poststack.config.ts`. */
+export interface StackConfig<Services extends ServiceMap = ServiceMap> extends StackOptions {
+  /** The members of the stack by name. Names are lower-case letters, digits and `-`, at most 40 characters; they are host names on the stack's network, so `localhost` is none. Not needed with `extends`. */
   readonly services: Services
+}
+
+/** A stack whose services are those of the configs that it extends. */
+export interface LayeredConfig extends StackOptions {
+  /** See `StackOptions`. */
+  readonly extends: NonNullable<StackOptions['extends']>
+  readonly services?: undefined
 }
 
 /** Services by name. */
@@ -148,8 +159,9 @@ export function hook(what: string | readonly string[], options: Pick<RememberedH
 /** What a config file may export: the stack, a promise of it, or a function that makes it. */
 export type ConfigExport<Services extends ServiceMap = ServiceMap> =
   | StackConfig<Services>
-  | Promise<StackConfig<Services>>
-  | ((context: DefineContext) => StackConfig<Services> | Promise<StackConfig<Services>>)
+  | LayeredConfig
+  | Promise<StackConfig<Services> | LayeredConfig>
+  | ((context: DefineContext) => StackConfig<Services> | LayeredConfig | Promise<StackConfig<Services> | LayeredConfig>)
 
 /**
  * Gives a config its type and returns it unchanged, so that other projects can import and reuse it.
@@ -166,6 +178,14 @@ export function defineConfig<const Services extends ServiceMap>(
 export function defineConfig<const Services extends ServiceMap>(
   config: Promise<StackConfig<Services>>,
 ): Promise<StackConfig<Services>>
+export function defineConfig(
+  config: (context: DefineContext) => LayeredConfig,
+): (context: DefineContext) => LayeredConfig
+export function defineConfig(
+  config: (context: DefineContext) => Promise<LayeredConfig>,
+): (context: DefineContext) => Promise<LayeredConfig>
+export function defineConfig(config: Promise<LayeredConfig>): Promise<LayeredConfig>
+export function defineConfig(config: LayeredConfig): LayeredConfig
 // The object stands last: when nothing fits, TypeScript explains the last one.
 export function defineConfig<const Services extends ServiceMap>(config: StackConfig<Services>): StackConfig<Services>
 export function defineConfig(config: ConfigExport): ConfigExport {

@@ -18,22 +18,31 @@ export interface Hook {
   readonly script?: string | undefined
   /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. */
   readonly command?: readonly string[] | undefined
+  readonly once?: undefined
 }
 
 /** A script that may be remembered for what it says. */
-export interface RememberedHook extends Hook {
-  /** Once for the content of the script in each database, as seeds are. @default each time */
+export interface RememberedHook extends Omit<Hook, 'once'> {
+  /**
+   * Once for the content of the script and of the project's files that it imports, and again with the next `up` when that changes. `beforeMigrate` and
+   * `afterMigrate`: in each database, which remembers it as it does seeds. `beforeUp` and `afterReady`: in the stack, which remembers it
+   * until `down --volumes`. Not for commands, nor for `beforeDown`, which is each time.
+   * @default each time
+   */
   readonly once?: 'per-content' | undefined
 }
 
 /** What is run at which moment. A hook that fails stops what comes after it. */
 export interface Hooks {
-  /** Before anything else, when `up` has something to do. */
-  readonly beforeUp?: Hook | undefined
-  /** When all is ready that `up` has started, restarted or waited for. */
-  readonly afterReady?: Hook | undefined
-  /** Before migrations are applied to a database, which is then that of `stack.db` and `DATABASE_URL`. */
-  readonly beforeMigrate?: Hook | undefined
+  /** Before anything else, when `up` has something to do. With `once: 'per-content'` a new content is something to do. */
+  readonly beforeUp?: RememberedHook | undefined
+  /** When all is ready that `up` has started, restarted or waited for; with `once: 'per-content'` also when all was ready before. */
+  readonly afterReady?: RememberedHook | undefined
+  /**
+   * Before migrations are applied to a database, which is then that of `stack.db` and `DATABASE_URL`. With `once: 'per-content'` it needs no pending
+   * migration.
+   */
+  readonly beforeMigrate?: RememberedHook | undefined
   /** After migrations were applied to a database, before its seeds. With `once: 'per-content'` it is one of the seeds, the last. */
   readonly afterMigrate?: RememberedHook | undefined
   /** Before anything is stopped by `down`. */

@@ -184,7 +184,7 @@ export type HookConfig = (
   | { readonly kind: 'script'; /** Absolute path. */ readonly path: string }
   | { readonly kind: 'command'; readonly command: readonly string[] }
 ) & {
-  /** It is run once for its content in each database. */
+  /** It is run once for its content: in each database where it is about one, else in the stack. */
   readonly once: boolean
 }
 

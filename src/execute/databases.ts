@@ -68,7 +68,7 @@ export function connectDatabases(options: DatabasesOptions): Databases {
 
 async function read(
   target: ConnectTarget,
-  { folder, seeds = [] }: NonNullable<DesiredService['migrations']>,
+  { before = [], folder, seeds = [] }: NonNullable<DesiredService['migrations']>,
   signal: AbortSignal,
 ): Promise<ObservedDatabase> {
   let connection: Connection | undefined
@@ -76,7 +76,7 @@ async function read(
     connection = await connect(target, signal)
     const rows = await readLedgerBeside(folder.migrations, connection)
     const recorded = await readStackTables(connection)
-    const seeded = seeds.length === 0 ? undefined : await readSeeded(connection)
+    const seeded = before.length + seeds.length === 0 ? undefined : await readSeeded(connection)
     const refused = await refusalOf(connection, rows, folder)
     return {
       state: 'read',

@@ -8,12 +8,12 @@ import { openSecrets, type Secrets } from '../config/secrets.ts'
 import { stateFolder } from '../config/state-folder.ts'
 import { compareText } from '../config/text-order.ts'
 import type { ParsedConfig } from '../config/parse/parse.ts'
-import type { Config } from '../config/types.ts'
+import type { Config, HookEvent } from '../config/types.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import { readMigrations } from '../migrations/files/read.ts'
 import { readRemembered, readSeeds } from '../migrations/seeds/read.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
-import { desiredState } from '../plan/desired.ts'
+import { desiredState, type ServiceSeeds } from '../plan/desired.ts'
 import type { BuildFacts } from '../plan/images.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
@@ -44,17 +44,19 @@ export async function readDesired(options: ReadDesiredOptions): Promise<DesiredR
   const problem = options.fileProblem(selectServices(config.services, []).map(({ name }) => name))
   if (problem !== undefined) throw problem
   const cacheDir = create ? stateFolder(config.root, 'cache') : undefined
-  const [secrets, folders, seeds, builds] = await Promise.all([
+  const [secrets, folders, seeds, hookContents, builds] = await Promise.all([
     readMountedFiles(config, signal).then((contents) =>
       openSecrets({ root: config.root, config, literals: { ...literals, ...contents }, create }),
     ),
     readFolders(config),
     readSeedFolders(config),
+    readHookContents(config),
     readBuilds(config, { signal, cacheDir }),
   ])
   const shippedImages = join(ownPackage().root, 'containers')
   const { digests, unkept } = secrets
-  return { desired: desiredState({ config, folders, seeds, builds, digests, unkept, shippedImages }), secrets }
+  const input = { config, folders, seeds, hookContents, builds, digests, unkept, shippedImages }
+  return { desired: desiredState(input), secrets }
 }
 
 /** A mistake in the files of a service that is not asked for stands in nobody's way. One that is named is not idle any more. */
@@ -86,23 +88,35 @@ async function readFolders(config: Config): Promise<Readonly<Record<string, Migr
   return Object.fromEntries((await Promise.all(entries)).flat())
 }
 
-async function readSeedFolders(config: Config): Promise<Readonly<Record<string, readonly Seed[]>>> {
+async function readSeedFolders(config: Config): Promise<Readonly<Record<string, ServiceSeeds>>> {
   const entries = selectServices(config.services, []).map(async (service) => {
-    const seeds = await readServiceSeeds(service, config)
-    return seeds.length === 0 ? [] : [[service.name, seeds] as const]
+    return [service.name, await readServiceSeeds(service, config)] as const
   })
-  return Object.fromEntries((await Promise.all(entries)).flat())
+  return Object.fromEntries(await Promise.all(entries))
 }
 
-/** Those of its folder, and behind them the hook that is remembered for its content. */
-export async function readServiceSeeds(
-  service: Config['services'][number],
-  { hooks, root }: Config,
-): Promise<readonly Seed[]> {
-  if (service.kind !== 'postgres' || service.migrations === undefined) return []
-  const hook = hooks?.afterMigrate
-  const last = hook?.kind === 'script' && hook.once ? [await readRemembered(hook.path, root)] : []
-  return [...(service.seed === undefined ? [] : await readSeeds(service.seed, root)), ...last]
+/** Those of its folder, and around them the hooks that are remembered for their content. */
+export async function readServiceSeeds(service: Config['services'][number], config: Config): Promise<ServiceSeeds> {
+  if (service.kind === 'container' || service.migrations === undefined) return { before: [], after: [] }
+  const { root } = config
+  const folder = service.kind === 'postgres' ? service.seed : undefined
+  const [before, seeds, last] = await Promise.all([
+    remembered(config, 'beforeMigrate'),
+    folder === undefined ? [] : readSeeds(folder, root),
+    remembered(config, 'afterMigrate'),
+  ])
+  return { before, after: [...seeds, ...last] }
+}
+
+async function remembered({ hooks, root }: Config, event: HookEvent): Promise<readonly Seed[]> {
+  const hook = hooks?.[event]
+  return hook?.kind === 'script' && hook.once ? [await readRemembered(hook.path, { root, event })] : []
+}
+
+async function readHookContents(config: Config): Promise<NonNullable<Desired['hookContents']>> {
+  const events = ['beforeUp', 'afterReady'] as const
+  const read = await Promise.all(events.map(async (event) => ({ event, seeds: await remembered(config, event) })))
+  return Object.fromEntries(read.flatMap(({ event, seeds }) => seeds.map(({ checksum }) => [event, checksum] as const)))
 }
 
 interface BuildOptions {

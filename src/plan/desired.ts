@@ -20,11 +20,21 @@ export interface DesiredInput extends ImageInput {
   /** Migration folders by service. */
   readonly folders: Readonly<Record<string, MigrationFolder>>
   /** Seeds by service, where they are declared. */
-  readonly seeds?: Readonly<Record<string, readonly Seed[]>>
+  readonly seeds?: Readonly<Record<string, ServiceSeeds>>
+  /** See `Desired`. */
+  readonly hookContents?: Desired['hookContents']
   /** Keyed digest of each secret by its name. */
   readonly digests: Readonly<Record<string, string>>
   /** See `Desired`. */
   readonly unkept?: readonly string[]
+}
+
+/** What is run once for its content in each database of a service. */
+export interface ServiceSeeds {
+  /** Before its migrations. */
+  readonly before: readonly Seed[]
+  /** After them, in this order. */
+  readonly after: readonly Seed[]
 }
 
 /** Parallel queries need more shared memory than the 64 MB an engine gives. */
@@ -47,6 +57,7 @@ export function desiredState(input: DesiredInput): Desired {
     services,
     digests: input.digests,
     ...(config.hooks === undefined ? {} : { hooks: config.hooks }),
+    ...(input.hookContents === undefined ? {} : { hookContents: input.hookContents }),
     unkept: input.unkept ?? [],
   }
 }
@@ -91,8 +102,13 @@ function migrationsOf(
 ): DesiredService['migrations'] {
   const folder = input.folders[service.name]
   if (service.migrations === undefined || folder === undefined) return undefined
-  const seeds = input.seeds?.[service.name]
-  return { target, folder, ...(seeds === undefined ? {} : { seeds }) }
+  const { before = [], after = [] } = input.seeds?.[service.name] ?? {}
+  return {
+    target,
+    folder,
+    ...(before.length === 0 ? {} : { before }),
+    ...(after.length === 0 ? {} : { seeds: after }),
+  }
 }
 
 /** Where the host reaches a declared database, and as whom. */

@@ -55,11 +55,12 @@ export function planDown(
         { needs: all, risk: 'data-loss' },
       )
     }
-    // No data is lost with these: they only say that a job has worked on the data that goes.
+    // No data is lost with these: they only say that a job has worked on the data that goes, or that a hook has run.
     for (const { job, name } of ours) {
       if (job === undefined) continue
       const action = { kind: 'remove-volume', target: { name } } as const
-      draft.add(`service:${job.service}`, action, 'forgotten, so that it runs again', { needs: all })
+      const subject = job.service.includes(':') ? job.service : `service:${job.service}`
+      draft.add(subject, action, 'forgotten, so that it runs again', { needs: all })
     }
   }
   return draft.finish()

@@ -2,7 +2,7 @@
  * The plain data that planning turns on: what is wanted, what is there, and the steps from one to the other.
  * No secret value stands in any of it: secrets are named, and told apart by keyed digests.
  */
-import type { BuildConfig, Config, Dependency, SecretPart } from '../config/types.ts'
+import type { BuildConfig, Config, Dependency, HookEvent, SecretPart } from '../config/types.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import type { BusyPort, ObservedDatabase, ObservedProbe } from './answers.ts'
 import type { ContainerSpec, RecordedSpec } from './spec-types.ts'
@@ -137,6 +137,8 @@ export interface DesiredService {
     | {
         readonly target: DatabaseTarget
         readonly folder: MigrationFolder
+        /** What is run once for its content before the migrations: a remembered hook. */
+        readonly before?: readonly Seed[]
         /** In their order; absent where none are declared. */
         readonly seeds?: readonly Seed[]
       }
@@ -163,6 +165,8 @@ export interface Desired {
   /** Keyed digest of each secret by its name. */
   readonly digests: Readonly<Record<string, string>>
   readonly hooks?: Config['hooks']
+  /** Digests of the hooks that the stack remembers for their content. */
+  readonly hookContents?: Readonly<Partial<Record<HookEvent, string>>>
   /** Secrets that were made just now, as nothing was kept: generated passwords that fit no data of before. */
   readonly unkept: readonly string[]
 }

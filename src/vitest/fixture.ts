@@ -2,6 +2,7 @@
  * `poststack/vitest`: a `test` whose tests get a database of their own. It needs the global setup `poststack/vitest/setup`.
  */
 import { randomBytes } from 'node:crypto'
+import type { RunnerTask } from 'vitest'
 import { inject, test as base, type TestAPI } from 'vitest'
 
 import { parseDatabaseUrl } from '../config/database-url.ts'
@@ -10,6 +11,7 @@ import type { ConnectTarget } from '../execute/database/database.ts'
 import { createSql } from '../execute/database/sql.ts'
 import type { OwnedSql, Sql } from '../execute/sql.ts'
 import { cloneDatabase, dropStatement } from '../execute/test-databases.ts'
+import { type Ahead, createAhead } from './ahead.ts'
 import type { ProvidedDatabases } from './provided.ts'
 
 export type { Sql } from '../execute/sql.ts'
@@ -42,6 +44,9 @@ interface Server {
   readonly provided: ProvidedDatabases
   /** Sessions in the declared database, to make others from. */
   readonly admin: OwnedSql
+  /** Another one, to drop them: what is dropped holds up nothing that is made. */
+  readonly dropping: OwnedSql
+  readonly ahead: Ahead<OpenedDatabase>
 }
 
 let opened: Server | undefined
@@ -54,8 +59,25 @@ function server(): Server {
       hint: "Add to Vitest's config: test: { globalSetup: 'poststack/vitest/setup' }",
     })
   }
-  if (opened?.provided.url !== provided.url) opened = { provided, admin: createSql(targetOf(provided.url), { max: 2 }) }
+  // In watch mode another template may have been made meanwhile; what was made ahead of the old one goes with the run.
+  if (opened?.provided.url !== provided.url || opened.provided.template !== provided.template) opened = open(provided)
   return { ...opened, provided }
+}
+
+function open(provided: ProvidedDatabases): Server {
+  const admin = createSql(targetOf(provided.url), { max: 2 })
+  const dropping = createSql(targetOf(provided.url), { max: 1 })
+  return { provided, admin, dropping, ahead: createAhead(() => ownDatabase(admin, provided)) }
+}
+
+async function ownDatabase(admin: OwnedSql, provided: ProvidedDatabases): Promise<OpenedDatabase> {
+  const name = `${provided.prefix}${randomBytes(6).toString('hex')}`
+  await cloneDatabase(admin, name, provided.template)
+  const database = databaseNamed(name, provided)
+  // The first session of a database builds caches that all others find; it is gone before the test begins.
+  await database.sql.query('SELECT').catch(() => undefined)
+  await database.sql.end()
+  return database
 }
 
 function targetOf(url: string): ConnectTarget {
@@ -71,17 +93,15 @@ function databaseNamed(name: string, { url }: ProvidedDatabases): OpenedDatabase
 }
 
 export const test: TestAPI<DatabaseFixtures> = base.extend<DatabaseFixtures>({
-  database: async ({}, use) => {
-    const { admin, provided } = server()
-    const name = `${provided.prefix}${randomBytes(6).toString('hex')}`
-    await cloneDatabase(admin, name, provided.template)
-    const database = databaseNamed(name, provided)
+  database: async ({ task }, use) => {
+    const { ahead, dropping } = server()
+    const database = await ahead.take(hasMore(task.file.tasks, task.id))
     try {
       await use(database)
     } finally {
       await database.sql.end()
       // Not waited for: the next test has nothing to do with it, and what is left the global teardown drops.
-      admin.query(dropStatement(name)).catch(() => undefined)
+      dropping.query(dropStatement(database.database)).catch(() => undefined)
     }
   },
   workerDatabase: [
@@ -99,3 +119,12 @@ export const test: TestAPI<DatabaseFixtures> = base.extend<DatabaseFixtures>({
     { scope: 'worker' },
   ],
 })
+
+/** Whether another test of the file is still to be run, which will then want a database, too. */
+function hasMore(tasks: readonly RunnerTask[], current: string): boolean {
+  return tasks.some((task) =>
+    task.type === 'suite'
+      ? hasMore(task.tasks, current)
+      : task.id !== current && (task.mode === 'run' || task.mode === 'queued') && task.result === undefined,
+  )
+}

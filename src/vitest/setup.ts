@@ -109,23 +109,25 @@ async function prepareTemplate({ database, run, signal, stack }: Preparing): Pro
   const { migrations, root, service } = database
   const folder = migrations === undefined ? undefined : await readMigrations(migrations, { root })
   const declared = stack.config.services.find(({ name }) => name === service)
-  const seeds = declared === undefined ? [] : await readServiceSeeds(declared, stack.config)
+  const { before, after } =
+    declared === undefined ? { before: [], after: [] } : await readServiceSeeds(declared, stack.config)
   const family = createHash('sha256')
     .update(`${projectId(root)} ${service}`)
     .digest('hex')
     .slice(0, 8)
   const fill = async (connect: Connect, name: string): Promise<void> => {
     const options = { connect, signal, toolVersion: POSTSTACK_VERSION, lockTimeoutMs: 0 }
-    if (folder !== undefined) await migrate({ ...options, folder })
     const runScript = async (file: string, ending: AbortSignal): Promise<void> => {
       const script = await stack.script({ file, service, database: name })
       const { PGPASSWORD: password = '' } = await stack.variables({ service })
       const hide = (line: string): string => (password === '' ? line : line.replaceAll(password, '***'))
       await endScript(script, { file, root, signal: ending, hide })
     }
-    if (seeds.length > 0) await seed({ ...options, seeds, runScript })
+    if (before.length > 0) await seed({ ...options, seeds: before, runScript })
+    if (folder !== undefined) await migrate({ ...options, folder })
+    if (after.length > 0) await seed({ ...options, seeds: after, runScript })
   }
-  return await run.template({ family, key: keyOf(folder, seeds), fill })
+  return await run.template({ family, key: keyOf(folder, [...before, ...after]), fill })
 }
 
 /** Equal for equal contents, whatever the files' times are. */

@@ -8,11 +8,13 @@ import type { ConfigInputs } from '../config/load/inputs.ts'
 import { containersOf } from '../config/parse/conventions.ts'
 import { configNames } from '../config/load/find.ts'
 import { parseGlob } from '../config/glob.ts'
+import { importsOf } from '../config/load/imports.ts'
 import type { BuildConfig, Config } from '../config/types.ts'
 import { readOnlyMounts } from '../execute/mounted-files.ts'
 import { openContextFilter } from '../execute/fingerprint/filter.ts'
 import { isSqlFile } from '../migrations/files/parse.ts'
 import { readMigrations } from '../migrations/files/read.ts'
+import { seedScripts } from '../migrations/seeds/read.ts'
 
 /** A folder of which some files count, those that do not exist yet among them. */
 export interface InputFolder {
@@ -57,6 +59,7 @@ export async function readInputs({ config, inputs, configFile }: InputSources): 
   const seeds = services.flatMap((service) =>
     service.kind === 'postgres' && service.seed !== undefined ? [service.seed] : [],
   )
+  const scripts = await scriptFiles(config, seeds)
   const included = await Promise.all(folders.map((folder) => includedFiles(folder, root)))
   return {
     root,
@@ -68,7 +71,7 @@ export async function readInputs({ config, inputs, configFile }: InputSources): 
       ...(isConventional ? candidates(root) : []),
       join(root, '.env'),
     ]),
-    files: new Set([...included.flat(), ...builds.flatMap(buildFiles), ...(await mountedFiles(config))]),
+    files: new Set([...included.flat(), ...scripts, ...builds.flatMap(buildFiles), ...(await mountedFiles(config))]),
     folders: [
       ...folders.map((path) => ({ path, counts: isMigration, isConfig: false })),
       ...seeds.map((path) => ({ path, counts: isSeed, isConfig: false })),
@@ -149,6 +152,13 @@ async function includedFiles(folder: string, root: string): Promise<readonly str
   const texts = read?.migrations.flatMap(({ origins, rollback }) => [origins ?? [], rollback?.origins ?? []]) ?? []
   // The migration's own file goes by its name, an included one by its path from the root.
   return [...new Set(texts.flat().map(({ file }) => join(root, file)))]
+}
+
+/** Hooks, and what these and the scripts among the seeds import, also where it is not there yet. */
+async function scriptFiles({ hooks = {}, root }: Config, seeds: readonly string[]): Promise<readonly string[]> {
+  const hooked = Object.values(hooks).flatMap((hook) => (hook.kind === 'script' ? [hook.path] : []))
+  const imports = await importsOf([...hooked, ...(await Promise.all(seeds.map(seedScripts))).flat()], root)
+  return [...hooked, ...[...imports.values()].flatMap(({ files, missing }) => [...files, ...missing])]
 }
 
 /** Files that containers are given; a folder shows them its files as they are, so nothing is to be done when these change. */

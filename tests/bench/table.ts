@@ -6,7 +6,7 @@ import type { Timing } from './measure.ts'
 import type { MigrationsResult } from './migrations.ts'
 import { versions } from './peers.ts'
 import type { StackRow } from './stack-rows.ts'
-import type { TestDatabaseRow } from './test-databases.ts'
+import { type TestDatabaseRow, testMs } from './test-databases.ts'
 import type { WatchResult } from './watch.ts'
 
 export function stackTable(rows: readonly StackRow[], machine: string): string {
@@ -43,10 +43,17 @@ export function watchTable({ rows, memory }: WatchResult, machine: string): stri
 }
 
 export function testsTable(rows: readonly TestDatabaseRow[], machine: string): string {
-  const lines = rows.map(({ name, copied, empty, dropped }) => [name, text(copied), text(empty), text(dropped)])
+  const lines = rows.map(({ name, copied, ahead, empty, dropped }) => [
+    name,
+    text(copied),
+    text(ahead),
+    text(empty),
+    text(dropped),
+  ])
   const head = [
     'for one test',
     'copied, with a first answer, ms',
+    `waited for, made while a test of ${String(testMs)} ms runs, ms`,
     'floor: an empty one made, ms',
     'dropped, not waited for, ms',
   ]

@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { parseDatabaseUrl } from '../../src/config/database-url.ts'
@@ -12,6 +13,7 @@ import { createSql } from '../../src/execute/database/sql.ts'
 import { connectToUrl } from '../../src/execute/database/url.ts'
 import type { OwnedSql } from '../../src/execute/sql.ts'
 import { cloneDatabase, dropStatement, openTestRun } from '../../src/execute/test-databases.ts'
+import { createAhead } from '../../src/vitest/ahead.ts'
 import { freePort } from '../support/ports.ts'
 import { runProgram, timingOf, type Timing } from './measure.ts'
 import { poststackIn } from './stacks.ts'
@@ -19,9 +21,14 @@ import { poststackIn } from './stacks.ts'
 export interface TestDatabaseRow {
   readonly name: string
   readonly copied: Timing
+  /** What a test waits for the same where tests take `testMs` each, and it is made while the one before runs. */
+  readonly ahead: Timing
   readonly empty: Timing
   readonly dropped: Timing
 }
+
+/** How long a test takes that has a database. */
+export const testMs = 100
 
 export interface TestDatabaseBench {
   readonly runs: number
@@ -62,7 +69,7 @@ async function measureTables(
   const admin = sqlOf(url, 'poststack')
   const plain = new Client({ connectionString: url })
   await plain.connect()
-  const times = { copied: [] as number[], empty: [] as number[], dropped: [] as number[] }
+  const times = { copied: [] as number[], ahead: [] as number[], empty: [] as number[], dropped: [] as number[] }
   try {
     const template = await run.template({
       family: 'bench',
@@ -91,14 +98,51 @@ async function measureTables(
       times.dropped.push(dropped)
       times.empty.push(empty)
     }
+    times.ahead.push(...(await waitedFor(url, { admin, template, prefix: run.prefix, runs })))
     await plain.query(`DROP DATABASE ${template}`)
   } finally {
     await plain.end()
     await admin.end()
     await run.close()
   }
-  const { copied, dropped, empty } = times
-  return { copied: timingOf(copied), dropped: timingOf(dropped), empty: timingOf(empty) }
+  const { ahead, copied, dropped, empty } = times
+  return { copied: timingOf(copied), ahead: timingOf(ahead), dropped: timingOf(dropped), empty: timingOf(empty) }
+}
+
+interface Series {
+  readonly admin: OwnedSql
+  readonly template: string
+  readonly prefix: string
+  readonly runs: number
+}
+
+/** Tests one after the other, each with a database of its own, as the fixture does it. */
+async function waitedFor(url: string, { admin, template, prefix, runs }: Series): Promise<readonly number[]> {
+  let number = 0
+  const ahead = createAhead(async () => {
+    number += 1
+    const name = `${prefix}a${String(number)}`
+    await cloneDatabase(admin, name, template)
+    const sql = sqlOf(url, name)
+    await sql`SELECT 1`
+    await sql.end()
+    return name
+  })
+  const dropping = sqlOf(url, 'poststack')
+  const drops: Promise<unknown>[] = []
+  const times: number[] = []
+  for (let turn = 0; turn <= runs; turn += 1) {
+    const began = performance.now()
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const name = await ahead.take(turn < runs)
+    if (turn > 0) times.push(performance.now() - began)
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(testMs)
+    drops.push(dropping.query(dropStatement(name)))
+  }
+  await Promise.all(drops)
+  await dropping.end()
+  return times
 }
 
 async function timed(body: () => Promise<unknown>): Promise<number> {

@@ -77,6 +77,11 @@ async function runVitest(project: Project, ...words: readonly string[]): Promise
   return JSON.parse(stdout)
 }
 
+const testDatabases = "SELECT datname::text, oid::text FROM pg_database WHERE datname LIKE 'poststack\\_%' ORDER BY 1"
+
+/** Three of the tests in `examples/vitest`. */
+const few = ['-t', '(99)|of the seeds'] as const
+
 describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
   test.skipIf(missing !== undefined)(`${runtime}: the quickstart must run as it stands`, async () => {
     const project = await copyOf(runtime, 'quickstart', { name: 'quickstart', port: 5440 })
@@ -114,6 +119,24 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
   })
 
   if (runtime === 'native') return
+
+  test.skipIf(missing !== undefined)(
+    `${runtime}: a test must have a database of its own in a container, and what a dead run has left be gone`,
+    { timeout: 300_000 },
+    async () => {
+      const project = await copyOf(runtime, 'vitest', { name: 'bank', port: 5449 })
+      await change(project, [['services: {', `runtime: '${runtime}',\n  services: {`]])
+      await installIn(project)
+      await project.succeed('up')
+      await project.sql('CREATE DATABASE poststack_test_0123456789_ff')
+      const server = await project.world.only('db')
+      expect(await runVitest(project, ...few)).toMatchObject({ success: true, numPassedTests: 3 })
+      expect(await project.world.only('db')).toEqual(server)
+      const left = await project.sql(testDatabases)
+      expect(left.map(([name]) => name)).toEqual([expect.stringMatching(/^poststack_template_/)])
+      await project.succeed('down', '--volumes', '--yes')
+    },
+  )
 
   test.skipIf(missing !== undefined)(
     `${runtime}: the web application must answer with the rows of its migration and its job`,
@@ -230,10 +253,9 @@ describe('on PostgreSQL as plain processes', async () => {
         ["migrations: './migrations'", "migrations: './migrations', settings: { fsync: 'off' }"],
       ])
       await installIn(project)
-      const databases = "SELECT datname::text, oid::text FROM pg_database WHERE datname LIKE 'poststack\\_%' ORDER BY 1"
       const first = await runVitest(project)
       expect(first).toMatchObject({ success: true, numTotalTests: 202, numPassedTests: 202 })
-      const templates = await project.sql(databases)
+      const templates = await project.sql(testDatabases)
       expect(templates).toHaveLength(1)
       expect(templates[0]?.[0]).toMatch(/^poststack_template_/)
       // The database that one works with is left alone.
@@ -241,12 +263,11 @@ describe('on PostgreSQL as plain processes', async () => {
 
       // What a run has left that was killed is gone after the next, and the template is made anew only when it would be another.
       await project.sql('CREATE DATABASE poststack_test_0123456789_ff')
-      const few = ['-t', '(99)|of the seeds'] as const
       expect(await runVitest(project, ...few)).toMatchObject({ success: true, numPassedTests: 3 })
-      expect(await project.sql(databases)).toEqual(templates)
+      expect(await project.sql(testDatabases)).toEqual(templates)
       await project.write({ 'migrations/003_more.sql': 'ALTER TABLE accounts ADD COLUMN note text;\n' })
       expect(await runVitest(project, ...few)).toMatchObject({ success: true, numPassedTests: 3 })
-      const others = await project.sql(databases)
+      const others = await project.sql(testDatabases)
       expect(others).toHaveLength(1)
       expect(others).not.toEqual(templates)
 
@@ -254,7 +275,7 @@ describe('on PostgreSQL as plain processes', async () => {
       await project.write({ 'migrations/004_wrong.sql': 'SELECT nothing_there;\n' })
       const refused = await vitest(project).catch((error: unknown) => error as { stdout: string; stderr: string })
       expect(`${refused.stdout}${refused.stderr}`).toContain('004_wrong.sql, line 1, column 8')
-      expect(await project.sql(databases)).toEqual(others)
+      expect(await project.sql(testDatabases)).toEqual(others)
       await project.succeed('down', '--volumes', '--yes')
     },
   )

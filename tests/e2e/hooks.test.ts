@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tempProject, type Project } from '../support/project.ts'
 import { itemsMigration } from '../support/services.ts'
+import { startWatch } from '../support/watching.ts'
 
 const noting = (name: string): string =>
   `import { stack } from 'poststack/run'
@@ -85,7 +86,7 @@ test('a wrong one must be refused with its place', async () => {
   await project.write({
     'poststack.config.ts': `import { defineConfig } from 'poststack'
 export default defineConfig({
-  hooks: { beforeUp: { script: './a.ts', command: ['b'] }, afterMigrate: { command: ['c'], once: 'per-content' } },
+  hooks: { beforeUp: { script: './a.ts', command: ['b'] }, afterMigrate: { command: ['c'], once: 'per-content' }, beforeDown: { script: './d.ts', once: 'per-content' } },
   services: {},
 } as never)
 `,
@@ -94,4 +95,56 @@ export default defineConfig({
   expect(refused.code).toBe(2)
   expect(refused.stderr).toContain('hooks.beforeUp')
   expect(refused.stderr).toContain('hooks.afterMigrate.once')
+  expect(refused.stderr).toContain('hooks.beforeDown.once: does not go with `beforeDown`')
+})
+
+const noteOf = (event: string): string => `import { appendFileSync } from 'node:fs'
+import { text } from '../lib/${event}.ts'
+appendFileSync('ran.txt', text + '\\n')
+`
+const textOf = (event: string, content: string): Record<string, string> => ({
+  [`lib/${event}.ts`]: `export const text = '${event} ${content}'\n`,
+})
+
+test('once for their content must run for a new content of what they import, at each moment, and be forgotten with the data', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const events = ['beforeUp', 'afterReady', 'beforeMigrate', 'afterMigrate'] as const
+  const ran = async (): Promise<readonly string[]> => {
+    const text = await readFile(join(project.root, 'ran.txt'), 'utf8')
+    await project.write({ 'ran.txt': '' })
+    return text.split('\n').filter((line) => line !== '')
+  }
+  await project.write({
+    ...itemsMigration,
+    'package.json': '{ "type": "module" }',
+    'poststack.config.ts': `import { defineConfig, hook, postgres } from 'poststack'
+export default defineConfig({
+  name: '${project.stack}',
+  hooks: { ${events.map((event) => `${event}: hook('./hooks/${event}.ts', { once: 'per-content' })`).join(', ')} },
+  services: { db: postgres({ port: ${String(project.port)}, migrations: './migrations' }) },
+})
+`,
+    ...Object.fromEntries(events.map((event) => [`hooks/${event}.ts`, noteOf(event)])),
+    ...Object.assign({}, ...events.map((event) => textOf(event, 'a'))),
+  })
+  await project.succeed('up', '--allow-all')
+  expect((await ran()).toSorted()).toEqual(events.map((event) => `${event} a`).toSorted())
+  await project.write(Object.assign({}, ...events.map((event) => textOf(event, 'b'))) as Record<string, string>)
+  await project.succeed('up', '--allow-all')
+  expect((await ran()).toSorted()).toEqual(events.map((event) => `${event} b`).toSorted())
+  // One that is watched is run when what it imports is saved, and alone.
+  const watch = await startWatch(project, '--allow-all')
+  await project.write(textOf('afterReady', 'c'))
+  await watch.run()
+  expect(await ran()).toEqual(['afterReady c'])
+  await project.write(textOf('beforeMigrate', 'c'))
+  await watch.run()
+  expect(await ran()).toEqual(['beforeMigrate c'])
+  expect((await watch.end()).code).toBe(0)
+  await project.succeed('down', '--allow-all')
+  await project.succeed('up', '--allow-all')
+  expect(await ran()).toEqual([])
+  await project.succeed('down', '--allow-all', '--volumes', '--yes')
+  await project.succeed('up', '--allow-all')
+  expect(await ran()).toHaveLength(4)
 })

@@ -1,18 +1,14 @@
 /**
  * `poststack watch`, driven by saving files and ending servers; each case looks at the ledger and the servers first.
  */
-import { execFile } from 'node:child_process'
-import { mkdir, rename, rm, utimes } from 'node:fs/promises'
+import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freePort } from '../support/ports.ts'
-import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
-import { database, debianImage, fetchText, itemsMigration } from '../support/services.ts'
+import { appliedMigrations, secretsOf, tempProject, type Project } from '../support/project.ts'
+import { database, itemsMigration } from '../support/services.ts'
 import { openScreen, tmuxMissing } from '../support/tmux.ts'
 import { startWatch, type WatchedEvent, type WatchRun } from '../support/watching.ts'
-import { realRuntimes } from '../support/world.ts'
 
 const file = (name: string): string => `migrations/${name}`
 const notes = (columns: string): Record<string, string> => ({
@@ -38,11 +34,6 @@ async function ledger(project: Project): Promise<readonly unknown[]> {
 
 /** Longer than the watch waits before it acts. */
 const aWhile = (): Promise<void> => sleep(1_200)
-
-/** Answers what stands in /word and /settings, and who it is, to everybody who connects. */
-const serve = String.raw`my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 9, ReuseAddr => 1) or die;
-while (my $c = $s->accept) { my $line = <$c>; open my $f, '<', '/word'; open my $g, '<', '/settings'; print $c "HTTP/1.0 200 OK\r\n\r\n", <$f>, <$g>, $ENV{WHO}; close $c }
-`
 
 describe('on the native runtime', () => {
   let project: Project
@@ -130,6 +121,41 @@ describe('on the native runtime', () => {
     await agreeing.end()
   })
 
+  test('--on-edit=ask must ask before it takes back, and a database of somebody else must never be touched', async () => {
+    const columns =
+      "SELECT string_agg(column_name, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'ask'"
+    const edit = (text: string): Promise<void> =>
+      project.write({ [file('004_ask.sql')]: `CREATE TABLE ask (${text});\n` })
+    await project.write({ [file('004_ask.rollback.sql')]: 'DROP TABLE ask;\n' })
+    await edit('a int')
+    const asking = await startWatch(project, '--on-edit=ask')
+    await edit('a int, b int')
+    expect(errorOf(await asking.run())).toMatchObject({ code: 'CONSENT_NEEDED' })
+    expect(await project.sql(columns)).toEqual([['a']])
+    await asking.end()
+    const agreeing = await startWatch(project, '--on-edit=ask', '--yes')
+    expect(await project.sql(columns)).toEqual([['a b']])
+    await agreeing.end()
+
+    const { passwords } = await secretsOf(project.root)
+    const url = `postgres://poststack:${passwords['db.password'] ?? ''}@127.0.0.1:${String(project.port)}/poststack`
+    await project.write({
+      'external.config.ts': `import { defineConfig, postgres } from 'poststack'
+export default defineConfig({ name: '${project.stack}-external', services: { db: postgres({ url: '${url}', migrations: './migrations' }) } })
+`,
+    })
+    const outside = await startWatch(project, '--config', 'external.config.ts', '--yes')
+    await edit('a int')
+    expect(errorOf(await outside.run())).toMatchObject({ code: 'MIGRATION_CHANGED' })
+    expect(await project.sql(columns)).toEqual([['a b']])
+    await edit('a int, b int')
+    await outside.run()
+    await outside.end()
+    await project.succeed('database', 'rollback')
+    for (const name of ['004_ask.sql', '004_ask.rollback.sql']) await rm(join(project.root, file(name)))
+    await rm(join(project.root, 'external.config.ts'))
+  })
+
   test('what --on-edit=refuse, a rollback that does not restore, and one that is missing say must change nothing', async () => {
     const refusing = await startWatch(project, '--on-edit=refuse')
     await project.write({ [file('003_last.sql')]: 'SELECT 2;\n' })
@@ -178,6 +204,12 @@ describe('on the native runtime', () => {
     // What it lacks did not exist, nor did its folder.
     await project.write({ 'elsewhere/port.ts': `export const port = ${String(project.port)}\n` })
     expect(await nextCode(watch, 'CONFIG_FAILED')).toBeUndefined()
+    expect(await project.world.only('db')).toEqual(server)
+    // Variables decide, too, and their file was not there.
+    await project.write({ '.env': 'POSTSTACK_POSTGRES_HOST_PORT=0\n' })
+    expect(await nextCode(watch, undefined)).toBe('ENV_INVALID')
+    await rm(join(project.root, '.env'))
+    expect(await nextCode(watch, 'ENV_INVALID')).toBeUndefined()
     expect(await project.world.only('db')).toEqual(server)
     await rename(join(project.root, 'poststack.config.ts'), join(project.root, 'moved.ts'))
     expect(await nextCode(watch, undefined)).toBe('CONFIG_NOT_FOUND')
@@ -268,6 +300,39 @@ describe('on the native runtime', () => {
     expect((await watch.end()).code).toBe(0)
   })
 
+  test('a thousand saves in a row must end with the last of them in the ledger, and cost no memory', async () => {
+    const saved = join(project.root, file('007_saves.sql'))
+    await project.write({ [file('007_saves.rollback.sql')]: 'DROP TABLE saves;\n' })
+    const watch = await startWatch(project)
+    const memory = async (): Promise<number> => {
+      const status = await readFile(`/proc/${String(watch.pid)}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
+    }
+    const saves = async (from: number, to: number): Promise<void> => {
+      for (let save = from; save <= to; save += 1) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other, as a person saves
+        await writeFile(saved, `CREATE TABLE saves (save_${String(save)} int);\n`)
+        // oxlint-disable-next-line no-await-in-loop
+        await sleep(5)
+      }
+    }
+    await saves(1, 300)
+    const before = await memory()
+    await saves(301, 1_000)
+    const columns = "SELECT string_agg(column_name, ' ') FROM information_schema.columns WHERE table_name = 'saves'"
+    await expect.poll(() => project.sql(columns), { timeout: 20_000 }).toEqual([['save_1000']])
+    expect((await memory()) - before).toBeLessThan(50)
+    expect((await ledger(project)).filter((row) => String(row).startsWith('007_saves'))).toEqual(['007_saves applied'])
+    await aWhile()
+    const told = watch.unheard().filter(({ type }) => type === 'watch-changed')
+    expect(told.length).toBeGreaterThan(0)
+    expect(told.length).toBeLessThan(200)
+    expect(watch.unheard().filter(({ type }) => type === 'watch-failed')).toEqual([])
+    expect((await watch.end()).code).toBe(0)
+    await project.succeed('database', 'rollback')
+    for (const name of ['007_saves.sql', '007_saves.rollback.sql']) await rm(join(project.root, file(name)))
+  })
+
   test('on a screen each key must show what it is for, and q leave the stack up', async (context) => {
     const missing = await tmuxMissing()
     if (missing !== undefined) context.skip(missing)
@@ -293,67 +358,4 @@ describe('on the native runtime', () => {
     expect((await project.world.only('db')).running).toBe(true)
     expect((await ledger(project)).at(-1)).toBe('007_seen applied')
   })
-})
-
-const podman = (await realRuntimes()).find(({ name }) => name === 'podman')
-
-describe(`on ${podman?.title ?? 'podman'}`, () => {
-  const isMissing = podman?.missing !== undefined
-
-  test.skipIf(isMissing)(
-    'images, lost containers and crash loops must be looked after, each as it should',
-    async () => {
-      const project = await tempProject({ runtime: 'podman' })
-      const port = await freePort()
-      await project.write({
-        'web/Dockerfile': `FROM ${debianImage}\nCOPY . /\nCMD ["perl", "-MIO::Socket::INET", "/serve.pl"]\n`,
-        'web/serve.pl': serve,
-        'web/.dockerignore': 'ignored\n',
-        'web/word': 'one',
-        settings: ' plain',
-        'web.env': 'WHO=" me"\n',
-      })
-      await project.declare({
-        web: `container({ build: { context: './web', dockerfile: './web/Dockerfile' }, ports: { http: { container: 8000, host: ${String(port)} } }, ready: { http: 'http' }, envFile: './web.env', volumes: [{ bind: './settings', target: '/settings', readOnly: true }], restart: 'no' })`,
-        crasher: `container({ image: '${debianImage}', command: ['sh', '-c', 'test -e /on/fixed && exec sleep 1000; sleep 0.5; exit 1'], volumes: [{ bind: './on', target: '/on' }], restart: 'no' })`,
-      })
-      await mkdir(join(project.root, 'on'))
-      const watch = await startWatch(project)
-      const crashing = await watch.next('watch-crashing')
-      expect(crashing).toMatchObject({ service: 'crasher', deaths: 3 })
-      expect(await watch.next('watch-waiting')).toMatchObject({ asDeclared: false })
-      expect((await project.world.only('crasher')).running).toBe(false)
-
-      // What an image is made from is built anew, and what its ignore file names is not looked at.
-      const first = await project.world.only('web')
-      await project.write({ 'web/ignored': 'x' })
-      await aWhile()
-      await project.write({ 'on/fixed': '', 'web/word': 'two' })
-      const built = await watch.run()
-      expect(built.find(({ type }) => type === 'watch-changed')).toMatchObject({ paths: ['web/word'] })
-      expect(await fetchText(port)).toBe('two plain me')
-      const second = await project.world.only('web')
-      expect(second.id).not.toBe(first.id)
-      expect((await project.world.only('crasher')).running).toBe(true)
-
-      // What it is given to read is part of it, however an editor saves.
-      await project.write({ 'settings~': ' fancy', 'web.env': 'WHO=" you"\n' })
-      await rename(join(project.root, 'settings~'), join(project.root, 'settings'))
-      const given = await watch.run()
-      expect(given.find(({ type }) => type === 'watch-changed')).toMatchObject({ paths: ['settings', 'web.env'] })
-      expect(await fetchText(port)).toBe('two fancy you')
-      const third = await project.world.only('web')
-
-      await promisify(execFile)('podman', ['rm', '-f', '-t', '0', third.id])
-      const events = await watch.run()
-      expect(events.find(({ type }) => type === 'watch-changed')).toMatchObject({ paths: [], services: ['web'] })
-      // On a busy machine the first run may see it stopped and not yet removed; the removal asks for another.
-      if (events.at(-1)?.['asDeclared'] !== true) await watch.run()
-      expect(await fetchText(port)).toBe('two fancy you')
-      await aWhile()
-      expect(watch.unheard().map(({ type }) => type)).toEqual([])
-      expect(await watch.end('SIGTERM')).toMatchObject({ code: 143, stderr: '' })
-      expect((await project.world.only('web')).running).toBe(true)
-    },
-  )
 })

@@ -92,17 +92,22 @@ export function migration(version: string, sql = `CREATE TABLE t${version} ();`)
 
 export interface DesiredOptions {
   readonly migrations?: readonly Migration[]
+  /** Run before the migrations. */
+  readonly before?: readonly Seed[]
   readonly seeds?: readonly Seed[]
+  readonly hookContents?: Desired['hookContents']
   readonly digests?: Readonly<Record<string, string>>
 }
 
 /** The declared state, with a fixed digest for each password and the same migrations for every service that declares some. */
-export function desiredOf(config: Config, { migrations = [], seeds, digests = {} }: DesiredOptions = {}): Desired {
+export function desiredOf(config: Config, options: DesiredOptions = {}): Desired {
+  const { migrations = [], before = [], seeds: after = [], hookContents, digests = {} } = options
   const databases = config.services.filter((service) => service.kind !== 'container')
   return desiredState({
     config,
     folders: Object.fromEntries(databases.map(({ name }) => [name, { path: '/projects/shop/migrations', migrations }])),
-    ...(seeds === undefined ? {} : { seeds: Object.fromEntries(databases.map(({ name }) => [name, seeds])) }),
+    seeds: Object.fromEntries(databases.map(({ name }) => [name, { before, after }])),
+    ...(hookContents === undefined ? {} : { hookContents }),
     builds: Object.fromEntries(
       [...config.services, ...config.images].map(({ name }) => [
         name,
@@ -153,7 +158,7 @@ function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
       const entered = enter(target)
       return Promise.resolve('code' in entered ? { ready: false, ...entered } : { ready: true })
     },
-    async read({ folder, seeds, target }) {
+    async read({ before, folder, seeds, target }) {
       const entered = enter(target)
       if ('code' in entered) return { state: 'unreachable', ...entered }
       const { applied, recorded, seeded } = entered
@@ -161,7 +166,7 @@ function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
       return {
         state: 'read',
         applied: [...applied],
-        ...(seeds === undefined ? {} : { seeded: [...seeded] }),
+        ...((before ?? seeds) === undefined ? {} : { seeded: [...seeded] }),
         ...(recorded === undefined ? {} : { recorded: structuredClone(recorded) }),
         ...(texts.refused === undefined ? {} : { refused: recordError(texts.refused) }),
       }

@@ -143,7 +143,7 @@ interface Section {
 }
 
 const sections: readonly Section[] = [
-  { title: '`defineConfig({ … })`', about: 'The whole stack.', from: ['StackConfig'] },
+  { title: '`defineConfig({ … })`', about: 'The whole stack.', from: ['StackOptions', 'StackConfig', 'LayeredConfig'] },
   {
     title: '`defineConfig((context) => ({ … }))`',
     about: 'The function may be asynchronous. Its argument has these fields.',

@@ -48,7 +48,9 @@ const right: Readonly<Record<string, string>> = {
   'reuse, with the names known':
     'const base = defineConfig({ services: { db: postgres() } }); export const url = base.services.db.url; export default defineConfig({ ...base, name: "two" })',
   hooks:
-    "export default defineConfig({ hooks: { beforeUp: hook(['make']), afterMigrate: hook('./a.ts', { once: 'per-content' }) }, services: {} })",
+    "export default defineConfig({ hooks: { beforeUp: hook(['make']), afterMigrate: hook('./a.ts', { once: 'per-content' }), beforeDown: hook('./a.ts') }, services: {} })",
+  'remembered hooks':
+    "const once = hook('./a.ts', { once: 'per-content' }); export default defineConfig({ hooks: { beforeUp: once, afterReady: once, beforeMigrate: once, afterMigrate: once }, services: {} })",
   'variables, files and patterns':
     "export default defineConfig({ services: Object.fromEntries(glob('w/*.txt').map((file) => [file, container({ image: readText(file).trim(), env: { A: env('A'), B: env('B', 'x') } })])) })",
   'a file beside a preset':
@@ -61,6 +63,11 @@ const right: Readonly<Record<string, string>> = {
     "const base = defineConfig({ services: { db: postgres() } }); export default defineConfig({ extends: base, services: { db: postgres({ port: 'auto' }) } })",
   'layers of every kind':
     'const a = defineConfig(({ mode }) => ({ name: mode, services: {} })); const b = defineConfig(Promise.resolve({ services: {} })); export default defineConfig(() => ({ extends: [a, b, { services: {} }], services: { db: postgres() } }))',
+  'nothing but layers':
+    'const base = defineConfig({ services: { db: postgres() } }); export const one = defineConfig({ extends: base }); export const two = defineConfig(({ mode }) => ({ name: mode, extends: [base, one] })); export const three = defineConfig(async () => ({ extends: await Promise.resolve(base) })); export const four = defineConfig(Promise.resolve({ extends: two })); export default defineConfig({ extends: [three, four], name: base.services.db.kind })',
+  'layers without defineConfig': 'export default { extends: { services: { db: postgres() } } } satisfies LayeredConfig',
+  'a script of a config that is nothing but layers':
+    "import { stack } from 'poststack/run'; const config = defineConfig({ extends: { services: { db: postgres() } } }); export const name: string | undefined = stack.services['db']?.kind; export default config",
   seeds: "postgres({ migrations: './migrations', seed: './seeds' })",
   'a script that has registered its config':
     "import { stack } from 'poststack/run'; const config = defineConfig(() => ({ services: { db: postgres(), web: container({ image: 'x' }) } })); declare module 'poststack/run' { interface Register { config: typeof config } } export const all: readonly [string, string | undefined] = [stack.services.db.url, stack.services.web.urls['http']]",
@@ -74,8 +81,12 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
   'an unknown runtime': ["export default defineConfig({ runtime: 'dokcer', services: {} })", '"dokcer"'],
   'a service that is none': ['export default defineConfig({ services: { db: { version: 17 } } })', 'version'],
   'a mistyped key of postgres': ['postgres({ prot: 5433 })', "'prot'"],
-  'a remembered hook at another moment': [
-    "export default defineConfig({ hooks: { beforeUp: { script: './a.ts', once: 'per-content' } }, services: {} })",
+  'a remembered hook of down': [
+    "export default defineConfig({ hooks: { beforeDown: { script: './a.ts', once: 'per-content' } }, services: {} })",
+    "'undefined'",
+  ],
+  'a remembered hook of down, made by hook()': [
+    "export default defineConfig({ hooks: { beforeDown: hook('./a.ts', { once: 'per-content' }) }, services: {} })",
     "'once'",
   ],
   'a remembered command': ["hook(['make'], { once: 'per-content' })", 'string'],
@@ -140,12 +151,21 @@ const wrong: Readonly<Record<string, readonly [source: string, words: string]>> 
     'export default defineConfig({ extends: [postgres()], services: {} })',
     "'PostgresService'",
   ],
+  'layers with a mistyped key beside them': [
+    'export default defineConfig({ extends: { services: {} }, sevices: {} })',
+    "'sevices'",
+  ],
+  'no layer in extends, and no services': ['export default defineConfig({ extends: undefined })', "'services'"],
+  'a function that returns neither services nor layers': [
+    "export default defineConfig(() => ({ name: 'x' }))",
+    'StackConfig',
+  ],
   'a layer with a mistake': ['export default defineConfig({ extends: [{ servces: {} }], services: {} })', "'servces'"],
   'a function that returns no stack': ['export default defineConfig(() => 5)', 'number'],
 }
 
 const head =
-  "import { container, defineConfig, env, glob, hook, postgres, readText, type StackConfig } from 'poststack'\nvoid [container, defineConfig, env, glob, hook, postgres, readText]; export type Used = StackConfig\n"
+  "import { container, defineConfig, env, glob, hook, postgres, readText, type LayeredConfig, type StackConfig } from 'poststack'\nvoid [container, defineConfig, env, glob, hook, postgres, readText]; export type Used = StackConfig | LayeredConfig\n"
 
 describe('what an editor says about a config', () => {
   /** Messages by file name. */

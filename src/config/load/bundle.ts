@@ -100,7 +100,7 @@ function importCircles(files: ReadonlyMap<string, Metafile['inputs'][string]>): 
   })
 }
 
-function isProjectFile(file: string, root: string, own: OwnPackage): boolean {
+export function isProjectFile(file: string, root: string, own: OwnPackage): boolean {
   if (file.split(sep).includes('node_modules')) return false
   // Our own sources, run from a checkout, are no input of somebody else's config.
   return !file.startsWith(own.root + sep) || root === own.root || root.startsWith(own.root + sep)
@@ -118,14 +118,15 @@ async function esModules(files: readonly string[]): Promise<readonly string[]> {
   return urls.flat()
 }
 
-const nested = Symbol('resolving within the plugin')
+/** Marks what a plugin asks esbuild to resolve, so that it does not answer itself. */
+export const resolvingAgain = Symbol('resolving within the plugin')
 
 function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
   return {
     name: 'poststack-packages',
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, async (args) => {
-        if (args.kind === 'entry-point' || args.pluginData === nested || isBuiltin(args.path)) return undefined
+        if (args.kind === 'entry-point' || args.pluginData === resolvingAgain || isBuiltin(args.path)) return undefined
         const isRequire = args.kind.startsWith('require')
         if (args.path === 'poststack/run') return runEntry(own, isRequire)
         const found = await resolveAgain(build, args)
@@ -162,9 +163,16 @@ function isOwnEntry(file: string): boolean {
   return file === ownPackage().entry || file.endsWith(join('node_modules', 'poststack', 'dist', 'index.js'))
 }
 
-function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
+export function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
   const { kind, importer, resolveDir, namespace } = args
-  return build.resolve(args.path, { kind, importer, resolveDir, namespace, with: args.with, pluginData: nested })
+  return build.resolve(args.path, {
+    kind,
+    importer,
+    resolveDir,
+    namespace,
+    with: args.with,
+    pluginData: resolvingAgain,
+  })
 }
 
 function isBuiltin(path: string): boolean {
@@ -234,6 +242,6 @@ export async function bundleOwn(entry: string, outfile: string): Promise<void> {
 }
 
 /** With `require`, because for `import` Node first searches all of a CommonJS file for the names that it exports. */
-function loadEsbuild(): typeof Esbuild {
+export function loadEsbuild(): typeof Esbuild {
   return createRequire(import.meta.url)('esbuild') as typeof Esbuild
 }

@@ -24,7 +24,8 @@ export function candidates(files: readonly string[], imports: readonly WrittenIm
   return [...wanted].filter((path) => !taken.has(path) && !existsSync(path)).toSorted(compareText)
 }
 
-function placesOf({ importer, specifier }: WrittenImport): readonly string[] {
+/** Where the file of an import may lie. */
+export function placesOf({ importer, specifier }: WrittenImport): readonly string[] {
   const folder = dirname(importer)
   if (!/^\.{0,2}(?:\/|$)/.test(specifier)) {
     const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1)

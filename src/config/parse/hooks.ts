@@ -7,7 +7,7 @@ export function buildHooks(hooks: PlainStack['hooks'], root: string): Pick<Confi
   if (hooks === undefined) return {}
   const built = Object.entries(hooks).flatMap(([event, hook]) => {
     if (hook === undefined) return []
-    const once = 'once' in hook && hook.once === 'per-content'
+    const once = hook.once === 'per-content'
     const config: HookConfig =
       hook.script === undefined
         ? { kind: 'command', command: hook.command ?? [], once }

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
+import { importsOf } from '../../config/load/imports.ts'
 import { PoststackError } from '../../errors.ts'
 import { parseText } from '../files/parse.ts'
 import { includeFrom } from '../files/read.ts'
@@ -15,8 +16,8 @@ import { compareVersions } from '../version.ts'
 const seedName = /^(\d+)[_-].+\.(?:(sql)|[cm]?[jt]s)$/
 
 /** Reads every seed of a folder. `root` is what `\i` is relative to. Fails with `SEED_INVALID`. */
-export async function readSeeds(path: string, root: string): Promise<readonly Seed[]> {
-  const folder = resolve(path)
+export async function readSeeds(from: string, root: string): Promise<readonly Seed[]> {
+  const folder = resolve(from)
   const names = await readdir(folder).catch((cause: unknown) => {
     throw invalid(
       `The folder of seeds ${folder} cannot be read: ${reasonOf(cause)}.`,
@@ -24,19 +25,21 @@ export async function readSeeds(path: string, root: string): Promise<readonly Se
     )
   })
   const include = includeFrom(folder, root)
-  const read = names
-    .filter((name) => seedName.test(name) && !name.endsWith('.d.ts'))
-    .map(async (file): Promise<Seed | readonly FileProblem[]> => {
-      const bytes = await readFile(join(folder, file)).catch((cause: unknown) => {
-        throw invalid(`${file} cannot be read: ${reasonOf(cause)}.`, 'Seeds are files, directly in the folder.')
-      })
-      if (!file.endsWith('.sql')) {
-        const checksum = createHash('sha256').update(bytes).digest('hex')
-        return { file, checksum, content: { kind: 'script', path: join(folder, file) } }
-      }
-      const text = parseText(file, bytes, include)
-      return 'sql' in text ? { file, checksum: text.checksum, content: { kind: 'sql', text } } : text
+  const files = names.filter(isSeed)
+  const scripts = files.filter((file) => !file.endsWith('.sql')).map((file) => join(folder, file))
+  const imports = await importsOf(scripts, root)
+  const read = files.map(async (file): Promise<Seed | readonly FileProblem[]> => {
+    const bytes = await readFile(join(folder, file)).catch((cause: unknown) => {
+      throw invalid(`${file} cannot be read: ${reasonOf(cause)}.`, 'Seeds are files, directly in the folder.')
     })
+    if (!file.endsWith('.sql')) {
+      const path = join(folder, file)
+      const checksum = await scriptChecksum(bytes, imports.get(path)?.files ?? [], root)
+      return { file, checksum, content: { kind: 'script', path } }
+    }
+    const text = parseText(file, bytes, include)
+    return 'sql' in text ? { file, checksum: text.checksum, content: { kind: 'sql', text } } : text
+  })
   const seeds: Seed[] = []
   const problems: FileProblem[] = []
   for (const one of await Promise.all(read)) {
@@ -51,12 +54,42 @@ export async function readSeeds(path: string, root: string): Promise<readonly Se
 }
 
 /** A script that is none of the folder, and is remembered as these are. Fails with `SEED_INVALID`. */
-export async function readRemembered(path: string, root: string): Promise<Seed> {
+export async function readRemembered(
+  path: string,
+  { root, event }: { readonly root: string; readonly event: string },
+): Promise<Seed> {
   const file = relative(root, path)
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw invalid(`${file} cannot be read: ${reasonOf(cause)}.`, 'Correct `hooks.afterMigrate` in the config.')
+    throw invalid(`${file} cannot be read: ${reasonOf(cause)}.`, `Correct \`hooks.${event}\` in the config.`)
   })
-  return { file, checksum: createHash('sha256').update(bytes).digest('hex'), content: { kind: 'script', path } }
+  const imports = await importsOf([path], root)
+  const checksum = await scriptChecksum(bytes, imports.get(path)?.files ?? [], root)
+  return { file, checksum, content: { kind: 'script', path } }
+}
+
+/** The scripts of a folder of seeds, absolute; none where it cannot be read. */
+export async function seedScripts(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names.filter((name) => isSeed(name) && !name.endsWith('.sql')).map((name) => join(folder, name))
+}
+
+function isSeed(name: string): boolean {
+  return seedName.test(name) && !name.endsWith('.d.ts')
+}
+
+/** Of its text and of the project's files that it imports, by their paths from the root: the same in each checkout. */
+async function scriptChecksum(bytes: Uint8Array, imported: readonly string[], root: string): Promise<string> {
+  const own = digestOf(bytes)
+  if (imported.length === 0) return own
+  const others = imported.map(async (path) => {
+    const content = await readFile(path).catch(() => undefined)
+    return [relative(root, path).split(sep).join('/'), content === undefined ? null : digestOf(content)]
+  })
+  return digestOf(JSON.stringify([own, ...(await Promise.all(others))]))
+}
+
+function digestOf(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex')
 }
 
 function numberOf({ file }: Seed): string {

@@ -8,7 +8,7 @@
 import { planContainer } from './container-steps.ts'
 import { createDraft } from './draft.ts'
 import { label } from '../labels.ts'
-import { planHook } from './hook-steps.ts'
+import { newContent, type NewContent, planHook, planNewContent } from './hook-steps.ts'
 import { planMigrations } from './migrate-steps.ts'
 import { planHandOvers } from './handover-steps.ts'
 import { isOurs } from '../names.ts'
@@ -33,7 +33,11 @@ export interface ReconcileOptions {
 /** The plan of `up`. A plan with no step means: everything is as declared. */
 export function reconcile(desired: Desired, observed: Observed, options: ReconcileOptions = {}): Plan {
   const plan = planAll(desired, observed, { options, before: undefined })
-  if (plan.goal !== 'up' || desired.hooks?.beforeUp === undefined || plan.steps.length === 0) return plan
+  const hook = desired.hooks?.beforeUp
+  if (plan.goal !== 'up' || hook === undefined) return plan
+  const fresh = newContent('beforeUp', desired, observed)
+  if (fresh !== undefined) return planAll(desired, observed, { options, before: fresh })
+  if (hook.once || plan.steps.length === 0) return plan
   // What comes before the first step is known when all of them are.
   const count = plan.steps.filter(({ undo }) => undo === undefined).length
   return planAll(desired, observed, {
@@ -44,8 +48,8 @@ export function reconcile(desired: Desired, observed: Observed, options: Reconci
 
 interface PlanAll {
   readonly options: ReconcileOptions
-  /** Why the hook before all steps is run; without it none is. */
-  readonly before: string | undefined
+  /** Why the hook before all steps is run, or what is new about it; without it none is. */
+  readonly before: string | NewContent | undefined
 }
 
 function planAll(desired: Desired, observed: Observed, { options, before: lead }: PlanAll): Plan {
@@ -59,7 +63,10 @@ function planAll(desired: Desired, observed: Observed, { options, before: lead }
     keptVolumes: [],
   })
   if (lead !== undefined) {
-    const first = planHook({ event: 'beforeUp', cause: lead, needs: [] }, { desired, draft })
+    const first =
+      typeof lead === 'string'
+        ? planHook({ event: 'beforeUp', cause: lead, needs: [] }, { desired, draft })
+        : planNewContent(lead, [], { desired, draft })
     if (first !== undefined) draft.lead(first)
   }
   const milestones = new Map<string, Milestones>()
@@ -107,7 +114,9 @@ function planService(service: DesiredService, planning: Planning): Milestones {
       : planContainer(service, service.container, planning)
   // What is blocked gets no further, and the plan is not carried out anyway.
   if (started === undefined) return {}
-  const applied = planMigrations(service, started, planning)
+  const { before: first = [], seeds = [] } = service.migrations ?? {}
+  const prepared = planSeeds({ service, seeds: first, after: started.ready }, planning)
+  const applied = planMigrations(service, { ...started, ready: prepared ?? started.ready }, planning)
   const after = {
     event: 'afterMigrate',
     service: service.name,
@@ -115,19 +124,22 @@ function planService(service: DesiredService, planning: Planning): Milestones {
     needs: [applied],
   } as const
   const hooked = applied === undefined ? undefined : planHook(after, planning)
-  const migrated = hooked ?? applied ?? started.ready
-  const seeded = planSeeds(service, migrated, planning)
+  const migrated = hooked ?? applied ?? prepared ?? started.ready
+  const seeded = planSeeds({ service, seeds, after: migrated }, planning)
   if (planning.draft.size() === before) planning.draft.unchanged(service.name)
   return { ...started, migrated: seeded ?? migrated }
 }
 
 /** Once, when all is ready that becomes so in this run. */
-function planAfterReady({ desired, draft }: Planning): void {
+function planAfterReady({ desired, draft, observed }: Planning): void {
   const waits = draft.steps().filter(({ action, undo }) => action.kind === 'wait' && undo === undefined)
+  const ready = waits.map(({ id }) => id)
+  const fresh = newContent('afterReady', desired, observed)
+  if (fresh !== undefined) planNewContent(fresh, ready, { desired, draft })
   if (waits.length === 0) return
   const names = [...new Set(waits.map(({ subject }) => subject.replace('service:', '')))]
   const cause = `${names.join(', ')} ${names.length === 1 ? 'becomes' : 'become'} ready`
-  planHook({ event: 'afterReady', cause, needs: waits.map(({ id }) => id) }, { desired, draft })
+  planHook({ event: 'afterReady', cause, needs: ready }, { desired, draft })
 }
 
 /** Nothing is run for an external database, but what depends on it waits until it answers. */

@@ -3,14 +3,20 @@
  * under the lock.
  */
 import { type PendingSeed, pendingSeeds } from '../../migrations/seeds/resolve.ts'
+import type { Seed } from '../../migrations/types.ts'
 import { knownDatabase, nameSome } from './migrate-steps.ts'
 import type { Planning } from '../planning.ts'
 import type { DesiredService } from '../types.ts'
 
-/** The number of the step after which the database is seeded, or nothing when it is already or nothing is declared. */
-export function planSeeds(service: DesiredService, after: number | undefined, planning: Planning): number | undefined {
+export interface Seeding {
+  readonly service: DesiredService
+  readonly seeds: readonly Seed[]
+  readonly after: number | undefined
+}
+
+/** The number of the step after which the database is seeded, or nothing when it is already or there are no seeds. */
+export function planSeeds({ service, seeds, after }: Seeding, planning: Planning): number | undefined {
   const { migrations } = service
-  const seeds = migrations?.seeds ?? []
   if (migrations === undefined || seeds.length === 0) return undefined
   const subject = `service:${service.name}`
   const action = { kind: 'seed', service: service.name, database: migrations.target, seeds } as const

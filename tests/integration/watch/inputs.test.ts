@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readDesired } from '../../../src/execute/read-desired.ts'
 import { parseConfig } from '../../../src/config/parse/parse.ts'
-import { container, openStack, type StackConfig } from '../../../src/index.ts'
+import { container, hook, openStack, postgres, type StackConfig } from '../../../src/index.ts'
 import { serializeConfig } from '../../../src/config/serialize.ts'
 import { isConfigInput, isInput, readInputs, withEveryModule, type Inputs } from '../../../src/watch/inputs.ts'
 
@@ -91,4 +91,32 @@ test('the content of a file that is mounted to be read must be part of the decla
   expect(await contents()).toEqual(after)
   await put('later.conf', 'late')
   expect((await contents()).map((content) => content !== undefined)).toEqual([true, true, false, false])
+})
+
+test('hooks must be inputs, and what they and scripts among the seeds import, at any depth and where it is missing, too', async () => {
+  const { root, put } = await project()
+  await put('hooks/one.ts', "import '../lib/deep.ts'\nimport './missing.ts'\n")
+  await put('lib/deep.ts', "import './deeper.ts'\n")
+  await put('lib/deeper.ts', '')
+  await put('seeds/010_rows.ts', "import '../rows/rows.ts'\n")
+  await put('rows/rows.ts', '')
+  const layer: StackConfig = {
+    name: 'inputs',
+    hooks: { beforeUp: hook('./hooks/one.ts'), beforeDown: hook(['make']) },
+    services: { db: postgres({ migrations: './migrations', seed: './seeds' }) },
+  }
+  // No services but those of a layer.
+  await using stack = await openStack({ cwd: root, env: {}, config: { extends: layer } })
+  const inputs = await readInputs(stack)
+  const wanted = [
+    'hooks/one.ts',
+    'lib/deep.ts',
+    'lib/deeper.ts',
+    'hooks/missing.ts',
+    'seeds/010_rows.ts',
+    'rows/rows.ts',
+  ]
+  expect(wanted.filter((path) => !isInput(inputs, join(root, path)))).toEqual([])
+  expect(wanted.filter((path) => isConfigInput(inputs, join(root, path)))).toEqual([])
+  expect(isInput(inputs, join(root, 'lib/other.ts'))).toBe(false)
 })

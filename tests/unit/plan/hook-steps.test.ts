@@ -34,6 +34,12 @@ function declared(hooks: Config['hooks'], versions: readonly string[] = ['001'])
   return desiredOf(stackConfig(services, { hooks }), { migrations: versions.map((version) => migration(version)) })
 }
 
+function contents(beforeUp: string, afterReady = beforeUp) {
+  const hooks = { beforeUp: { ...script, once: true }, afterReady: { ...script, once: true } }
+  const services = [postgresService({ name: 'db', migrations: '/projects/shop/migrations' })]
+  return desiredOf(stackConfig(services, { hooks }), { hookContents: { beforeUp, afterReady } })
+}
+
 function eventsOf({ steps }: Plan): readonly string[] {
   return steps.flatMap(({ action }) => (action.kind === 'hook' ? [action.event] : []))
 }
@@ -138,5 +144,56 @@ describe('hooks', () => {
     expect(eventsOf(plan)).toEqual(['beforeDown'])
     expect(plan.steps[0]?.action.kind).toBe('hook')
     expect(plan.steps.slice(1).filter(({ needs }) => needs.length === 0)).toEqual([])
+  })
+
+  test('once for their content are remembered by the stack, whatever else there is to do', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    const ran: string[] = []
+    const world = { ...stack.world, runScript: () => Promise.resolve(void ran.push('ran')) }
+    const first = await stack.plan(contents('a'))
+    expect(first.steps[0]).toMatchObject({ subject: 'hook:beforeUp', action: { kind: 'hook' } })
+    expect(first.steps.filter(({ id, needs }) => id !== 1 && needs.length === 0)).toEqual([])
+    await execute(first, world)
+    expect(ran).toHaveLength(2)
+    expect((await stack.plan(contents('a'))).steps).toEqual([])
+
+    const changed = await stack.plan(contents('b', 'a'))
+    expect(formatPlan(changed)).toMatchInlineSnapshot(`
+      "shop on memory: 2 steps
+
+        #1 hook:beforeUp  hook      beforeUp runs hooks/x.ts: its content has changed
+        #2 hook:beforeUp  remember  it is run once for its content  after #1
+      "
+    `)
+    // One that fails is not remembered.
+    await execute(changed, { ...stack.world, runScript: refused })
+    expect(eventsOf(await stack.plan(contents('b', 'a')))).toEqual(['beforeUp'])
+    await execute(await stack.plan(contents('b', 'a')), world)
+    expect((await stack.plan(contents('b', 'a'))).steps).toEqual([])
+    const scope = { stack: 'shop', project: contents('b').project, containerNames: [], volumeNames: [] }
+    const { volumes } = await runtime.observe(
+      { ...scope, networkNames: [], imageRefs: [] },
+      { signal: stack.world.signal },
+    )
+    expect(volumes.map(({ job }) => job).filter((job) => job !== undefined)).toHaveLength(2)
+  })
+
+  test('once for their content before migrations are what the database lacks, and need no migration', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const services = [postgresService({ name: 'db', migrations: '/projects/shop/migrations' })]
+    const before = { ...script, once: true }
+    const of = (checksum: string, versions: readonly string[]) =>
+      desiredOf(stackConfig(services, { hooks: { beforeMigrate: before } }), {
+        migrations: versions.map((version) => migration(version)),
+        before: [{ file: 'hooks/x.ts', checksum, content: { kind: 'script', path: '/projects/shop/hooks/x.ts' } }],
+      })
+    const plan = await stack.plan(of('a', ['001']))
+    const [seed, migrate] = ['seed', 'migrate'].map((kind) => plan.steps.find(({ action }) => action.kind === kind))
+    expect(migrate?.needs).toEqual([seed?.id])
+    await execute(plan, stack.world)
+    expect((await stack.plan(of('a', ['001']))).steps).toEqual([])
+    expect((await stack.plan(of('a', ['001', '002']))).steps.map(({ action }) => action.kind)).toEqual(['migrate'])
+    expect((await stack.plan(of('b', ['001']))).steps.map(({ action }) => action.kind)).toEqual(['seed'])
   })
 })
