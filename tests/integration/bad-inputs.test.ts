@@ -17,7 +17,13 @@ import {
   variableAttempts,
   yamlAttempts,
 } from '../support/hostile-configs.ts'
-import { flagAttempts, migrationAttempts, nameAttempts, urlAttempts, type Attempt } from '../support/hostile-attempts.ts'
+import {
+  flagAttempts,
+  migrationAttempts,
+  nameAttempts,
+  urlAttempts,
+  type Attempt,
+} from '../support/hostile-attempts.ts'
 import { processesIn } from '../support/native-project.ts'
 import { chooseSeed } from '../support/random.ts'
 

@@ -73,7 +73,10 @@ export function logPlace({ logs, root }: Pick<Config, 'logs' | 'root'>, flag: Lo
 }
 
 /** The same where no config is read. */
-export function logPlaceIn(environment: Pick<Environment, 'root' | 'variables'>, flag: LogChoice | undefined): LogPlace {
+export function logPlaceIn(
+  environment: Pick<Environment, 'root' | 'variables'>,
+  flag: LogChoice | undefined,
+): LogPlace {
   const { root, variables } = environment
   const said = filledVariable(variables, 'LOG_LEVEL')?.value.toLowerCase()
   const level = [...logLevels, 'off' as const].find((one) => one === said || (one === 'warning' && said === 'warn'))
