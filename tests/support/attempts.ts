@@ -54,7 +54,8 @@ const control = /(?![\n\t])[\p{Cc}\u2028-\u202E\u2066-\u2069]/u
 const longest = 30_000
 
 /** Everything that was wrong, as lines; each with the attempt, so that it can be made again. */
-export async function faultsOf(attempt: Attempt, run: Run = inProcess): Promise<readonly string[]> {
+export async function faultsOf(hostile: Attempt, run: Run = inProcess): Promise<readonly string[]> {
+  const attempt = asAProcessTakesIt(hostile)
   const above = await realpath(await mkdtemp(join(tmpdir(), 'poststack-hostile-')))
   // Deep enough that `../../..` ends in a folder of ours.
   const cwd = join(above, 'a/b/c/d/e/project')
@@ -79,6 +80,19 @@ export async function faultsOf(attempt: Attempt, run: Run = inProcess): Promise<
   } finally {
     await rm(above, { recursive: true, force: true })
   }
+}
+
+/** No argument and no variable of a process can hold a NUL; files can. */
+function asAProcessTakesIt({ env = {}, files, words }: Attempt): Attempt {
+  return {
+    words: words.map(withoutNul),
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value && withoutNul(value)])),
+    ...(files === undefined ? {} : { files }),
+  }
+}
+
+function withoutNul(text: string): string {
+  return text.replaceAll('\0', '\u0001')
 }
 
 /** No engine answers, no program is found, and what is asked without a config of its own finds ours. */

@@ -168,7 +168,8 @@ export const typescriptAttempts: fc.Arbitrary<Attempt> = fc
       ),
       word.map((text) => `import ${literal(text)}\nexport default {}\n`),
       word.map(
-        (text) => `console.log(${literal(text)}); console.error(${literal(text)})\nexport default ${literal(text)}\n`,
+        (text) =>
+          `console.log(${literal(text.slice(0, 400))}); console.error(${literal(text.slice(0, 400))})\nexport default ${literal(text)}\n`,
       ),
       bytes,
       fc.constantFrom(
