@@ -4,8 +4,8 @@
 import { join, resolve } from 'node:path'
 
 import { isPoststackError } from '../errors.ts'
-import { makeBackup } from '../execute/backup/backup.ts'
-import { makeBackupFolder } from '../execute/backup/files.ts'
+import { type BackupRequest, makeBackup } from '../execute/backup/backup.ts'
+import { makeBackupFolder, removeEmptyFolder } from '../execute/backup/files.ts'
 import { type BackupFormat, backupName, type Manifest } from '../execute/backup/manifest.ts'
 import { verifyBackup } from '../execute/backup/restore.ts'
 import type { Io } from './context.ts'
@@ -59,8 +59,8 @@ async function writeAs(format: BackupFormat, { choices, now, session }: Writing)
   const database = databaseOf(session)
   const folder = backupFolder(target, io)
   const file = output === undefined ? join(folder, backupName(database, format, now)) : resolve(io.cwd, output)
-  if (output === undefined) await makeBackupFolder(folder)
-  const manifest = await makeBackup({
+  const isNew = output === undefined && (await makeBackupFolder(folder))
+  const request: BackupRequest = {
     connect: target.connect,
     program: target.program,
     database,
@@ -74,8 +74,13 @@ async function writeAs(format: BackupFormat, { choices, now, session }: Writing)
       report.event({ type: 'backup-progress', ...progress })
     },
     verify: verify ? verifyWith(session) : undefined,
-  })
-  return { file, manifest }
+  }
+  try {
+    return { file, manifest: await makeBackup(request) }
+  } catch (error) {
+    if (isNew) await removeEmptyFolder(folder)
+    throw error
+  }
 }
 
 export function databaseOf({ facts: { database, host, port, service } }: DatabaseSession): Manifest['database'] {

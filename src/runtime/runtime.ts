@@ -101,6 +101,32 @@ export interface LogsRequest {
   readonly onLine: (line: LogLine) => void
 }
 
+/** What an engine says of itself, and how it was reached. What it does not say is absent. */
+export interface EngineDescription {
+  /** Who answers: podman serves Docker's clients, too. */
+  readonly flavour: 'podman' | 'docker'
+  /** Of the engine; its program may have another one. */
+  readonly version: string | undefined
+  /** `unix:///run/docker.sock`; absent where Poststack runs podman's service for as long as it needs it. */
+  readonly address: string | undefined
+  /** What names the address: `DOCKER_HOST`, `Docker's context "colima"`; absent where it is the usual one. */
+  readonly from: string | undefined
+  /** Runs as an ordinary user. */
+  readonly rootless: boolean
+  /** Folder of images and volumes; absent where it is on another machine. */
+  readonly storage: string | undefined
+  /** What lets podman's containers find each other by name. Docker has it built in. */
+  readonly names: EngineNames | undefined
+}
+
+export interface EngineNames {
+  readonly network: 'netavark' | 'cni'
+  /** The program that answers: `aardvark-dns`, or the plugin `dnsname`. */
+  readonly program: string
+  /** Undefined where nobody can tell. */
+  readonly there: boolean | undefined
+}
+
 /** Whose images. */
 export type ImageOwner = Pick<Scope, 'stack' | 'project'>
 
@@ -158,6 +184,8 @@ export interface Runtime {
    * some may have been missed, it tells of nobody in particular.
    */
   watchEnds(scope: Pick<Scope, 'stack' | 'project'>, options: EndOptions): Promise<void>
+  /** What the engine is; only where there is one. */
+  describe?(options: CallOptions): Promise<EngineDescription>
   /** Frees connections and helper processes; what runs goes on running. */
   close(): Promise<void>
 }

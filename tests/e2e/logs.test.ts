@@ -2,13 +2,15 @@
  * The log of what was done, and the doctor: one stack on the native runtime serves both.
  */
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import type { Finding } from '../../src/execute/doctor/findings.ts'
+import type { Finding } from '../../src/execute/doctor/finding.ts'
 import { cleanEnvironment, cliFile } from '../support/cli.ts'
 import { tempProject } from '../support/project.ts'
 import { realRuntimes } from '../support/world.ts'
@@ -115,8 +117,30 @@ test('the doctor must say what keeps up from working, and exit with 4', async ()
   const project = await tempProject({ runtime: 'native' })
   await project.declare({ db: `postgres({ port: ${String(project.port)} })` })
   const well = await project.succeed('doctor', '--json')
-  expect(findingsOf(well.stdout)).toContainEqual(expect.objectContaining({ check: 'runtime', level: 'ok' }))
+  for (const check of ['runtime', 'ports'])
+    expect(findingsOf(well.stdout)).toContainEqual(expect.objectContaining({ check, level: 'ok' }))
+  if (engine !== undefined) {
+    const answers = expect.stringMatching(
+      /^\w+ \d+\.\S* (?:in the place of \w+ )?answers (?:at|to) .*, (?:as root|rootless)$/,
+    )
+    expect(findingsOf(well.stdout)).toContainEqual(
+      expect.objectContaining({ check: engine.name, level: 'ok', message: answers }),
+    )
+  }
   expect(await project.world.containers()).toEqual([])
+  const holder = createServer((socket) => void socket.resume()).listen(project.port, '127.0.0.1')
+  await once(holder, 'listening')
+  const busy = await project.run('doctor', '--json')
+  expect(busy.code).toBe(4)
+  expect(findingsOf(busy.stdout)).toContainEqual(
+    expect.objectContaining({
+      check: 'plan',
+      cause: expect.stringContaining(`(pid ${String(process.pid)})`),
+      remedy: expect.stringContaining('stop what holds it'),
+      stopsUp: true,
+    }),
+  )
+  await new Promise((resolve) => holder.close(resolve))
   await project.declare({ db: `postgres({ port: ${String(project.port)}, version: 13 })` })
   const missing = await project.run('doctor')
   expect(missing.code).toBe(4)

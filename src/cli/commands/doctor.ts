@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises'
 
 import { ExitCode, isPoststackError, recordError, type ErrorRecord } from '../../errors.ts'
-import { judge, type StackFacts } from '../../execute/doctor/findings.ts'
+import type { StackFacts } from '../../execute/doctor/facts.ts'
+import { judge } from '../../execute/doctor/findings.ts'
 import { lookAtMachine } from '../../execute/doctor/look.ts'
 import { asking } from '../../migrations/own-path.ts'
 import type { Stack } from '../../stack.ts'
@@ -57,28 +58,53 @@ function majorsOf(stack: Stack | undefined): readonly number[] {
   return stack === undefined ? [usualMajor] : [...new Set(majors)].toSorted((one, other) => one - other)
 }
 
+/** Of what runs without being named. Those that Poststack numbers itself are in nobody's way. */
+function portsOf({ config }: Stack): StackFacts['ports'] {
+  const isAuto = (service: string, port?: string) =>
+    config.autoPorts.some((auto) => auto.service === service && auto.port === port)
+  return config.services.flatMap((service) => {
+    const { idle, kind, name } = service
+    if (kind === 'external' || idle !== undefined) return []
+    if (kind === 'postgres') return isAuto(name) ? [] : [{ service: name, port: service.port }]
+    return service.ports.flatMap(({ host, name: port }) =>
+      host === undefined || isAuto(name, port) ? [] : [{ service: name, port: host }],
+    )
+  })
+}
+
 async function lookAtStack(stack: Stack, io: Io): Promise<StackFacts> {
   const { name } = stack.config
+  const ports = portsOf(stack)
   try {
     const plan = await stack.plan()
     const blocked = plan.steps.flatMap(({ action, cause, subject }) =>
       action.kind === 'blocked' ? [{ subject, message: cause.text, remedy: action.ways.join('\n') }] : [],
     )
-    return { name, runtime: { name: plan.runtime }, blocked, clocks: await readClocks(stack, io) }
+    return { name, runtime: { name: plan.runtime }, blocked, ports, clocks: await readClocks(stack, blocked, io) }
   } catch (error) {
     if (!isPoststackError(error) || io.signal.aborted) throw error
     const record = recordError(error)
     const { code, hint, message } = record
     if (code === 'RUNTIME_MISSING' || code === 'RUNTIME_UNREACHABLE')
-      return { name, runtime: { error: record }, blocked: [], clocks: [] }
+      return { name, runtime: { error: record }, blocked: [], ports, clocks: [] }
     const remedy = hint === undefined ? {} : { remedy: hint }
-    return { name, runtime: { name: 'auto' }, blocked: [{ subject: name, message, ...remedy }], clocks: [] }
+    return { name, runtime: { name: 'auto' }, blocked: [{ subject: name, message, ...remedy }], ports, clocks: [] }
   }
 }
 
-/** Those that do not answer run no clock that anybody could ask. */
-async function readClocks(stack: Stack, { signal }: Io): Promise<StackFacts['clocks']> {
-  const databases = stack.config.services.filter(({ kind }) => kind !== 'container')
+/** A server that takes longer is none to set a clock by. */
+const clockMs = 5_000
+
+/** Those that do not answer run no clock that anybody could ask, and on the port of one that is blocked may be anything. */
+async function readClocks(
+  stack: Stack,
+  blocked: StackFacts['blocked'],
+  io: Pick<Io, 'signal'>,
+): Promise<StackFacts['clocks']> {
+  const databases = stack.config.services.filter(
+    ({ kind, name }) => kind !== 'container' && !blocked.some(({ subject }) => subject === `service:${name}`),
+  )
+  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(clockMs)])
   const read = await Promise.all(
     databases.map(async ({ name: service }) => {
       try {
@@ -94,7 +120,7 @@ async function readClocks(stack: Stack, { signal }: Io): Promise<StackFacts['clo
           await connection.close()
         }
       } catch (error) {
-        if (signal.aborted) throw error
+        if (io.signal.aborted) throw error
         return []
       }
     }),

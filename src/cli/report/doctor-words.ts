@@ -1,7 +1,7 @@
 /**
  * The answer of `doctor`, as text for people. Pure; no colour.
  */
-import type { Finding } from '../../execute/doctor/findings.ts'
+import type { Finding } from '../../execute/doctor/finding.ts'
 import type { DoctorDocument } from './upkeep-documents.ts'
 import { hintLines } from './words.ts'
 

@@ -2,7 +2,7 @@
  * The answers of what keeps a stack well, as data: backups, logs, the doctor.
  */
 import type { BackupFormat, Manifest } from '../../execute/backup/manifest.ts'
-import type { Finding } from '../../execute/doctor/findings.ts'
+import type { Finding } from '../../execute/doctor/finding.ts'
 import type { LogEntry } from '../../execute/log/lines.ts'
 import type { LogCategory, LogFile } from '../../execute/log/log-files.ts'
 import type { DatabaseFacts } from './database-facts.ts'

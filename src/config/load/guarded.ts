@@ -12,14 +12,18 @@ export function readableFolders(root: string, externals: readonly { readonly pat
 
 /** `folders` may be read besides what is granted. */
 export function guardFlags(granted: Permissions, folders: readonly string[], nodeVersion: string): readonly string[] {
-  const [major = 0, minor = 0] = versionParts(nodeVersion)
-  const isStable = major > 23 || (major === 23 && minor >= 5) || (major === 22 && minor >= 13)
   return [
-    isStable ? '--permission' : '--experimental-permission',
+    guardIsStable(nodeVersion) ? '--permission' : '--experimental-permission',
     ...(granted.read === true ? ['--allow-fs-read=*'] : readFlags([...folders, ...(granted.read ?? [])])),
     ...(granted.run === true ? ['--allow-child-process'] : []),
     ...(granted.net !== undefined && deniesNetwork(nodeVersion) ? ['--allow-net'] : []),
   ]
+}
+
+/** Whether Node no longer calls its permission model an experiment. */
+export function guardIsStable(nodeVersion: string): boolean {
+  const [major = 0, minor = 0] = versionParts(nodeVersion)
+  return major > 23 || (major === 23 && minor >= 5) || (major === 22 && minor >= 13)
 }
 
 /** Whether Node's permission model knows the network. */

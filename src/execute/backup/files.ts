@@ -1,7 +1,7 @@
 /**
  * Backups on the disk: listed, and deleted when there are newer ones.
  */
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessThere } from '../../config/state-folder.ts'
 import { compareText } from '../../config/text-order.ts'
@@ -11,12 +11,23 @@ import { isBackupName, type KeptBackup, type Manifest, manifestPath, parseManife
 import { bytesOf } from './meter.ts'
 import { isPartialName, partialName } from './partial.ts'
 
-/** Makes the folder for backups of the project, which ignores itself in git. */
-export async function makeBackupFolder(folder: string): Promise<void> {
-  await told(folder, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await unlessThere(writeFile(join(folder, '.gitignore'), '*\n', { flag: 'wx' }))
+const ownIgnore = '.gitignore'
+
+/** Makes the folder for backups of the project, which ignores itself in git. Returns whether it is new. */
+export async function makeBackupFolder(folder: string): Promise<boolean> {
+  return await told(folder, async () => {
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+    await unlessThere(writeFile(join(folder, ownIgnore), '*\n', { flag: 'wx' }))
+    return made !== undefined
   })
+}
+
+/** Takes back what `makeBackupFolder` has made for a backup that came to nothing, unless something else is in it by now. */
+export async function removeEmptyFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  if (names.length !== 1 || names[0] !== ownIgnore) return
+  await rm(join(folder, ownIgnore), { force: true })
+  await rmdir(folder).catch(() => undefined)
 }
 
 export interface BackupList {

@@ -8,7 +8,7 @@ import { findClient } from '../../runtime/client-programs.ts'
 import { installClients } from '../../runtime/install.ts'
 import type { AttachedProgram } from '../../runtime/runtime.ts'
 import type { ProgramOptions } from './program.ts'
-import { findWasmDump, installWasm, isForWasm, newestWasmMajor } from './wasm-program.ts'
+import { findWasmDump, isForWasm, wasmWay } from './wasm-program.ts'
 
 export interface HostTarget {
   /** Or the folder of a socket. */
@@ -67,11 +67,7 @@ function missing(
     {
       hint: [
         `Install the client programs of that version: ${installClients(major)}`,
-        ...(program === 'pg_dump' && major <= newestWasmMajor
-          ? [
-              `Or, for a database that fits into memory and --format plain, a pg_dump in WebAssembly (0.6 MB): ${installWasm}`,
-            ]
-          : []),
+        ...(program === 'pg_dump' ? wasmWay(major) : []),
         'Or run the service in a container (podman, docker): its image has them.',
       ].join('\n'),
       details: { program, major, seen },

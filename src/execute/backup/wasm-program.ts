@@ -8,12 +8,19 @@ import { pathToFileURL } from 'node:url'
 import { ownPackage } from '../../config/load/own-package.ts'
 
 /** The newest server that it dumps. */
-export const newestWasmMajor = 18
+const newestWasmMajor = 18
 const wasmPackage = '@electric-sql/pglite-tools'
 const wasmVersion = '0.4.8'
 
 /** How a person gets it. The package names a PostgreSQL in WebAssembly as its peer, which it does not load for this. */
-export const installWasm = `npm install --save-dev --legacy-peer-deps ${wasmPackage}@${wasmVersion}`
+const installWasm = `npm install --save-dev --legacy-peer-deps ${wasmPackage}@${wasmVersion}`
+
+/** For a server of this version: what to do where no other pg_dump is; nothing where this one would not do either. */
+export function wasmWay(major: number): readonly string[] {
+  return major > newestWasmMajor
+    ? []
+    : [`Or, for a database that fits into memory and --format plain, a pg_dump in WebAssembly (0.6 MB): ${installWasm}`]
+}
 
 export interface WasmRequest {
   readonly major: number

@@ -6,8 +6,11 @@ import { isPoststackError } from '../../errors.ts'
 import { runProgram } from '../../runtime/exec.ts'
 import { findClient } from '../../runtime/client-programs.ts'
 import { missingBinaries } from '../../runtime/native/native.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 import { selectRuntime } from '../../runtime/select.ts'
-import type { EngineFacts, MachineFacts, PostgresFacts } from './findings.ts'
+import { findWasmDump, wasmWay } from '../backup/wasm-program.ts'
+import type { EngineFacts, MachineFacts, PostgresFacts } from './facts.ts'
+import { readSubordinate } from './subordinate-ids.ts'
 
 export interface LookOptions {
   /** Folder of the project. */
@@ -20,21 +23,21 @@ export interface LookOptions {
 
 export async function lookAtMachine(options: LookOptions): Promise<MachineFacts> {
   const { env, majors, root } = options
-  const [engines, postgres, freeBytes, inotify, cgroups, systemd, git] = await Promise.all([
+  const [engines, postgres, freeBytes, inotify, cgroups, systemd, subordinate, firstOpenPort, git] = await Promise.all([
     Promise.all((['podman', 'docker'] as const).map((name) => lookAtEngine(name, options))),
     Promise.all(majors.map((major) => lookAtPostgres(major, options))),
-    statfs(root).then(
-      ({ bavail, bsize }) => bavail * bsize,
-      () => undefined,
-    ),
+    freeBytesOf(root),
     readInotify(),
     onLinux(async () => ((await isThere('/sys/fs/cgroup/cgroup.controllers')) ? 2 : 1)),
     onLinux(() => isThere('/run/systemd/system')),
+    onLinux(readSubordinate),
+    onLinux(readFirstOpenPort),
     firstLine('git', options),
   ])
   const variables = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()])
   return {
     node: process.versions.node,
+    compileCache: (env['NODE_COMPILE_CACHE'] ?? '') !== '',
     platform: `${process.platform} ${process.arch}`,
     root: process.getuid?.() === 0,
     engines,
@@ -43,6 +46,8 @@ export async function lookAtMachine(options: LookOptions): Promise<MachineFacts>
     inotify,
     cgroups,
     systemd,
+    subordinate,
+    firstOpenPort,
     proxies: variables.filter((name) => (env[name] ?? '') !== ''),
     noProxy: env['NO_PROXY'] ?? env['no_proxy'] ?? '',
     git: git !== undefined,
@@ -55,8 +60,11 @@ async function lookAtEngine(name: 'podman' | 'docker', options: LookOptions): Pr
   const known = version === undefined ? {} : { version }
   try {
     const runtime = await selectRuntime({ choice: name, services: [], root, env, signal })
-    await runtime.close()
-    return { name, ...known }
+    try {
+      return { name, ...known, ...(await describe(runtime, signal)) }
+    } finally {
+      await runtime.close()
+    }
   } catch (error) {
     if (!isPoststackError(error) || signal.aborted) throw error
     const { code, hint, message } = error
@@ -64,14 +72,40 @@ async function lookAtEngine(name: 'podman' | 'docker', options: LookOptions): Pr
   }
 }
 
+/** What answers and does not say what it is, can be used all the same. */
+async function describe(
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<Pick<EngineFacts, 'described' | 'storageFreeBytes'>> {
+  try {
+    const described = await runtime.describe?.({ signal })
+    if (described === undefined) return {}
+    const free = described.storage === undefined ? undefined : await freeBytesOf(described.storage)
+    return { described, ...(free === undefined ? {} : { storageFreeBytes: free }) }
+  } catch (error) {
+    if (!isPoststackError(error) || signal.aborted) throw error
+    return {}
+  }
+}
+
+async function freeBytesOf(folder: string): Promise<number | undefined> {
+  return await statfs(folder).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  )
+}
+
 async function lookAtPostgres(major: number, { env, root, signal }: LookOptions): Promise<PostgresFacts> {
   const [error, { path }] = await Promise.all([
     missingBinaries({ root, env, major, signal }),
     findClient({ program: 'pg_dump', major, orNewer: true, env, signal }),
   ])
-  if (error === undefined) return { major, dump: path }
+  const way = wasmWay(major)
+  const wasm = way.length > 0 && findWasmDump({ folders: [root] }) !== undefined
+  const facts = { major, dump: path, wasm, wasmWay: way }
+  if (error === undefined) return facts
   const { hint, message } = error
-  return { major, dump: path, error: { message, ...(hint === undefined ? {} : { hint }) } }
+  return { ...facts, error: { message, ...(hint === undefined ? {} : { hint }) } }
 }
 
 const askMs = 10_000
@@ -94,6 +128,11 @@ async function readLimit(name: string): Promise<number> {
 async function readInotify(): Promise<MachineFacts['inotify']> {
   const [watches, instances] = await Promise.all([readLimit('max_user_watches'), readLimit('max_user_instances')])
   return Number.isNaN(watches + instances) ? undefined : { watches, instances }
+}
+
+async function readFirstOpenPort(): Promise<number | undefined> {
+  const text = await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').catch(() => '')
+  return /^\d+$/.test(text.trim()) ? Number(text) : undefined
 }
 
 async function onLinux<Result>(ask: () => Promise<Result>): Promise<Result | undefined> {

@@ -3,6 +3,7 @@
  */
 import { attach } from './attach.ts'
 import { buildImage } from './build.ts'
+import { describeEngine } from './describe.ts'
 import { builtImages, removeImage } from './images.ts'
 import { watchEnds } from './events.ts'
 import { changesInPlace, updateContainer } from './limits.ts'
@@ -34,6 +35,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
     attach: (target, request, { signal }) => attach(engine, { target, request, signal }),
     pullImage: (ref, output) => pullImage(engine, ref, output),
     watchEnds: (scope, ends) => watchEnds(engine, scope, ends),
+    describe: ({ signal }) => describeEngine(engine, signal),
     close: () => engine.close(),
   }
 }

@@ -40,9 +40,11 @@ export function parseEngineAddress(text: string, from: string): EngineAddress {
   if (socket !== undefined) return { kind: 'socket', path: socket }
   const pipe = /^npipe:\/\/(.+)$/.exec(text)?.[1]
   if (pipe !== undefined) return { kind: 'socket', path: pipe.replaceAll('/', '\\') }
-  const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:]+\]|[^/:]+):(\d+)\/?$/.exec(text)
+  const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:]+\]|[^/:@]+):(\d+)\/?$/.exec(text)
   if (tcp?.[1] !== undefined) return { kind: 'tcp', host: tcp[1].replace(/^\[|\]$/g, ''), port: Number(tcp[2]) }
-  throw new PoststackError('RUNTIME_UNREACHABLE', `${from} names an address that Poststack cannot use: ${text}`, {
+  // Whatever stands before the host may be a password.
+  const shown = text.replace(/\/\/[^/]*@/, '//')
+  throw new PoststackError('RUNTIME_UNREACHABLE', `${from} names an address that Poststack cannot use: ${shown}`, {
     hint: text.startsWith('ssh:')
       ? `Forward the engine's socket over ssh (ssh -L /tmp/engine.sock:/var/run/docker.sock host) and set ${from}=unix:///tmp/engine.sock.`
       : `Use unix:///path/to.sock or tcp://host:port.`,

@@ -32,6 +32,8 @@ export interface Engine {
   readonly client: EngineClient
   /** It sees the files of this machine: its address was found here, and not given by the user, who may forward a socket from elsewhere. */
   readonly local: boolean
+  /** Where it listens, and what names that place if the user did; absent where its service is one of ours. */
+  readonly reached: { readonly address: string; readonly from: string | undefined } | undefined
   /** The machine it is on, where its address says another one than this. */
   readonly remoteHost: string | undefined
   readonly program: {
@@ -62,7 +64,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
     if (!only && !(await exists(address))) continue
     try {
       const version = await ping(address, signal, startHint(name))
-      return createEngine(options, { address, version, explicit: only })
+      return createEngine(options, { address, version, from: only ? from : undefined })
     } catch (error) {
       if (!isPoststackError(error) || signal.aborted) throw error
       if (only) throw describe(error, from)
@@ -117,12 +119,13 @@ const tlsHint =
 interface Found {
   readonly address: EngineAddress
   readonly version: EngineVersion
-  /** The user named the address, so the program must be told it too. */
-  readonly explicit: boolean
+  /** What names the address; the user did it, so the program must be told it too. */
+  readonly from: string | undefined
   readonly service?: PodmanService
 }
 
-function createEngine({ name, env }: ConnectOptions, { address, version, explicit, service }: Found): Engine {
+function createEngine({ name, env }: ConnectOptions, { address, version, from, service }: Found): Engine {
+  const explicit = from !== undefined
   const client = createEngineClient({
     address,
     apiVersion: version.api,
@@ -136,6 +139,7 @@ function createEngine({ name, env }: ConnectOptions, { address, version, explici
     podmanVersion: version.podmanVersion,
     client,
     local: !explicit,
+    reached: service === undefined ? { address: url, from } : undefined,
     remoteHost: address.kind === 'tcp' && !isLoopback(address.host) ? address.host : undefined,
     program:
       name === 'podman'
@@ -201,7 +205,7 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
     throw error
   }
   if (version === undefined) throw notRunning('podman', [])
-  return createEngine(options, { address, version, explicit: false, service: { revive, stop } })
+  return createEngine(options, { address, version, from: undefined, service: { revive, stop } })
 }
 
 async function waitForService(

@@ -20,6 +20,7 @@ function answering(...answers: readonly (readonly [status: number, message: stri
       close: () => undefined,
     },
     local: true,
+    reached: undefined,
     remoteHost: undefined,
     program: { name: 'podman', args: [], env: {} },
     close: async () => undefined,

@@ -50,6 +50,7 @@ function docker(networks: Network[], random: () => number): Engine {
     podmanVersion: undefined,
     client,
     local: true,
+    reached: undefined,
     remoteHost: undefined,
     program: nothing,
     close,
