@@ -18,6 +18,7 @@ import type { Context, Io } from './context.ts'
 import { startedIn } from './directory.ts'
 import { hoistGlobalFlags } from './flags.ts'
 import { exitCodesHelp } from './help.ts'
+import { paged } from './pager.ts'
 import { fitHelp } from './report/fit.ts'
 import type { Reporter } from './report/reporter.ts'
 import { containerCommands, containerRoutes } from './routes/container.ts'
@@ -97,8 +98,11 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   const stdout = { write: (text: string) => void io.stdout.write(fitHelp(text, io.stdout)) }
   const process = Object.assign(parsing, { stdout, stderr, env: io.env })
   const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
-  const context: Context = { io: { ...io, command: helpPath(inputs).trim() }, exitCode: ExitCode.ok, process }
+  const command = helpPath(inputs).trim()
+  const shown = paged(io, inputs, command)
+  const context: Context = { io: { ...shown.io, command }, exitCode: ExitCode.ok, process }
   await run(application, inputs, { process, forCommand: () => context })
+  await shown.show()
   if (parsing.exitCode === 0 || parsing.exitCode === undefined) return context.exitCode
   return refuse(Number(parsing.exitCode), complaint, { words, io })
 }

@@ -7,6 +7,7 @@ import { PoststackError, type ErrorRecord } from '../errors.ts'
 import type { Plan } from '../plan/step.ts'
 import type { Io } from './context.ts'
 import { fit } from './report/fit.ts'
+import { visible } from './report/visible.ts'
 
 /** Whether somebody sits there who can be asked. */
 export function canAsk({ stderr, stdin }: Io): boolean {
@@ -68,7 +69,7 @@ async function ask(question: string, io: Io): Promise<string | undefined> {
   if (!canAsk(io)) return undefined
   const questions = createInterface({ input: io.stdin })
   try {
-    io.stderr.write(fit(question, io.stderr))
+    io.stderr.write(fit(visible(question), io.stderr))
     const answer = await new Promise<string | undefined>((resolve) => {
       questions.once('line', resolve)
       // Ctrl-D and Ctrl-C: nobody said anything.

@@ -3,15 +3,16 @@
  */
 import type { CommandContext } from '@stricli/core'
 
-/** A stream to write to; `isTTY` and `columns` say whether a person looks at it. */
+/** A stream to write to; `isTTY`, `columns` and `rows` say whether a person looks at it. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly rows?: number | undefined
 }
 
 export interface Io {
-  /** Absolute. */
+  /** Absolute; empty where that folder is gone. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadableStream & {

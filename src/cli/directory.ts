@@ -15,6 +15,11 @@ export interface Started {
 
 /** Several follow each other, as `cd` does. What stands behind `--` is another program's. Fails with `USAGE`. */
 export async function startedIn({ words, cwd }: Started): Promise<Started> {
+  if (cwd === '') {
+    throw new PoststackError('USAGE', 'The folder that this was started in is gone.', {
+      hint: 'Go to a folder that is there: cd',
+    })
+  }
   const end = words.includes('--') ? words.indexOf('--') : words.length
   const own = words.slice(0, end)
   const rest: string[] = []

@@ -24,6 +24,7 @@ export interface CommonFlags {
   readonly quiet: boolean
   readonly color: boolean
   readonly logLevel?: LogChoice
+  readonly pager: boolean
 }
 
 /** What a flag without a value stands for. */
@@ -83,6 +84,7 @@ export const commonFlags = {
     optional: true,
   },
   color: { kind: 'boolean', brief: 'colour where a terminal shows it', default: true },
+  pager: { kind: 'boolean', brief: 'a pager for what is longer than the terminal', default: true },
 } as const satisfies FlagParametersForType<CommonFlags, Context>
 
 /** Positional arguments of commands about some services, or all. */
@@ -156,6 +158,8 @@ const globalWords: Readonly<Record<string, boolean>> = {
   '--log-level': true,
   '--color': false,
   '--no-color': false,
+  '--pager': false,
+  '--no-pager': false,
 }
 
 /**

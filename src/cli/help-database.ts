@@ -114,16 +114,16 @@ EXAMPLES
   poststack database unlock-migrations --yes
 `,
   backup: `Writes the whole database, with the ledger, into one file, by the pg_dump in the server's own container; where there is none,
-by one of this machine that fits the server. Others go on working meanwhile: it is the database of one moment.
+by one of this machine that fits the server, or by one in WebAssembly that is installed with npm. Others go on working
+meanwhile: it is the database of one moment. With --format directory it is a folder, with a file for each table.
 
-The file has its name only when all of it is on the disk, it is readable for you alone, and nothing is ever overwritten.
-Beside it, with .json behind its name, stands what it is of: server, newest migration, fingerprint of the schema, rows of
+It has its name only when all of it is on the disk, it is readable for you alone, and nothing is ever overwritten. Beside
+it, with .json behind its name, stands what it is of: server, newest migration, fingerprint of the schema, rows of
 each table, checksum. --verify restores it into a throw-away database and compares all of that.
 
 EXAMPLES
   poststack database backup --verify --keep 7
-  poststack database backup --format directory --jobs 4
-  poststack database backup --output /mnt/backups/shop.dump --url postgresql://app@db.example.org/app
+  poststack database backup --format directory --jobs 4 --output /mnt/backups/shop.dump.d
 `,
   restore: `Makes a new database from a backup, compares it with what stands beside the backup, and only then puts it in the place of the
 declared one, in one transaction. The database that was there is kept under another name, which is shown. Until then

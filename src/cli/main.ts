@@ -43,7 +43,7 @@ async function main(): Promise<number> {
 
   const { runApp } = await import('./app.ts')
   return runApp(words, {
-    cwd: process.cwd(),
+    cwd: startingFolder(),
     env: process.env,
     stdin: process.stdin,
     stdout: process.stdout,
@@ -52,6 +52,15 @@ async function main(): Promise<number> {
     handOver,
     unread: unread.signal,
   })
+}
+
+/** Empty where the folder was deleted under the shell that stands in it. */
+function startingFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return ''
+  }
 }
 
 function handOver(receiver: (name: NodeJS.Signals) => void): () => void {

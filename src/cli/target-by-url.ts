@@ -18,6 +18,7 @@ import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { connectToUrl } from '../execute/database/url.ts'
 import type { Io } from './context.ts'
 import type { DatabaseFlags } from './flags-database.ts'
+import { logPlaceIn } from './report/logged.ts'
 import type { Reporter } from './report/reporter.ts'
 
 /** The database that a command acts on: a declared one, or that of `--url`. */
@@ -40,18 +41,23 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
   const { cwd, env, signal } = io
   const namesDeclared = [flags.service, flags.database, flags.instance].some((flag) => flag !== undefined)
   if (flags.url === undefined && namesDeclared) return undefined
-  const { root, variables } =
+  const environment =
     flags.url === undefined
       ? await readEnvironment({ cwd, env, configFile: flags.config })
       : await readEnvironmentIn(cwd, { cwd, env })
+  const { root, variables } = environment
   const said = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? 'migrations'
   const folder = flags.migrations === undefined ? resolve(root, said) : resolve(cwd, flags.migrations)
-  if (flags.url !== undefined) return urlTarget(flags.url, flags, { cwd, env, folder, signal })
+  if (flags.url !== undefined) {
+    report.keepLog(logPlaceIn(environment, flags.logLevel))
+    return urlTarget(flags.url, flags, { cwd, env, folder, signal })
+  }
   const variable = filledVariable(variables, 'DATABASE_URL')
   if (variable === undefined) return undefined
   try {
     const target = urlTarget(variable.value, flags, { cwd, env, folder, signal })
     report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
+    report.keepLog(logPlaceIn(environment, flags.logLevel))
     return target
   } catch (error) {
     if (!isPoststackError(error)) throw error

@@ -8,18 +8,12 @@ import { pathToFileURL } from 'node:url'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { FoundConfig } from './load/find.ts'
 import { bundleConfig, bundleOwn, type Bundle } from './load/bundle.ts'
-import { describeDenial } from './load/denied.ts'
 import { deniesNetwork, guardFlags, readableFolders } from './load/guarded.ts'
 import { trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
-import {
-  jobVariable,
-  type HandedStack,
-  type OwnModules,
-  type ScriptJob,
-  type ScriptReport,
-} from './child/script-protocol.ts'
+import { jobVariable, type HandedStack, type OwnModules, type ScriptJob } from './child/script-protocol.ts'
+import { failureIn } from './script-failure.ts'
 import { temporaryFolder } from './temporary.ts'
 
 export interface Grants {
@@ -50,15 +44,15 @@ export interface PreparedScript {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What the script says on descriptor 3. */
   readonly report: (text: string) => void
-  /** Once it has ended: what it was not allowed to do, when that has ended it. */
-  readonly denied: () => PoststackError | undefined
+  /** Once it has ended: what it was not allowed to do, or could not do with the stack, when that has ended it. */
+  readonly failure: () => PoststackError | undefined
   /** Removes what was made for it. */
   readonly close: () => Promise<void>
 }
 
 /** Fails with `SCRIPT_INVALID` when the file cannot be read or is no TypeScript, and with `CONFIG_INVALID` for wrong grants in package.json. */
 export async function prepareScript(request: ScriptRequest): Promise<PreparedScript> {
-  const script = { file: await existing(request.file), root: request.root }
+  const script = { file: await existingScript(request.file), root: request.root }
   const folder = await temporaryFolder('script')
   const close = async (): Promise<void> => await rm(folder, { recursive: true, force: true })
   try {
@@ -69,7 +63,8 @@ export async function prepareScript(request: ScriptRequest): Promise<PreparedScr
   }
 }
 
-async function existing(file: string): Promise<string> {
+/** Its real path. Fails with `SCRIPT_INVALID` where there is no such file. */
+export async function existingScript(file: string): Promise<string> {
   const found = await stat(file).catch(() => undefined)
   if (found?.isFile() === true) return await realpath(file)
   const what = found === undefined ? 'there is no script' : 'not a file:'
@@ -120,7 +115,7 @@ async function prepare(
     report: (text) => {
       said += text
     },
-    denied: () => deniedBy(said, script),
+    failure: () => failureIn(said, script, stack),
   }
 }
 
@@ -183,11 +178,4 @@ function environment(env: ScriptRequest['env'], { isDirect, withheld }: ScriptJo
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !nodeVariables.has(name) && !withheld.includes(name)),
   )
-}
-
-function deniedBy(said: string, script: FoundConfig): PoststackError | undefined {
-  const line = said.split('\n').find((one) => one !== '')
-  if (line === undefined) return undefined
-  const { what, hint, details } = describeDenial(JSON.parse(line) as ScriptReport, script, 'script')
-  return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
 }

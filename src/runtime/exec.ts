@@ -194,6 +194,8 @@ export interface AttachOptions {
   readonly handOver: (receiver: (name: NodeJS.Signals) => void) => () => void
   /** A terminal gives Ctrl-C to all that run in its foreground, so the program has had it already. */
   readonly terminal: boolean
+  /** What the program reads, instead of what is typed. */
+  readonly input?: string
 }
 
 /**
@@ -203,11 +205,14 @@ export interface AttachOptions {
  */
 export function runAttached(
   { program, args, env, report }: AttachedProgram,
-  { handOver, terminal }: AttachOptions,
+  { handOver, input, terminal }: AttachOptions,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const stdio: StdioOptions = report === undefined ? 'inherit' : ['inherit', 'inherit', 'inherit', 'pipe']
+    const stdin = input === undefined ? 'inherit' : 'pipe'
+    const stdio: StdioOptions = [stdin, 'inherit', 'inherit', ...(report === undefined ? [] : (['pipe'] as const))]
     const running = spawn(program, args, { env, stdio })
+    // Whoever has seen enough reads no further.
+    running.stdin?.on('error', () => undefined).end(input)
     if (report !== undefined) (running.stdio[3] as Readable).setEncoding('utf8').on('data', report)
     const takeBack = handOver((name) => {
       if (!terminal || (name !== 'SIGINT' && name !== 'SIGQUIT')) running.kill(name)

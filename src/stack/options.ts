@@ -137,8 +137,8 @@ export interface ScriptOptions {
 
 /** A script that was made ready; it is started like any other program. */
 export interface ScriptProgram extends AttachedProgram {
-  /** Once it has ended: what it was not allowed to do, if that has ended it. */
-  denied(): PoststackError | undefined
+  /** Once it has ended: what it was not allowed to do, or could not do because a service is not up, if that has ended it. */
+  failure(): PoststackError | undefined
   /** Removes what was made for it, once it has ended. */
   close(): Promise<void>
 }

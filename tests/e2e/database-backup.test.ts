@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -199,7 +199,9 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     )
     expect(await users(project)).toBe(1000)
 
-    await project.write({ 'kept/README': '' })
+    await project.write({ 'kept/README': '', 'kept/dead.dump.d.partial-0123/toc.dat': 'half' })
+    // What a run that was killed long ago has left goes with the next.
+    await utimes(join(project.root, 'kept/dead.dump.d.partial-0123'), 1, 1)
     for (const name of ['a', 'b'])
       await project.succeed('backup', '--format', 'directory', '--output', `kept/${name}.dump.d`, '--keep', '1')
     expect((await readdir(join(project.root, 'kept'))).toSorted()).toEqual(['README', 'b.dump.d', 'b.dump.d.json'])
@@ -330,6 +332,11 @@ test.skipIf(others)('where no program fits the server, it must say which one is 
   const server = await startPostgres()
   try {
     const project = await urlProject(server)
+    // Held, so that whoever goes on reading waits for ever.
+    await project.database.rows('CREATE TABLE public.held ()')
+    const holder = await project.database.session()
+    await holder.query('BEGIN')
+    await holder.query('LOCK TABLE public.held')
     const refused = await project.runWith(['backup'], { env: { PATH: '/nowhere', PGPASSWORD: server.password } })
     expect(refused.code).toBe(4)
     expect(refused.stderr).toMatch(/There is no pg_dump for PostgreSQL \d+ on this machine/)

@@ -1,12 +1,22 @@
 /**
  * The log of what was done, and the doctor: one stack on the native runtime serves both.
  */
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Finding } from '../../src/execute/doctor/findings.ts'
+import { cleanEnvironment, cliFile } from '../support/cli.ts'
 import { tempProject } from '../support/project.ts'
+import { realRuntimes } from '../support/world.ts'
+
+const execute = promisify(execFile)
+/** Mounts that nobody else sees. */
+const ownMounts = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount']
+const engine = (await realRuntimes()).find(({ name, missing }) => name !== 'native' && missing === undefined)
 
 const documents = (text: string): readonly Readonly<Record<string, unknown>>[] =>
   text
@@ -57,16 +67,48 @@ test('what was done must be in the log, and what does nothing must not write', a
   const stubborn = await project.succeed('up')
   expect(stubborn.stderr.match(/cannot be written/g)).toHaveLength(1)
   await rm(logs)
-  await project.write({ 'migrations/003_c.sql': 'SELECT 1;\n' })
+  for (const [index, options] of ['ro', 'nr_inodes=2'].entries()) {
+    await project.write({ 'logs/keep': '', [`migrations/01${String(index)}_e.sql`]: 'SELECT 1;\n' })
+    const script = `mount -t tmpfs -o ${options} none logs && exec "$@"`
+    const words = [process.execPath, cliFile, 'database', 'migrate', '--runtime', 'native', '--log-level', 'debug']
+    const spawning = { cwd: project.root, env: cleanEnvironment({ TMPDIR: tmpdir() }) }
+    const { stderr, stdout } = await execute('unshare', [...ownMounts, 'sh', '-c', script, '_', ...words], spawning)
+    expect(stdout).toContain('1 migration applied')
+    expect(stderr.match(/cannot be written \((?:EROFS|ENOSPC)\); the work goes on/g)).toHaveLength(1)
+    await rm(logs, { recursive: true })
+  }
+  await project.write({ 'migrations/020_c.sql': 'SELECT 1;\n' })
   const quiet = await project.runWith(['up'], { env: { POSTSTACK_LOG_LEVEL: 'off' } })
   expect({ code: quiet.code, logs: existsSync(logs) }).toEqual({ code: 0, logs: false })
-  await project.write({ 'migrations/004_d.sql': 'SELECT 1;\n' })
+  await project.write({ 'migrations/021_d.sql': 'SELECT 1;\n' })
   const env = { POSTSTACK_LOG_LEVEL: 'off', POSTSTACK_LOG_DIR: 'var/log' }
   await project.runWith(['up', '--log-level', 'debug'], { env })
   const all = documents((await project.runWith(['logs', 'show', '--json', '--level', 'debug'], { env })).stdout)
   const levels = new Set(all.map(({ entry }) => (entry as { readonly level: string }).level))
   expect([...levels].toSorted()).toEqual(['debug', 'info'])
   expect(existsSync(logs)).toBe(false)
+})
+
+test.skipIf(engine === undefined)('our own log must ask for no build, wherever in the context it is', async () => {
+  const project = await tempProject({ runtime: engine?.name ?? 'podman' })
+  await project.write({
+    'containers/all/Dockerfile': 'FROM docker.io/library/postgres:17\nCOPY . /all\n',
+    'var/mine': '',
+  })
+  await project.declare({ all: `container({ build: { dockerfile: './containers/all/Dockerfile' } })` })
+  const plan = async (env: Readonly<Record<string, string>>): Promise<unknown> => {
+    const { stdout } = await project.runWith(['plan', '--json'], { env })
+    const [image] = /all:[0-9a-f]+/.exec(stdout) ?? []
+    return image
+  }
+  const env = { POSTSTACK_LOG_DIR: 'var/log' }
+  const before = await plan(env)
+  expect(before).toBeDefined()
+  await project.write({ 'var/log/poststack.log': 'x', 'var/log/containers/all.log': 'x', 'logs/poststack.log': 'x' })
+  expect(await plan(env)).toBe(before)
+  expect(await plan({})).not.toBe(before)
+  await project.write({ 'var/log/mine.log': 'x' })
+  expect(await plan(env)).not.toBe(before)
 })
 
 test('the doctor must say what keeps up from working, and exit with 4', async () => {

@@ -3,7 +3,7 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,8 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 
 interface Packed {
   readonly filename: string
+  /** Of the tarball, in bytes. */
+  readonly size: number
   readonly files: readonly { readonly path: string }[]
 }
 
@@ -31,6 +33,7 @@ const tsconfig = {
 describe('the package', () => {
   let project: Project
   let packed: Packed
+  let tarball: string
   /** What npm warned of when it was installed. */
   let said: string
 
@@ -46,9 +49,9 @@ describe('the package', () => {
       cwd: repository,
       env: cleanEnvironment(),
     })
-    packed = (JSON.parse(stdout) as readonly Packed[])[0] ?? { filename: '', files: [] }
+    packed = (JSON.parse(stdout) as readonly Packed[])[0] ?? { filename: '', size: 0, files: [] }
     await writeFile(join(project.root, 'package.json'), '{ "private": true }\n')
-    const tarball = join(folder, packed.filename)
+    tarball = join(folder, packed.filename)
     said = (await inProject('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball)).stderr
   }, 300_000)
 
@@ -70,8 +73,31 @@ describe('the package', () => {
     expect(paths.filter((path) => /\/\.|\.map$|\.test\.|\/src\/|(?<!\.d)\.ts$/.test(path))).toEqual([])
   })
 
-  test('it must have no script that npm warns of when it is installed', () => {
+  test('it must be small, run no script when it is installed, and be published with its provenance', async () => {
+    expect(packed.size).toBeGreaterThan(100_000)
+    expect(packed.size).toBeLessThan(2_000_000)
     expect(said).not.toContain('poststack@')
+    const { publishConfig, scripts = {} } = JSON.parse(
+      await readFile(join(project.root, 'node_modules/poststack/package.json'), 'utf8'),
+    ) as { readonly publishConfig?: unknown; readonly scripts?: Readonly<Record<string, string>> }
+    expect(Object.keys(scripts).filter((name) => /^(?:pre|post)?install$|^prepare$|^prepublish$/.test(name))).toEqual(
+      [],
+    )
+    expect(publishConfig).toEqual({ access: 'public', provenance: true })
+  })
+
+  test('nothing that it brings may have a known hole', async (context) => {
+    const audited = await inProject('npm', 'audit', '--omit=dev', '--json', '--fetch-retries=0').catch(
+      (error: unknown) => error as { readonly stdout: string },
+    )
+    const { error, message, metadata } = JSON.parse(audited.stdout) as {
+      readonly error?: unknown
+      readonly message?: string
+      readonly metadata?: { readonly vulnerabilities: { readonly total: number } }
+    }
+    // A mirror of the registry need not know.
+    if (error !== undefined || metadata === undefined) context.skip(`the registry gives no audit: ${message ?? ''}`)
+    expect(metadata?.vulnerabilities.total).toBe(0)
   })
 
   test('it must pull nothing that it does not need', async () => {
@@ -104,6 +130,33 @@ describe('the package', () => {
     expect(again.stdout).toContain('nothing to do')
     await inProject('npx', 'poststack', 'down', '--volumes', '--yes', '--runtime', 'native')
     expect(await project.world.volumes()).toEqual([])
+  })
+
+  test('without an install, an engine and a script, two commands must do in an empty folder', async () => {
+    const empty = await tempProject({ runtime: 'native' })
+    const { stdout: cache } = await inProject('npm', 'config', 'get', 'cache')
+    // What npx installs is put beside the project, out of the packages that npm has.
+    const ownCache = join(empty.root, '../cache')
+    await mkdir(ownCache)
+    await symlink(join(cache.trim(), '_cacache'), join(ownCache, '_cacache'))
+    const nobody = `unix://${ownCache}/none.sock`
+    const env = cleanEnvironment({
+      npm_config_cache: ownCache,
+      npm_config_prefer_offline: 'true',
+      npm_config_ignore_scripts: 'true',
+      npm_config_audit: 'false',
+      DOCKER_HOST: nobody,
+      CONTAINER_HOST: nobody,
+      TMPDIR: join(empty.root, '../tmp'),
+      POSTSTACK_POSTGRES_HOST_PORT: String(empty.port),
+    })
+    const poststack = (...words: readonly string[]): Promise<{ stdout: string }> =>
+      execute('npx', ['--yes', '--package', tarball, '--', 'poststack', ...words], { cwd: empty.root, env })
+    expect((await poststack('init', '--yes')).stdout).toContain('next: poststack up')
+    expect((await poststack('up')).stdout).toContain('is as declared on native')
+    expect(await empty.world.only('db')).toMatchObject({ running: true })
+    expect(await empty.sql('SELECT 1')).toEqual([[1]])
+    await poststack('down', '--volumes', '--yes')
   })
 
   test('its types must accept a right config and refuse a wrong one', async () => {

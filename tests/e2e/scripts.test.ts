@@ -197,7 +197,42 @@ describe('a script', () => {
     expect(unnamed.stderr).toContain('The stack has several databases: app, stats.')
     expect(await go('--service', 'stats', 'port.ts')).toMatchObject({ code: 0, stdout: `postgres\n${String(two)}\n` })
     const down = await go('--service', 'app', 'ask.ts')
-    expect(down.code).toBe(1)
-    expect(down.stderr).toContain('DATABASE_UNREACHABLE')
+    expect(down).toMatchObject({ code: 1, stdout: '' })
+    expect(down.stderr).toBe(
+      `error  ask.ts:2:1: The server at 127.0.0.1:${String(one)} cannot be reached: nothing listens there.  [DATABASE_UNREACHABLE]\n\n` +
+        '       try: Start it: poststack up app\n',
+    )
+  })
+
+  test.each([[[]], [['-A']]])('before up, with %j, it must be told to bring the stack up', async (flags) => {
+    const other = await tempProject({ runtime: 'native' })
+    await other.declare({ db: `postgres({ port: ${String(other.port)} })` })
+    await other.write({
+      'lib/ask.ts':
+        "import { stack } from 'poststack/run'\nexport async function ask(): Promise<void> {\n  await stack.sql`SELECT 1`\n}\n",
+      'ask.ts': "import { ask } from './lib/ask'\nconsole.log('begun')\nawait ask()\n",
+      // As drivers and `fetch` do it, without `stack.sql`.
+      'driver.ts':
+        "import { connect } from 'node:net'\nimport { stack } from 'poststack/run'\nconst { hostname, port } = new URL(stack.db.url)\n" +
+        "await new Promise((resolve, reject) => connect(Number(port), hostname).on('error', reject).on('connect', resolve))\n",
+      'own.ts':
+        "import { stack } from 'poststack/run'\nprocess.on('uncaughtException', () => { process.exitCode = 5 })\nawait stack.sql`SELECT 1`\n",
+    })
+    const go = (file: string) => other.runWith(['run', ...flags, file], { bare: true })
+    const asked = await go('ask.ts')
+    expect(asked).toMatchObject({ code: 1, stdout: 'begun\n' })
+    expect(other.mask(asked.stderr)).toBe(
+      'error  lib/ask.ts:3:3: The server at 127.0.0.1:PORT cannot be reached: nothing listens there.  [DATABASE_UNREACHABLE]\n\n' +
+        '       try: Start it: poststack up db\n',
+    )
+    // The error is the script's own, and so is its stack; what it means is ours.
+    const driven = await go('driver.ts')
+    expect(driven.code).toBe(1)
+    expect(driven.stderr).toContain('ECONNREFUSED')
+    expect(driven.stderr).toContain('Service db does not answer')
+    expect(driven.stderr).toContain('[NOT_RUNNING]')
+    expect(driven.stderr).toContain('try: Start it: poststack up db')
+    expect(driven.stderr).not.toContain('/dist/')
+    expect(await go('own.ts')).toMatchObject({ code: 5, stdout: '', stderr: '' })
   })
 })

@@ -41,6 +41,7 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       await container('build')
       await container('build', '--image', 'postgres')
       await container('build', '--image', 'base-debian')
+      await container('build', '--image', 'all')
       expect(await images('poststack/postgres')).not.toEqual([])
       expect(await images('poststack/base-debian')).not.toEqual([])
       await container('build-project', '--container', 'apache')

@@ -1,9 +1,10 @@
 /**
  * The library as a program uses it, on one server of the native runtime.
  */
+import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { defineConfig, openStack, type OpenOptions, postgres, type Stack, type StackEvent } from '../../src/index.ts'
 import { cleanEnvironment } from '../support/cli.ts'
 import { appliedMigrations, ledgerRows, tempProject, type Project } from '../support/project.ts'
@@ -172,4 +173,25 @@ test('a config that is handed over must be checked as a file is, and down be saf
   expect(downs.every(({ ok }) => ok)).toBe(true)
   expect(await project.world.containers()).toEqual([])
   expect(await project.world.volumes()).toEqual([])
+})
+
+test('a server that stops answering in its first up must not be told as one whose password is lost', async () => {
+  const fresh = await tempProject({ runtime: 'native' })
+  const pidFile = join(fresh.root, '.poststack/native/volumes', `${fresh.stack}-db-data`, 'data/postmaster.pid')
+  let pid = 0
+  onTestFinished(() => void (pid > 0 && process.kill(pid, 'SIGCONT')))
+  const stack = await open({
+    cwd: fresh.root,
+    config: defineConfig({ name: fresh.stack, runtime: 'native', services: { db: postgres({ port: fresh.port }) } }),
+    emit: (event) => {
+      if (event.type !== 'step-done' || event.kind !== 'wait') return
+      pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+      process.kill(pid, 'SIGSTOP')
+    },
+  })
+  const { ok, remaining } = await stack.up()
+  expect(ok).toBe(false)
+  expect(remaining.map(({ cause }) => cause.text)).toEqual([
+    `The server at 127.0.0.1:${String(fresh.port)} cannot be reached: no answer in time.`,
+  ])
 })

@@ -25,11 +25,16 @@ export interface Screen {
   press(...keys: readonly string[]): Promise<void>
 }
 
-/** Starts `poststack <words>` on a screen of 100 columns; when it ends, `ended with <code>` is on it. */
-export async function openScreen(project: Project, words: readonly string[]): Promise<Screen> {
+/** Starts `poststack <words>` on a screen of 100 columns and 40 lines; when it ends, `ended with <code>` is on it. */
+export async function openScreen(
+  project: Project,
+  words: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Screen> {
   const socket = `poststack-${project.stack}`
   const tmux = async (...args: readonly string[]): Promise<string> => {
-    const env = cleanEnvironment({ TMUX: undefined, LC_ALL: 'C.UTF-8' })
+    const plain = { TMUX: undefined, PAGER: undefined, LESS: undefined, LC_ALL: 'C.UTF-8' }
+    const env = cleanEnvironment({ ...plain, ...variables })
     return (await execute('tmux', ['-u', '-L', socket, '-f', '/dev/null', ...args], { cwd: project.root, env })).stdout
   }
   const command = [process.execPath, cliFile, ...words, '--runtime', project.runtime]

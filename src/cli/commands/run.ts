@@ -14,9 +14,9 @@ export async function run(this: Context, flags: RunFlags, file: string, ...args:
     const script = await stack.script({ file, args, service: flags.service })
     try {
       const exitCode = await runInPlace(script, this.io)
-      const denied = script.denied()
-      // Node has printed the error itself; what it does not know is the grant.
-      if (denied !== undefined) report.error(recordError(denied))
+      const failure = script.failure()
+      // Errors of the script's own Node has printed; what it does not know is the grant, or that the stack is not up.
+      if (failure !== undefined) report.error(recordError(failure))
       return exitCode
     } finally {
       await script.close()

@@ -5,6 +5,7 @@ import kleur from 'kleur'
 
 import type { ServiceLogLine } from '../../stack/options.ts'
 import type { ContainerHealthDocument, ContainerListDocument, ContainerStatusDocument } from './documents.ts'
+import { visibleIn } from './visible.ts'
 import { table } from './words.ts'
 
 export function containerStatusText({ runtime, services, stack }: ContainerStatusDocument): string {
@@ -39,7 +40,9 @@ export function containerListText({ containers, images, runtime, stack }: Contai
   ].join('\n')
 }
 
-export function containerHealthText({ services, stack }: ContainerHealthDocument): string {
+/** With colours of ours, so what stands in it from outside is made visible here. */
+export function containerHealthText(document: ContainerHealthDocument): string {
+  const { services, stack } = visibleIn(document)
   const width = Math.max(0, ...services.map(({ service }) => service.length))
   const lines = services.flatMap(({ healthy, hint, logs, reason, service, state }) => {
     const word = healthy ? kleur.green(state) : kleur.red(state)

@@ -4,6 +4,7 @@
 import { createConsola } from 'consola/core'
 import kleur from 'kleur'
 
+import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import { formatPlan } from '../../plan/format.ts'
 import type { CommonFlags } from '../flags.ts'
@@ -14,6 +15,7 @@ import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
 import { createLiveLine } from './live.ts'
 import type { Speaker } from './reporter.ts'
+import { clipped, visible, visibleIn } from './visible.ts'
 import { outcomeText, statusText, table } from './words.ts'
 
 export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | 'verbose' | 'quiet'>): Speaker {
@@ -23,7 +25,7 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     live.write(`${fit(text, io.stderr)}\n`)
   }
   const write = (text: string): void => {
-    io.stdout.write(fit(text, io.stdout))
+    io.stdout.write(fit(visible(text), io.stdout))
   }
   const log = createConsola({
     reporters: [
@@ -46,7 +48,7 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
   let told = ''
   return {
     event: (event) => {
-      if (!flags.quiet || loud.has(event.type)) print(event)
+      if (!flags.quiet || loud.has(event.type)) print(visibleIn(event))
     },
     plan: (plan) => {
       write(formatPlan(plan))
@@ -57,7 +59,7 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     },
     ran(outcome) {
       const where = addresses(outcome)
-      say(`${outcomeText(outcome)}${where === told ? '' : `\n${where}`}`)
+      say(visible(`${outcomeText(outcome)}${where === told ? '' : `\n${where}`}`))
       if (where !== '') told = where
     },
     status: (status) => {
@@ -65,19 +67,20 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     },
     result({ type }, text) {
       live.close()
-      if (verbatim.has(type)) io.stdout.write(text)
-      else write(text)
+      const shown = asItIs.has(type) ? text : visible(text)
+      io.stdout.write(unbroken.has(type) ? shown : fit(shown, io.stdout))
     },
-    say,
+    say: (text) => {
+      say(visible(text))
+    },
     error(error) {
       live.close()
-      if (isDeclined(error)) say(error.message)
-      else printError(error, say)
+      sayError(visibleIn(error), say)
     },
     bug(error) {
       live.close()
       log.error('this is a bug of Poststack; please report it with the lines below')
-      say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+      say(visible(error instanceof Error ? (error.stack ?? error.message) : String(error)))
     },
     close: () => {
       live.close()
@@ -85,11 +88,19 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
   }
 }
 
+function sayError(error: ErrorRecord, say: (text: string) => void): void {
+  if (isDeclined(error)) say(error.message)
+  else printError({ ...error, message: clipped(error.message) }, say)
+}
+
 /** What --quiet leaves: each says that something is not as it should be. */
 const loud: ReadonlySet<StackEvent['type']> = new Set(['step-failed', 'watch-failed', 'watch-crashing', 'warning'])
 
-/** Answers that hold SQL or lines of a difference, which are copied and compared. */
-const verbatim: ReadonlySet<Document['type']> = new Set(['schema', 'verification', 'query-result', 'variables', 'log'])
+/** What programs read, what a container has written itself, and what has been made visible where colours were added. */
+const asItIs: ReadonlySet<Document['type']> = new Set(['variables', 'log', 'container-health'])
+
+/** Answers that hold SQL or lines of a difference, which are copied and compared, and lines of others. */
+const unbroken: ReadonlySet<Document['type']> = new Set(['schema', 'verification', 'query-result', 'variables', 'log'])
 
 function label(type: string): string {
   if (type === 'warn') return `${kleur.yellow('warning')}  `

@@ -7,6 +7,7 @@ import { isBlocked } from '../../plan/format.ts'
 import type { Output } from '../context.ts'
 import type { JsonLine } from './json-line.ts'
 import type { Speaker } from './reporter.ts'
+import { visibleJson } from './visible.ts'
 
 /** Version of every document and event below; it changes when a field changes its meaning or goes. */
 const version = 1
@@ -14,7 +15,7 @@ const version = 1
 export function createJsonReporter({ stdout }: { readonly stdout: Output }, verbose: boolean): Speaker {
   // No field of a line may take the name: it would stand in place of ours.
   const write = ({ type, ...fields }: JsonLine & { readonly version?: typeof version }): void => {
-    stdout.write(`${JSON.stringify({ version, type, ...fields })}\n`)
+    stdout.write(`${visibleJson(JSON.stringify({ version, type, ...fields }))}\n`)
   }
   const outcome = ({ plan, ...rest }: Outcome): void => {
     const { goal, stack, project, runtime, selected, keptVolumes, warnings, unchanged } = plan

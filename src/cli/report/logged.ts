@@ -1,9 +1,11 @@
 /**
  * A reporter that keeps what it tells in the log of the project as well.
  */
+import { type Environment, filledVariable } from '../../config/environment/environment.ts'
 import { logsOf } from '../../config/logs.ts'
 import type { LogChoice } from '../../config/options.ts'
 import type { Config } from '../../config/types.ts'
+import { logLevels } from '../../execute/log/lines.ts'
 import { createRunLog, type RunLog } from '../../execute/log/run-log.ts'
 import type { Io } from '../context.ts'
 import type { LogPlace, Reporter, Speaker } from './reporter.ts'
@@ -68,4 +70,15 @@ export function logPlace({ logs, root }: Pick<Config, 'logs' | 'root'>, flag: Lo
   const { folder, level } = logs ?? logsOf({}, root)
   const choice = flag ?? level
   return { folder, level: choice === 'off' ? undefined : choice }
+}
+
+/** The same where no config is read. */
+export function logPlaceIn(
+  environment: Pick<Environment, 'root' | 'variables'>,
+  flag: LogChoice | undefined,
+): LogPlace {
+  const { root, variables } = environment
+  const said = filledVariable(variables, 'LOG_LEVEL')?.value.toLowerCase()
+  const level = [...logLevels, 'off' as const].find((one) => one === said || (one === 'warning' && said === 'warn'))
+  return logPlace({ root, logs: logsOf({ folder: filledVariable(variables, 'LOG_DIR')?.value, level }, root) }, flag)
 }

@@ -1,4 +1,5 @@
 /** What is handed to the process of a script (`poststack run`), and the stack as the script finds it. Types and names only. */
+import type { ErrorRecord } from '../../errors.ts'
 import type { Denial } from './protocol.ts'
 import type { HandedService } from '../handed.ts'
 
@@ -45,5 +46,10 @@ export interface HandedStack {
   readonly services: Readonly<Record<string, HandedService>>
 }
 
-/** What comes back on descriptor 3 when a denied operation ended the script. */
-export type ScriptReport = Denial
+/** What comes back on descriptor 3 when an error ended the script that the script itself cannot tell whole. */
+export type ScriptReport =
+  | { readonly kind: 'denied'; readonly denial: Denial }
+  /** An error of ours, which Node has not printed. */
+  | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly place?: string | undefined }
+  /** Nobody listens there: `host:port`. */
+  | { readonly kind: 'refused'; readonly address: string }

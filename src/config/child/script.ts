@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { isPoststackError, recordError } from '../../errors.ts'
 import { adjustResolution } from './resolution.ts'
 import { denialIn, limitHosts, withholding } from './restrictions.ts'
 import { jobVariable, stackKey, type ScriptJob, type ScriptReport } from './script-protocol.ts'
@@ -17,22 +18,62 @@ function takeJob(): ScriptJob {
   return JSON.parse(text) as ScriptJob
 }
 
-/** A denial says what was denied, and whoever started us which grant would allow it. */
-function tellDenial(error: unknown): void {
-  const denial: ScriptReport | undefined = denialIn(error)
-  if (denial === undefined) return
+/**
+ * A denial and a service that does not answer are told to whoever started us, who knows the way out; Node prints the error. An error of ours
+ * says all by itself: it is told whole, and Node prints nothing.
+ */
+function tellEnd(error: unknown): void {
+  const denial = denialIn(error)
+  if (denial !== undefined) {
+    tell({ kind: 'denied', denial })
+    return
+  }
+  // The script has an answer of its own.
+  if (process.listenerCount('uncaughtException') > 0) return
+  if (isPoststackError(error)) {
+    if (tell({ kind: 'failed', error: recordError(error), place: placeInProject(error) })) process.exit(1)
+    return
+  }
+  const address = refusedAddress(error)
+  if (address !== undefined) tell({ kind: 'refused', address })
+}
+
+function tell(report: ScriptReport): boolean {
   try {
-    writeSync(reportDescriptor, `${JSON.stringify(denial)}\n`)
+    writeSync(reportDescriptor, `${JSON.stringify(report)}\n`)
+    return true
   } catch {
     // The error itself is printed all the same.
+    return false
   }
+}
+
+/** The innermost place of the project's own code on the way to the error: `scripts/import.ts:3:14`. */
+function placeInProject({ stack = '' }: Error): string | undefined {
+  const { root } = job.stack
+  for (const [, path = '', position = ''] of stack.matchAll(
+    /(?:\(|at (?:async )?)(?:file:\/\/)?(\/[^()\n]+?)(:\d+:\d+)\)?$/gm,
+  )) {
+    const isOurs = path.startsWith(import.meta.dirname) || path.includes('/node_modules/')
+    if (!isOurs && path.startsWith(`${root}/`)) return `${path.slice(root.length + 1)}${position}`
+  }
+  return undefined
+}
+
+/** Drivers and `fetch` put it into causes, or into a list of what they tried. */
+function refusedAddress(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { address, cause, code, errors, port } = error as Record<string, unknown>
+  if (code === 'ECONNREFUSED' && typeof address === 'string') return `${address}:${String(port)}`
+  const inside: readonly unknown[] = Array.isArray(errors) ? errors : []
+  return [...inside, ...(cause === error ? [] : [cause])].map(refusedAddress).find((one) => one !== undefined)
 }
 
 const job = takeJob()
 Object.assign(globalThis, { [stackKey]: job.stack })
 process.argv.splice(1, 1)
 // It only looks on: Node prints the error and ends with 1, unless the script itself has another answer.
-process.on('uncaughtExceptionMonitor', tellDenial)
+process.on('uncaughtExceptionMonitor', tellEnd)
 if (job.isDirect) adjustResolution({ modules: job.modules, own: job.own })
 // A bundle of CommonJS files calls `require` for what is not in the bundle.
 else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })

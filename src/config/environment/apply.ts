@@ -28,6 +28,7 @@ const generalNames = [
   'LOG_DIR',
   'LOG_LEVEL',
   'MIGRATIONS_PATH',
+  'PAGER',
   'POSTGRES_CONTAINER_NAME',
   'POSTGRES_HOST_PORT',
   'PROFILES',

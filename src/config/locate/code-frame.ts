@@ -9,6 +9,8 @@ export interface FramePosition {
 
 const linesBefore = 2
 const linesAfter = 1
+/** Of a longer line this much is shown, around the place. */
+const widest = 200
 
 export function codeFrame(source: string, { line, column }: FramePosition): string | undefined {
   const lines = source.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
@@ -17,15 +19,22 @@ export function codeFrame(source: string, { line, column }: FramePosition): stri
   const last = Math.min(lines.length, line + linesAfter)
   const width = String(last).length
   const frame: string[] = []
+  const marked = lines[line - 1] ?? ''
+  const from = marked.length <= widest || column <= widest / 2 ? 0 : column - 1 - widest / 2
   for (let number = first; number <= last; number++) {
-    const text = hideSecrets(lines[number - 1] ?? '')
+    const text = cut(hideSecrets(lines[number - 1] ?? ''), from)
     frame.push(`${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${text}`.trimEnd())
     if (number !== line) continue
     // Tabs stay tabs, so that the caret lands where the terminal puts the character.
-    const indent = text.slice(0, Math.max(0, column - 1)).replaceAll(/[^\t]/g, ' ')
+    const indent = text.slice(0, Math.max(0, column - 1 - from + (from > 0 ? 1 : 0))).replaceAll(/[^\t]/g, ' ')
     frame.push(`  ${' '.repeat(width)} | ${indent}^`)
   }
   return frame.join('\n')
+}
+
+function cut(line: string, from: number): string {
+  const end = from + widest
+  return `${from > 0 && line.length > 0 ? '…' : ''}${line.slice(from, end)}${line.length > end ? '…' : ''}`
 }
 
 /** Frames end up in terminals, logs and issues: text beside a word like `password` keeps its length only. */

@@ -46,6 +46,11 @@ export function keyPattern(key: string): string {
   return `(?<![\\w$.'"-])(?:${text}|'${text}'|"${text}")\\s*:\\s*`
 }
 
+/** More than this no name has; V8 ends the process over a pattern that is too large. */
+const longestPattern = 2000
+
+/** A source of a regular expression that matches this text only, and nothing where the text is beyond all names. */
 export function escapePattern(text: string): string {
+  if (text.length > longestPattern) return '(?!)'
   return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
 }

@@ -165,7 +165,11 @@ export const expression = z.string({ error: anExpression }).superRefine((value, 
   if (why !== undefined) context.addIssue(`${anExpression}: ${why}`)
 })
 
+/** V8 ends the process over one that is too large. */
+const longestExpression = 2000
+
 function whyNoExpression(value: string): string | undefined {
+  if (value.length > longestExpression) return `it is longer than ${String(longestExpression)} characters`
   try {
     void new RegExp(value)
     return undefined

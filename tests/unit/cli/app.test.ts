@@ -182,7 +182,7 @@ describe('flags before the command', () => {
 })
 
 test('grants are handed on as they were given, and typed again for the next command', () => {
-  const flags = { allowAll: false, allowRun: true, json: false, verbose: false, quiet: false, color: true }
+  const flags = { allowAll: false, allowRun: true, json: false, verbose: false, quiet: false, color: true, pager: true }
   const given = { ...flags, allowRead: ['*'], allowNet: ['a.example', 'b.example:80'] }
   expect(permissionsOf(flags)).toEqual({ run: true })
   expect(permissionsOf(given)).toEqual({ read: true, net: given.allowNet, run: true })

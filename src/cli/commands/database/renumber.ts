@@ -10,6 +10,7 @@ import type { DatabaseFlags } from '../../flags-database.ts'
 import { counted } from '../../report/database-words.ts'
 import type { RenumberDocument } from '../../report/documents.ts'
 import { choiceText, groundsText, moveLines, renumberText } from '../../report/renumber-words.ts'
+import { visible } from '../../report/visible.ts'
 
 interface RenumberFlags extends DatabaseFlags {
   readonly base?: string
@@ -78,7 +79,7 @@ async function askWhichMove({ choices }: Renumbering, io: Io): Promise<readonly 
   const moving: string[] = []
   for (const choice of choices) {
     const { files, version } = choice
-    if (canAsk(io)) io.stderr.write(`${choiceText(choice)}\n`)
+    if (canAsk(io)) io.stderr.write(visible(`${choiceText(choice)}\n`))
     const others = files.length === 2 ? 'The other one gets' : 'The others get'
     const question = `Which one keeps number ${version}? ${others} a new number.`
     // oxlint-disable-next-line no-await-in-loop -- one question after the other

@@ -15,6 +15,7 @@ import { runDatabase, type DatabaseSession } from '../../database-session.ts'
 import { type DatabaseFlags, sameTarget } from '../../flags-database.ts'
 import type { ShownCase } from '../../report/documents.ts'
 import { caseMenu, offerMenu, repairCasesText, repairText } from '../../report/repair-words.ts'
+import { visible } from '../../report/visible.ts'
 
 interface RepairFlags extends DatabaseFlags {
   readonly version?: string
@@ -110,7 +111,7 @@ async function pick<T>(
   { menu, question }: { readonly menu: string; readonly question: string },
   io: Io,
 ): Promise<T | undefined> {
-  io.stderr.write(menu)
+  io.stderr.write(visible(menu))
   const number = await askNumber(question, items.length, io)
   return number === undefined ? undefined : items[number - 1]
 }

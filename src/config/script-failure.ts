@@ -1,0 +1,58 @@
+/** Why a script has ended, as far as that is about Poststack: what its process said, with the way out. */
+import { isIP } from 'node:net'
+import { PoststackError } from '../errors.ts'
+import type { FoundConfig } from './load/find.ts'
+import { describeDenial } from './load/denied.ts'
+import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
+
+/** Of what was said on descriptor 3, line by line; nothing where the script's own words are enough. */
+export function failureIn(said: string, script: FoundConfig, stack: HandedStack): PoststackError | undefined {
+  const line = said.split('\n').find((one) => one !== '')
+  if (line === undefined) return undefined
+  const report = JSON.parse(line) as ScriptReport
+  if (report.kind === 'denied') {
+    const { what, hint, details } = describeDenial(report.denial, script, 'script')
+    return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
+  }
+  if (report.kind === 'refused') return unanswered(report.address, stack)
+  const { code, details = {}, hint, message } = report.error
+  const { host, port } = details
+  const down = code === 'DATABASE_UNREACHABLE' ? serviceAt(`${String(host)}:${String(port)}`, stack) : undefined
+  return new PoststackError(code, `${report.place === undefined ? '' : `${report.place}: `}${message}`, {
+    hint: down === undefined ? hint : start(down),
+    details,
+  })
+}
+
+/** Another address is none of ours. */
+function unanswered(address: string, stack: HandedStack): PoststackError | undefined {
+  const service = serviceAt(address, stack)
+  if (service === undefined) return undefined
+  return new PoststackError('NOT_RUNNING', `Service ${service} does not answer: nothing listens at ${address}.`, {
+    hint: start(service),
+    details: { service, address },
+  })
+}
+
+function start(service: string): string {
+  return `Start it: poststack up ${service}`
+}
+
+function serviceAt(address: string, { services }: HandedStack): string | undefined {
+  const wanted = withoutNames(address)
+  const found = Object.entries(services).find(([, service]) => {
+    const addresses =
+      service.kind === 'postgres'
+        ? [`${service.host}:${String(service.port)}`]
+        : Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
+    return addresses.some((one) => withoutNames(one) === wanted)
+  })
+  return found?.[0]
+}
+
+/** All of this machine's own addresses are one. */
+function withoutNames(address: string): string {
+  const host = address.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '')
+  const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  return `${isLoopback ? '127.0.0.1' : host}:${/\d+$/.exec(address)?.[0] ?? ''}`
+}
