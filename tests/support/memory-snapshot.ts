@@ -41,7 +41,7 @@ export function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
   }
 }
 
-export function observed(container: MemoryContainer): ObservedContainer {
+function observed(container: MemoryContainer): ObservedContainer {
   return {
     id: container.id,
     name: container.name,
