@@ -1,6 +1,7 @@
 /**
  * Why a service did not get ready, told so that somebody who has never seen it knows what to do next.
  */
+import { pause } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
@@ -30,6 +31,7 @@ interface ErrorContext {
 
 const logLines = 20
 const logMs = 5000
+const lastWordsMs = 200
 
 /** Reads the last of the log and puts everything together. */
 export async function readinessError(
@@ -143,9 +145,20 @@ function duration(ms: number): string {
   return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`
 }
 
-/** The run may be stopping, and the error must come out all the same, so this has a deadline of its own and never fails. */
+/**
+ * The run may be stopping, and the error must come out all the same, so this has a deadline of its own and never fails. An engine knows that a
+ * program has ended a moment before it has written down its last words.
+ */
 async function lastLines({ runtime, target, hide }: ErrorContext): Promise<readonly string[]> {
   if (target === undefined) return []
-  const lines = await runtime.logs(target, logLines, { signal: AbortSignal.timeout(logMs) }).catch(() => [])
-  return lines.map(hide)
+  const signal = AbortSignal.timeout(logMs)
+  const read = () => runtime.logs(target, logLines, { signal })
+  try {
+    const lines = await read()
+    if (lines.length > 0) return lines.map(hide)
+    await pause(lastWordsMs, signal)
+    return (await read()).map(hide)
+  } catch {
+    return []
+  }
 }

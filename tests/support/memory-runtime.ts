@@ -11,7 +11,7 @@ import type { AttachedProgram, AttachRequest, CallOptions, Revealed, Runtime } f
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan } from '../../src/plan/types.ts'
 import { build, builtFor, removeImage } from './memory-images.ts'
-import { observed, snapshot } from './memory-snapshot.ts'
+import { inspected, snapshot } from './memory-snapshot.ts'
 import { watchMemoryEnds } from './memory-ends.ts'
 import { createMemoryWorld, holderOf, hostPorts, isAlive, lookUp } from './memory-world.ts'
 import type { MemoryContainer, MemoryWorld } from './memory-world.ts'
@@ -123,7 +123,7 @@ function createReads(
         options,
         act: () => {
           const container = lookUp(world, target)
-          return container === undefined ? undefined : observed(container)
+          return container === undefined ? undefined : inspected(container)
         },
       }),
     portHolder: (host, options) =>

@@ -41,7 +41,7 @@ export function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
   }
 }
 
-export function observed(container: MemoryContainer): ObservedContainer {
+function observed(container: MemoryContainer): ObservedContainer {
   return {
     id: container.id,
     name: container.name,
@@ -51,6 +51,13 @@ export function observed(container: MemoryContainer): ObservedContainer {
     exitCode: container.exitCode,
     imageId: container.imageId,
     ports: isAlive(container) ? hostPorts(container) : [],
+  }
+}
+
+/** With what a list does not show. */
+export function inspected(container: MemoryContainer): ObservedContainer {
+  return {
+    ...observed(container),
     ...(container.state === 'running' ? { startedAt: String(container.starts) } : {}),
   }
 }
