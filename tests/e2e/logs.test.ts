@@ -120,9 +120,7 @@ test('the doctor must say what keeps up from working, and exit with 4', async ()
   for (const check of ['runtime', 'ports'])
     expect(findingsOf(well.stdout)).toContainEqual(expect.objectContaining({ check, level: 'ok' }))
   if (engine !== undefined) {
-    const answers = expect.stringMatching(
-      /^\w+ \d+\.\S* (?:in the place of \w+ )?answers (?:at|to) .*, (?:as root|rootless)$/,
-    )
+    const answers = expect.stringMatching(/^\w+ \d+\.\S* .*answers.*, (?:as root|rootless)(?:$|;)/)
     expect(findingsOf(well.stdout)).toContainEqual(
       expect.objectContaining({ check: engine.name, level: 'ok', message: answers }),
     )

@@ -27,10 +27,7 @@ export function judgeEngine(
     return [note(name, `${called} answers`, { cause: 'it did not say more of itself: it may be busy, or old' })]
   const needed = runtime === name
   return [
-    ok(
-      name,
-      `${titleOf(name, described)} answers${placeOf(described)}, ${described.rootless ? 'rootless' : 'as root'}`,
-    ),
+    ok(name, wordsOf(name, described)),
     ...judgeNames(name, described, needed),
     ...judgeSubordinate(engine, machine),
     ...(described.storage === undefined || storageFreeBytes === undefined
@@ -50,9 +47,13 @@ function titleOf(name: EngineFacts['name'], { flavour, version }: EngineDescript
   return flavour === name ? title : `${title} in the place of ${name}`
 }
 
-function placeOf({ address, from }: EngineDescription): string {
-  if (address === undefined) return ' to a service that Poststack starts while it needs it'
-  return ` at ${address}${from === undefined ? '' : ` (from ${from})`}`
+function wordsOf(name: EngineFacts['name'], described: EngineDescription): string {
+  const { address, from, rootless } = described
+  const title = titleOf(name, described)
+  const user = rootless ? 'rootless' : 'as root'
+  return address === undefined
+    ? `${title} answers, ${user}; it offers no socket, so Poststack runs its service while it needs it`
+    : `${title} answers at ${address}${from === undefined ? '' : ` (from ${from})`}, ${user}`
 }
 
 function judgeNames(name: EngineFacts['name'], { names }: EngineDescription, needed: boolean): readonly Finding[] {

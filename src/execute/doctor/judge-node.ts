@@ -22,11 +22,12 @@ export function judgeNode({ compileCache, node }: MachineFacts): readonly Findin
 
 function judgeGuard(node: string): Finding {
   const check = 'node-permissions'
-  const trial = guardIsStable(node) ? '' : ', which this Node still calls an experiment'
-  if (deniesNetwork(node)) return ok(check, `guarded configs: kept from files, programs and the network${trial}`)
-  return note(check, `guarded configs: kept from files and programs${trial}; not from the network`, {
-    cause: 'Node has a permission for the network from version 25 on',
-    remedy: 'Name the hosts that a config may reach (--allow-net=host:443), or take Node 25.',
+  const trial = guardIsStable(node) ? '' : ' (this Node calls its guard an experiment)'
+  if (deniesNetwork(node))
+    return ok(check, `guarded configs may not write files, run programs or reach the network${trial}`)
+  return note(check, `guarded configs may not write files or run programs${trial}, but may reach the network`, {
+    cause: 'Node can deny the network from version 25 on',
+    remedy: 'Name the hosts that the config may reach (--allow-net=host:443), or take Node 25.',
   })
 }
 

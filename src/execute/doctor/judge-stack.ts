@@ -18,7 +18,7 @@ export function judgeStack({ blocked, clocks, name, ports, runtime }: StackFacts
           cause: runtime.error.message,
           ...remedyOf(runtime.error.hint),
         })
-      : ok('runtime', `${name} runs on ${runtime.name}`)
+      : ok('runtime', `up runs ${name} on ${runtime.name}`)
   const ways = blocked.map(({ message, remedy, subject }) =>
     obstacle('plan', `${subject} is blocked`, { cause: message, ...remedyOf(remedy) }),
   )
@@ -45,6 +45,6 @@ function judgeClocks(clocks: StackFacts['clocks']): readonly Finding[] {
       ),
     )
   return clocks.length > 0 && wrong.length === 0
-    ? [ok('clock', 'the clocks of the databases go with that of this machine')]
+    ? [ok('clock', 'the clocks of the databases agree with that of this machine')]
     : wrong
 }

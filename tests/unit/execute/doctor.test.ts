@@ -133,7 +133,10 @@ test.each<[Partial<EngineDescription>, string]>([
     { from: 'CONTAINER_HOST', address: 'tcp://127.0.0.1:2375', rootless: false },
     'podman 4.3.1 answers at tcp://127.0.0.1:2375 (from CONTAINER_HOST), as root',
   ],
-  [{ address: undefined }, 'podman 4.3.1 answers to a service that Poststack starts while it needs it, rootless'],
+  [
+    { address: undefined },
+    'podman 4.3.1 answers, rootless; it offers no socket, so Poststack runs its service while it needs it',
+  ],
 ])('an engine is told with its version, its place and its user: %j', (changes, message) => {
   expect(saying(engineWith(changes), 'podman')).toBe(message)
 })
@@ -199,9 +202,11 @@ test('ids are given to users by name or number', () => {
 
 test('what guards a config depends on Node', () => {
   const guard = (node: string): string | undefined => saying({ node }, 'node-permissions')
-  expect(guard('25.0.0')).toBe('guarded configs: kept from files, programs and the network')
-  expect(guard('22.13.0')).toBe('guarded configs: kept from files and programs; not from the network')
-  expect(guard('20.19.0')).toMatch(/still calls an experiment; not from the network$/)
+  expect(guard('25.0.0')).toBe('guarded configs may not write files, run programs or reach the network')
+  expect(guard('22.13.0')).toBe('guarded configs may not write files or run programs, but may reach the network')
+  expect(guard('20.19.0')).toMatch(
+    /run programs \(this Node calls its guard an experiment\), but may reach the network$/,
+  )
   expect(saying({ node: '20.19.0' }, 'node-compile-cache')).toMatch(/^no compile cache/)
   expect(saying({ compileCache: true }, 'node-compile-cache')).toBe('compile cache: NODE_COMPILE_CACHE is set')
 })
