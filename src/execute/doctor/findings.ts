@@ -41,7 +41,7 @@ function judgePostgres({ dump, error, major, wasm, wasmWay }: PostgresFacts, nee
   const lacking = `no pg_dump for PostgreSQL ${String(major)} on this machine`
   const remedy = `Install the client programs: ${installClients(major)}`
   const client = wasm
-    ? note(`${check}-client`, `${lacking}, but the one in WebAssembly`, {
+    ? note(`${check}-client`, `${lacking} but the one in WebAssembly`, {
         cause: 'it writes backups of the native runtime and of --url as SQL, for databases that fit into memory',
         remedy,
       })

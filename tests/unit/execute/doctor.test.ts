@@ -10,7 +10,7 @@ const described: EngineDescription = {
   address: 'unix:///run/user/1000/podman/podman.sock',
   from: undefined,
   rootless: true,
-  storage: '/home/jo/.local/share/containers/storage',
+  storage: '/home/me/.local/share/containers/storage',
   names: { network: 'netavark', program: 'aardvark-dns', there: true },
 }
 const podman: EngineFacts = {
