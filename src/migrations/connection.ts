@@ -109,3 +109,10 @@ export function isServerError(value: unknown): value is ServerError {
     /^[0-9A-Z]{5}$/.test(value.code)
   )
 }
+
+/** Rolls back what is open. Asks first, because of a ROLLBACK where nothing is open the server's log would warn. */
+export async function rollBackOpen(connection: Connection): Promise<void> {
+  // An empty query tells, also within a failed transaction.
+  const { inTransaction } = await connection.script('')
+  if (inTransaction) await connection.query('ROLLBACK')
+}

@@ -3,7 +3,7 @@
  * session belongs to others a moment later, so there everything is set for one transaction only.
  */
 import { isPoststackError } from '../../errors.ts'
-import type { Connection } from '../connection.ts'
+import { rollBackOpen, type Connection } from '../connection.ts'
 import type { AloneObject, Directives } from '../sql/program.ts'
 import { ledgerSchema, stackTables } from '../ledger/layout.ts'
 import { equals, ownPath } from '../own-path.ts'
@@ -127,7 +127,7 @@ export async function resetSession(work: Connection): Promise<void> {
 /** Rolls back what is open. On a lost connection the server has done so by itself. */
 export async function rollback(work: Connection): Promise<void> {
   try {
-    await work.query('ROLLBACK')
+    await rollBackOpen(work)
   } catch (error) {
     if (!isLost(error)) throw error
   }

@@ -3,7 +3,7 @@
  * most of what is done in it.
  */
 import { throwIfAborted } from '../../abort.ts'
-import type { Connect, Connection, ServerNotice } from '../connection.ts'
+import { rollBackOpen, type Connect, type Connection, type ServerNotice } from '../connection.ts'
 
 export interface KeptSessions {
   readonly connect: Connect
@@ -83,7 +83,7 @@ function lend(kept: Kept, giveBack: () => void): Connection {
 /** Rolls back what is open, and with it frees the lock; then nothing that was set is left. */
 async function clean(session: Connection): Promise<boolean> {
   try {
-    await session.query('ROLLBACK')
+    await rollBackOpen(session)
     await session.query('DISCARD ALL')
     return true
   } catch {
