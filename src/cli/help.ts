@@ -41,9 +41,9 @@ meanwhile is brought up again.
 
 A new migration is applied. When the newest applied one is edited, its stored rollback is tried on a copy; if that restores
 the schema, it is rolled back and applied anew (--on-edit=ask asks before, --on-edit=refuse never does it). With
---on-edit=replay the database is replaced by one made anew from all migrations up to it: no rollback is needed, its rows
-are gone, and its other sessions are ended. Older ones are refused. Migrations whose files are gone, as after a change of branch, are rolled back when you agree, or with --yes. All of
-this happens only in databases that the stack runs itself.
+--on-edit=replay the database is replaced by one made anew from all migrations up to it: no rollback is needed, its rows are
+gone, and its other sessions are ended. Older ones are refused. Migrations whose files are gone, as after a change of
+branch, are rolled back when you agree, or with --yes. All of this happens only in databases that the stack runs itself.
 
 On a terminal: r runs again, p shows the plan, l the last logs, q quits, Q quits and does "down". Quitting (Ctrl-C, too)
 leaves the stack up. It exits with 0 while it waits and all is as declared, with the code of what failed when it is not,
