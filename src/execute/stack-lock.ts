@@ -137,14 +137,25 @@ async function sweep(lock: Lock, below: number): Promise<void> {
     if (!name.startsWith(`${lock.stack}.`) || !name.endsWith('.draft')) continue
     const draft = join(lock.folder, name)
     const facts = await stat(draft).catch(() => undefined)
+    const isOld = facts !== undefined && Date.now() - facts.mtimeMs > staleDraftMs
     // Left by a process that died between writing and linking. Should its writer live after all, it writes another one.
-    if (facts !== undefined && Date.now() - facts.mtimeMs > staleDraftMs) await rm(draft, { force: true })
+    if (isOld || (await isOfTheDead(lock, name))) await rm(draft, { force: true })
   }
+}
+
+/** Of this machine: a number that means another process somewhere else costs that one another draft. */
+async function isOfTheDead({ owner }: Lock, draft: string): Promise<boolean> {
+  const pid = Number(/\.([1-9]\d*)\.[\da-f-]+\.draft$/.exec(draft)?.[1])
+  return Number.isSafeInteger(pid) && (await isDead({ ...owner, pid, started: undefined }))
+}
+
+function newDraft({ folder, owner, stack }: Lock): string {
+  return join(folder, `${stack}.${owner.pid}.${randomUUID()}.draft`)
 }
 
 /** Makes the file with all of its content at once; false when it exists. */
 async function linkComplete(lock: Lock, file: string): Promise<boolean> {
-  const draft = join(lock.folder, `${lock.stack}.${randomUUID()}.draft`)
+  const draft = newDraft(lock)
   try {
     await writeFile(draft, JSON.stringify({ ...lock.owner, since: new Date().toISOString() }), { mode: 0o600 })
     await link(draft, file)
@@ -160,7 +171,7 @@ async function linkComplete(lock: Lock, file: string): Promise<boolean> {
 }
 
 async function release(lock: Lock, file: string): Promise<void> {
-  const draft = join(lock.folder, `${lock.stack}.${randomUUID()}.draft`)
+  const draft = newDraft(lock)
   try {
     await writeFile(draft, JSON.stringify({ released: lock.owner.token }), { mode: 0o600 })
     await rename(draft, file)

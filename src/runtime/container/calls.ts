@@ -9,7 +9,7 @@ import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
-import { asRecord, asText, containerFromInspect, containerFromList } from './inspect.ts'
+import { asRecord, asText, containerFromInspect, containerFromList, isLeaving } from './inspect.ts'
 import type { Labels } from './inspect.ts'
 
 export type Kind = 'containers' | 'volumes' | 'networks'
@@ -102,15 +102,33 @@ export async function needContainer(engine: Engine, target: Target, signal: Abor
   })
 }
 
+/** How long podman may take to take an ended container off its network. Longer, and nobody is about to. */
+const leavingMs = 2000
+const lookMs = 25
+
 /**
  * Without an id it goes by the exact name: engines take the beginning of an id for a name, and a container called `db` must not be
  * mixed up with one whose id starts so.
+ *
+ * Podman tells of an end before it has taken the container off its network, and what starts meanwhile may never find the names of others
+ * there (seen with 4.3, whose aardvark-dns ends then). So that moment is waited out.
  */
 export async function findContainer(
   engine: Engine,
   target: Target,
   signal: AbortSignal,
 ): Promise<Inspected | undefined> {
+  const until = performance.now() + leavingMs
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- one look after the other
+    const found = await lookAt(engine, target, signal)
+    if (engine.flavour !== 'podman' || !isLeaving(found?.raw) || performance.now() > until) return found
+    // oxlint-disable-next-line no-await-in-loop
+    await pause(lookMs, signal)
+  }
+}
+
+async function lookAt(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {
   const key = encodeURIComponent(target.id ?? target.name)
   const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
   // Podman answers 500 for a container that goes while it is being looked at.

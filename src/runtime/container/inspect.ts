@@ -188,6 +188,11 @@ function stateOf(value: unknown): State {
   }
 }
 
+/** Whether it has ended and still stands on its network: podman's word for that, of the answer of `GET /containers/{id}/json`. */
+export function isLeaving(value: unknown): boolean {
+  return asOptionalRecord(asOptionalRecord(value)['State'])['Status'] === 'stopped'
+}
+
 function hasEnded(state: State): boolean {
   return state === 'exited' || state === 'dead' || state === 'restarting'
 }

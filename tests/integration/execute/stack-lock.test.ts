@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
@@ -195,13 +195,15 @@ describe('giving back', () => {
     expect(await withStackLock(options({ waitMs: 0 }), () => Promise.resolve('in'))).toBe('in')
   })
 
-  test('what a process left that died before it had the lock must be cleared away, but only when it is old', async () => {
+  test('what a process left that died before it had the lock must be cleared away, and what may be of another only when it is old', async () => {
     await leave(1, '')
     await leave(2, '')
-    const young = join(root, '.poststack/locks/shop.young.draft')
-    await writeFile(young, '')
+    const { pid: dead } = spawnSync('true')
+    for (const draft of ['young', `${String(dead)}.ab-1`, `${String(process.pid)}.ab-2`])
+      await writeFile(join(root, `.poststack/locks/shop.${draft}.draft`), '')
     await withStackLock(options(), () => Promise.resolve())
-    expect(await lockFiles()).toEqual(['shop.3.json', 'shop.young.draft'])
+    const left = ['shop.3.json', 'shop.young.draft', `shop.${String(process.pid)}.ab-2.draft`]
+    expect((await lockFiles()).toSorted()).toEqual(left.toSorted())
   })
 })
 

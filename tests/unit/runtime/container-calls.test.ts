@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
 
-import { read, readList } from '../../../src/runtime/container/calls.ts'
+import { findContainer, read, readList } from '../../../src/runtime/container/calls.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
 
 const { signal } = new AbortController()
 
 /** An engine that gives these answers one after the other. */
 function answering(...answers: readonly (readonly [status: number, message: string])[]) {
+  return engineOf((asked) => {
+    const [status, message] = answers[Math.min(asked, answers.length - 1)] ?? [500, '']
+    return { status, body: status === 200 ? [] : { message } }
+  })
+}
+
+function engineOf(answer: (asked: number) => { readonly status: number; readonly body: unknown }) {
   let asked = 0
   const engine: Engine = {
     name: 'podman',
@@ -14,8 +21,8 @@ function answering(...answers: readonly (readonly [status: number, message: stri
     podmanVersion: '4.3.1',
     client: {
       send: async () => {
-        const [status, message] = answers[Math.min(asked++, answers.length - 1)] ?? [500, '']
-        return { status, headers: {}, body: Buffer.from(JSON.stringify(status === 200 ? [] : { message })) }
+        const { status, body } = answer(asked++)
+        return { status, headers: {}, body: Buffer.from(JSON.stringify(body)) }
       },
       close: () => undefined,
     },
@@ -55,4 +62,23 @@ test.each([
   const { engine, asked } = answering([status, message])
   expect((await read(engine, '/images/x/json', signal)).status).toBe(status)
   expect(asked()).toBe(1)
+})
+
+const ended = (Status: string, ExitCode = 0) => ({
+  status: 200,
+  body: { Id: 'a1', Name: '/job', Config: { Labels: {} }, State: { Status, ExitCode }, Image: 'sha256:b2' },
+})
+
+test('podman must be asked until an ended container is off its network, and docker once', async () => {
+  const { engine, asked } = engineOf((before) => ended(before < 3 ? 'stopped' : 'exited'))
+  expect(await findContainer(engine, { name: 'job' }, signal)).toMatchObject({ state: 'exited', exitCode: 0 })
+  expect(asked()).toBe(4)
+  const other = engineOf(() => ended('stopped'))
+  await findContainer({ ...other.engine, flavour: 'docker' }, { name: 'job' }, signal)
+  expect(other.asked()).toBe(1)
+})
+
+test('a container that stays on its network, as after a kill of its monitor, must be told as ended all the same', async () => {
+  const { engine } = engineOf(() => ended('stopped', 137))
+  expect(await findContainer(engine, { name: 'job' }, signal)).toMatchObject({ state: 'exited', exitCode: 137 })
 })
