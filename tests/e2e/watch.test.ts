@@ -1,7 +1,7 @@
 /**
  * `poststack watch`, driven by saving files and ending servers; each case looks at the ledger and the servers first.
  */
-import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -298,47 +298,6 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
     expect(await project.sql("SELECT datname FROM pg_database WHERE datname LIKE 'poststack_%'")).toEqual([])
     expect((await project.succeed('plan')).stdout).toContain('everything is as declared')
     expect((await watch.end()).code).toBe(0)
-  })
-
-  test('a thousand saves in a row must end with the last of them in the ledger, and cost no memory', async () => {
-    const saved = join(project.root, file('007_saves.sql'))
-    await project.write({ [file('007_saves.rollback.sql')]: 'DROP TABLE saves;\n' })
-    const watch = await startWatch(project)
-    const memory = async (): Promise<number> => {
-      const status = await readFile(`/proc/${String(watch.pid)}/status`, 'utf8')
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
-    }
-    const saves = async (from: number, to: number): Promise<void> => {
-      for (let save = from; save <= to; save += 1) {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other, as a person saves
-        await writeFile(saved, `CREATE TABLE saves (save_${String(save)} int);\n`)
-        // oxlint-disable-next-line no-await-in-loop
-        await sleep(5)
-      }
-    }
-    const columns = "SELECT string_agg(column_name, ' ') FROM information_schema.columns WHERE table_name = 'saves'"
-    const applied = async (save: number): Promise<void> => {
-      await expect.poll(() => project.sql(columns), { timeout: 20_000 }).toEqual([[`save_${String(save)}`]])
-    }
-    // Once all that is ever loaded has been, and the heap has the size of the work.
-    await saves(1, 500)
-    await applied(500)
-    const before = await memory()
-    await saves(501, 1_000)
-    await applied(1_000)
-    expect((await memory()) - before).toBeLessThan(50)
-    expect((await ledger(project)).filter((row) => String(row).startsWith('007_saves'))).toEqual(['007_saves applied'])
-    await aWhile()
-    const told = watch.unheard().filter(({ type }) => type === 'watch-changed')
-    expect(told.length).toBeGreaterThan(0)
-    expect(told.length).toBeLessThan(200)
-    expect(watch.unheard().filter(({ type }) => type === 'watch-failed')).toEqual([])
-    expect((await watch.end()).code).toBe(0)
-    expect((await project.succeed('container', 'logs', 'db')).stdout).not.toContain(
-      'there is no transaction in progress',
-    )
-    await project.succeed('database', 'rollback')
-    for (const name of ['007_saves.sql', '007_saves.rollback.sql']) await rm(join(project.root, file(name)))
   })
 
   test('on a screen each key must show what it is for, and q leave the stack up', async (context) => {

@@ -4,6 +4,7 @@
 import { type Dirent, readFileSync, realpathSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PoststackError } from '../../errors.ts'
 import type { Include, IncludedFile, IncludeRequest, IncludeTrouble } from './include.ts'
 import { nestedProblem, straysProblem } from './nested.ts'
@@ -37,7 +38,8 @@ export async function inspectFolder(path: string, options: ReadOptions = {}): Pr
   const files: MigrationFile[] = []
   const problems: FileProblem[] = await (names.length === 0 ? nestedProblem : straysProblem)(folder, entries)
   for (const file of names) {
-    const read = readOne(join(folder, file), file, regular.has(file))
+    // oxlint-disable-next-line no-await-in-loop -- waits for files that are being written, and for no other
+    const read = await readWritten(join(folder, file), file, regular.has(file))
     if ('bytes' in read) files.push(read)
     else problems.push(read)
   }
@@ -84,6 +86,25 @@ function folderError(folder: string, cause: unknown): PoststackError {
         },
       )
   }
+}
+
+const writingMs = 100
+const mostReads = 3
+
+/** Who writes in place empties the file first, and a run that comes between would take that for the migration: it is read once more then. */
+async function readWritten(path: string, file: string, regular: boolean): Promise<MigrationFile | FileProblem> {
+  for (let reads = 1; ; reads += 1) {
+    const read = readOne(path, file, regular)
+    if (reads === mostReads || !('bytes' in read) || read.bytes.length > 0 || !isFresh(path)) return read
+    // oxlint-disable-next-line no-await-in-loop -- one look after the other
+    await sleep(writingMs)
+  }
+}
+
+/** Written within the last second. */
+function isFresh(path: string): boolean {
+  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return written !== undefined && Date.now() - written < 1000
 }
 
 // Synchronous on purpose: a thousand small files take 12 ms this way, and 60 through the thread pool.

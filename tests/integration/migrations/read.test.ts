@@ -32,6 +32,15 @@ test('a folder is read with its rollbacks, and what is not SQL is passed over', 
   expect(read.migrations[0]?.sql).toBe('select 2;\n')
 })
 
+test('a file that an editor has emptied to write it must be read as it is written, and one that stays empty as that', async () => {
+  const file = join(folder, '1_written.sql')
+  writeFileSync(file, '')
+  setTimeout(() => writeFileSync(file, 'SELECT 1;\n'), 30)
+  expect((await readMigrations(folder)).migrations).toMatchObject([{ sql: 'SELECT 1;\n' }])
+  writeFileSync(file, '')
+  expect((await readMigrations(folder)).migrations).toMatchObject([{ sql: '' }])
+})
+
 test('an empty folder has no migrations', async () => {
   expect((await readMigrations(folder)).migrations).toEqual([])
 })
