@@ -57,7 +57,7 @@ export default defineConfig({
             ? ['tests/integration/migrations/**/*.test.ts']
             : ['tests/support/postgres-15-missing.test.ts'],
           // What is about files, texts and speed, and not about what a server says.
-          exclude: ['compile', 'folders', 'include', 'kill', 'library', 'new', 'read', 'renumber'].map(
+          exclude: ['compile', 'folders', 'include', 'kill', 'library', 'new', 'read', 'read-seeds', 'renumber'].map(
             (name) => `tests/integration/migrations/${name}.test.ts`,
           ),
           env: { POSTSTACK_TEST_POSTGRES: postgres15 },

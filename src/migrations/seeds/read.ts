@@ -13,7 +13,9 @@ import type { FileProblem } from '../files/text.ts'
 import type { Seed } from '../types.ts'
 import { compareVersions } from '../version.ts'
 
-const seedName = /^(\d+)[_-].+\.(?:(sql)|[cm]?[jt]s)$/
+const seedName = /^(\d+).*\.(?:sql|[cm]?[jt]s)$/
+/** What would be a seed with a number. */
+const seedLike = /\.(?:sql|[cm]?[jt]s)$/
 
 /** Reads every seed of a folder. `root` is what `\i` is relative to. Fails with `SEED_INVALID`. */
 export async function readSeeds(from: string, root: string): Promise<readonly Seed[]> {
@@ -26,6 +28,12 @@ export async function readSeeds(from: string, root: string): Promise<readonly Se
   })
   const include = includeFrom(folder, root)
   const files = names.filter(isSeed)
+  const [unnumbered] = names.filter((name) => seedLike.test(name)).toSorted()
+  if (files.length === 0 && unnumbered !== undefined)
+    throw invalid(
+      `No file in the folder of seeds ${folder} begins with a number, so nothing would be seeded.`,
+      `Number them in the order in which they run: 001_${unnumbered}`,
+    )
   const scripts = files.filter((file) => !file.endsWith('.sql')).map((file) => join(folder, file))
   const imports = await importsOf(scripts, root)
   const read = files.map(async (file): Promise<Seed | readonly FileProblem[]> => {
