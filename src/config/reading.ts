@@ -25,7 +25,8 @@ export interface Reading {
  */
 export function env(name: string, fallback?: string): string {
   const value = process.env[name] ?? fallback
-  if (value === undefined) throw new Error(`the environment variable ${name} is not set`)
+  if (value === undefined)
+    throw new Error(`the environment variable ${name} is not set (a second argument of env() would stand in for it)`)
   return value
 }
 
