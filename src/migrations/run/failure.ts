@@ -27,7 +27,7 @@ export function migrationFailed(job: Job, refusal: Refusal, progress: Progress):
   return refusedBy(job, refusal, { progress, state: stateAfter(job, progress), facts: {} })
 }
 
-interface PartFailure {
+export interface PartFailure {
   readonly progress: Progress
   readonly part: Part
   /** Statements of the file that are done. */
@@ -56,30 +56,6 @@ export function indexPassed(
   return new PoststackError('MIGRATION_FAILED', `${message}\n${state}`, {
     hint,
     details: { ...factsOf(job, progress), ...placeFacts(shown, 'line'), index: name, definition },
-  })
-}
-
-/** A statement that could not be begun, for a reason that the catalog gives. */
-export function partRefused(job: Job, error: PoststackError, { progress, part, done }: PartFailure): PoststackError {
-  const what = part.kind === 'alone' ? `${part.what}: ` : ''
-  const state =
-    `${countOf(progress)}. Of ${job.file}, ${done} of ${job.program.statements.length} statements are done and stay. ` +
-    `The next run goes on at statement ${done + 1}.`
-  return new PoststackError(error.code, `${job.file}, ${what}${error.message}\n${state}`, {
-    hint: error.hint,
-    details: { ...factsOf(job, progress), statementsApplied: done, ...error.details },
-    cause: error,
-  })
-}
-
-/** An earlier run was cut off in a statement of which the catalog does not tell whether it was done. */
-export function partUnknown(job: Job, progress: Progress, statement: number): PoststackError {
-  const message =
-    `${job.file}: an earlier run was cut off in statement ${statement}, which may end transactions by itself, so nobody can tell how much of it was done. ` +
-    `${countOf(progress)}.`
-  return new PoststackError('MIGRATION_UNFINISHED', message, {
-    hint: 'See what of it the database has, and settle it: poststack database repair',
-    details: { ...factsOf(job, progress), statement },
   })
 }
 
@@ -260,7 +236,8 @@ function stateAfter(job: Job, progress: Progress): string {
   return `${countOf(progress)}; ${job.file} was rolled back, so the database is ${state}.`
 }
 
-function countOf({ jobs, done, direction, noun: one = 'migration' }: Progress): string {
+/** How many of the run's files are done, in words. */
+export function countOf({ jobs, done, direction, noun: one = 'migration' }: Progress): string {
   const noun = jobs.length === 1 ? one : `${one}s`
   return direction === 'apply'
     ? `${done} of ${jobs.length} pending ${noun} applied`
@@ -271,7 +248,8 @@ function nothing({ direction }: Progress): string {
   return direction === 'apply' ? 'Nothing was applied.' : 'Nothing was rolled back.'
 }
 
-function factsOf(job: Job | undefined, progress: Progress): Record<string, unknown> {
+/** What every error of a run has in its details. */
+export function factsOf(job: Job | undefined, progress: Progress): Record<string, unknown> {
   return {
     ...(job === undefined ? {} : { file: job.file, version: job.version }),
     [progress.direction === 'apply' ? 'applied' : 'rolledBack']: progress.jobs

@@ -160,6 +160,24 @@ describe('a file in parts', () => {
     expect(await indexesOf(database)).toEqual(['i valid'])
   })
 
+  test('the limits that a build lifts are back for the rest, also when clearing up before it was tried twice', async () => {
+    await database.rows('INSERT INTO u VALUES (1), (1); CREATE TABLE seen (lock text)')
+    await database.rows('CREATE UNIQUE INDEX CONCURRENTLY i ON u (a)').catch(() => undefined)
+    await database.rows('DELETE FROM u')
+    const other = await holding('u')
+    const sql = `SET deadlock_timeout = '3s'; CREATE UNIQUE INDEX CONCURRENTLY i ON u (a);
+      INSERT INTO seen VALUES (current_setting('lock_timeout'))`
+    const migrated = apply(database, { '1_a.sql': sql }, { onEvent, lockTimeoutMs: 1234 })
+    await until(
+      database,
+      `SELECT FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND wait_event_type = 'Lock'`,
+    )
+    await other.script(`SET deadlock_timeout = '30s'; LOCK TABLE u IN SHARE UPDATE EXCLUSIVE MODE; COMMIT`)
+    await migrated
+    expect(types()).toContain('migration-retrying')
+    expect(await database.rows('SELECT lock FROM seen')).toEqual([{ lock: '1234ms' }])
+  })
+
   test('what may commit by itself is not tried again', async () => {
     const reader = await holding('t')
     const sql = `-- poststack: no-transaction\nCREATE TABLE n (v int);
