@@ -134,9 +134,10 @@ export function lockLost(job: Job | undefined, progress: Progress): PoststackErr
 /** A run that was told to stop. */
 export function stoppedOnRequest(signal: AbortSignal, job: Job | undefined, progress: Progress): PoststackError {
   const details = factsOf(job, progress)
-  if (job === undefined) return interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.', details })
-  const hint = 'Run again: it goes on where this one stopped.'
-  return interruptionWith(signal, stateAfter(job, progress), { hint, details })
+  if (progress.done === 0 && job === undefined)
+    return interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.', details })
+  const state = job === undefined ? `${countOf(progress)}; the next was not begun.` : stateAfter(job, progress)
+  return interruptionWith(signal, state, { hint: 'Run again: it goes on where this one stopped.', details })
 }
 
 /** Another run wrote the ledger's row of a file while this one thought it had the lock. */
@@ -156,11 +157,12 @@ export function connectionLost(
   const details = factsOf(job, progress)
   const hint = 'See why the server or the network went away, then run again: it goes on where this one stopped.'
   const options = { hint, details, cause: loss.cause }
-  if (job === undefined) return new PoststackError('DATABASE_UNREACHABLE', `${reason} ${nothing(progress)}`, options)
-  const state =
-    loss.during === 'commit'
-      ? `It was being committed, so it is either done and recorded, or not at all. Before it, ${countOf(progress)}.`
-      : stateAfter(job, progress)
+  const committed = 'It was being committed, so it is either done and recorded, or not at all.'
+  if (job === undefined) {
+    const state = loss.during === 'commit' ? committed : nothing(progress)
+    return new PoststackError('DATABASE_UNREACHABLE', `${reason} ${state}`, options)
+  }
+  const state = loss.during === 'commit' ? `${committed} Before it, ${countOf(progress)}.` : stateAfter(job, progress)
   const doing = job.direction === 'apply' ? 'was applied' : 'was carried out'
   return new PoststackError('DATABASE_UNREACHABLE', `While ${job.file} ${doing}: ${reason} ${state}`, options)
 }
@@ -244,8 +246,9 @@ export function countOf({ jobs, done, direction, noun: one = 'migration' }: Prog
     : `${done} of ${jobs.length} ${noun} rolled back`
 }
 
-function nothing({ direction }: Progress): string {
-  return direction === 'apply' ? 'Nothing was applied.' : 'Nothing was rolled back.'
+function nothing(progress: Progress): string {
+  if (progress.done > 0) return `${countOf(progress)}.`
+  return progress.direction === 'apply' ? 'Nothing was applied.' : 'Nothing was rolled back.'
 }
 
 /** What every error of a run has in its details. */

@@ -14,7 +14,7 @@ import { prepareJobs } from './prepare.ts'
 import { retrying } from './retry.ts'
 import { halfApplied, irreversible } from './rollback-refused.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { insertEventFromDone, recordFailed, recordSchemaSafely, type RowWork, runFile } from './run-file.ts'
+import { insertEventFromDone, recordFailed, recordSchemaSafely, type RowWork, runFile, stopBefore } from './run-file.ts'
 import { runParts } from './run-parts.ts'
 import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
@@ -79,9 +79,11 @@ async function rollbackLocked(run: Run, options: RollbackOptions): Promise<Rollb
   for (const [index, job] of jobs.entries()) {
     const row = choices[index]?.row
     const { version, name, file } = job
+    // oxlint-disable-next-line no-await-in-loop -- each takes back what the one before stood on
+    await stopBefore(run)
     run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
     const before = rows[rows.length - index - 2]?.version
-    // oxlint-disable-next-line no-await-in-loop -- each takes back what the one before stood on
+    // oxlint-disable-next-line no-await-in-loop
     const durationMs = await rollbackOne(run, job, { row, last: index === jobs.length - 1, before })
     run.progress = { ...run.progress, done: index + 1 }
     rolledBack.push({ version, name, durationMs })
@@ -239,8 +241,8 @@ WITH done AS (
 ${insertEventFromDone('rolled-back', run.author)}`)
     if (rows.length === 0) throw lockLost(job, run.progress)
     if (last) await recordSchemaSafely(run, before)
-    await work.query('COMMIT')
   })
+  await commit(run, job)
 }
 
 function refuseOthers(choices: readonly RollbackChoice[], agreed: readonly string[] | undefined): void {

@@ -4,6 +4,7 @@
 import { isServerError } from '../connection.ts'
 import { literal } from '../ledger/literal.ts'
 import {
+  type EventRecord,
   insertStart,
   type LedgerAuthor,
   type LedgerEvent,
@@ -22,6 +23,7 @@ import {
   type Refusal,
   rowGone,
 } from './failure.ts'
+import { isStopped, throwIfStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findPassed } from './passed-index.ts'
 import type { Job, Run } from './run.ts'
@@ -153,19 +155,29 @@ async function escaped(run: Run, job: Job, refusal: Refusal | undefined): Promis
   return failure
 }
 
-/**
- * Best effort: the run fails for its own reason, not for that of its record. The commit waits for the disk, and with it
- * everything before it is durable.
- */
 export async function recordFailed(run: Run, job: Job, error: unknown): Promise<void> {
   const event = job.direction === 'apply' ? 'failed' : 'rollback-failed'
   const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+  await recordEnd(run, { event, migration: job, author: run.author, detail: { message } })
+}
+
+/** To be called before each file: a run that is told to stop does not begin another. */
+export async function stopBefore(run: Run): Promise<void> {
+  if (isStopped(run) && run.progress.done > 0) await recordEnd(run, undefined)
+  throwIfStopped(run, undefined)
+}
+
+/**
+ * What a run that ends before its last file leaves to be done. Best effort: it fails for its own reason, not for that of its record. The commit
+ * waits for the disk, and with it everything before it is durable.
+ */
+async function recordEnd(run: Run, event: EventRecord | undefined): Promise<void> {
   const { work, rules } = run
   try {
     await resetSession(work)
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
     await work.query(rules.takeBack)
-    await recordEvent(work, { event, migration: job, author: run.author, detail: { message } })
+    if (event !== undefined) await recordEvent(work, event)
     // The files before this one left their schema to be written down by the last of the run.
     if (run.progress.done > 0 && !run.lock.lost.aborted) await recordNewestSchema(run)
     await work.query('COMMIT')

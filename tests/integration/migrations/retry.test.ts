@@ -6,6 +6,7 @@ import {
   apply,
   failApply,
   failureOf,
+  historyOf,
   indexesOf,
   ledgerOf,
   ledgerRow,
@@ -288,10 +289,21 @@ describe('stopping leaves ledger and catalog agreeing', () => {
     const error = await failApply(
       database,
       { '1_a.sql': 'CREATE TABLE v ()', '2_b.sql': 'CREATE TABLE w ()' },
-      { signal: stop.signal, onEvent: (event) => event.type === 'migration-applied' && stop.abort() },
+      {
+        signal: stop.signal,
+        onEvent: (event) => {
+          onEvent(event)
+          if (event.type === 'migration-applied') stop.abort()
+        },
+      },
     )
     expect(error.code).toBe('INTERRUPTED')
+    expect(error.message).toBe('Stopped on request: 1 of 2 pending migrations applied; the next was not begun.')
+    expect(types()).toEqual(['migration-started', 'migration-applied'])
+    expect(events).toHaveLength(2)
+    expect(await historyOf(database)).toEqual(['applied 1'])
     expect(await ledgerOf(database)).toEqual(['1 applied'])
+    expect(await database.rows('SELECT version FROM poststack.schema_snapshot')).toEqual([{ version: '1' }])
     expect(await tablesOf(database)).toEqual(['public.t', 'public.u', 'public.v'])
   })
 })
