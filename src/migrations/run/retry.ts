@@ -7,6 +7,7 @@ import { type Blocker, describeBlocker, findBlockers } from '../lock/blockers.ts
 import { isRaised, isServerError } from '../connection.ts'
 import { throwIfStopped } from './guard.ts'
 import type { Job, RetryLimits, Run } from './run.ts'
+import { stayIdle } from './session.ts'
 
 const firstPauseMs = 500
 const longestPauseMs = 30_000
@@ -42,6 +43,8 @@ export async function retrying<T>(
       if (!isPoststackError(error) || !isInTheWay(error, run)) throw error
       const spentMs = performance.now() - began
       if (tries >= limits.attempts || spentMs >= limits.totalMs) throw gaveUp(error, run, tries)
+      // oxlint-disable-next-line no-await-in-loop -- for the pause
+      await stayIdle(run.work)
       const pauseMs = pauseBefore(tries, Math.random())
       const { blockers } = run
       run.emit({ type: 'migration-retrying', version: job.version, file: job.file, attempt: tries, pauseMs, blockers })

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
+import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
 import { asking } from '../own-path.ts'
 
@@ -55,6 +56,8 @@ export async function withScratch<T>(
   const made: Scratch[] = []
   try {
     if (await isPooled(admin)) throw pooled()
+    // It waits for whatever is tried.
+    await stayIdle(admin)
     await dropDead(admin)
     const clause = await clauseLike(admin, kind)
     const result = await body(async () => {
