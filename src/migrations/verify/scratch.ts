@@ -7,7 +7,7 @@ import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
 import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
-import { asking } from '../own-path.ts'
+import { withOwnPath } from '../own-path.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -52,7 +52,7 @@ export async function withScratch<T>(
   signal: AbortSignal,
   body: (make: () => Promise<Scratch>) => Promise<T>,
 ): Promise<T> {
-  const admin = await asking(connect)({ applicationName: 'poststack verify', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack verify', signal })
   const made: Scratch[] = []
   try {
     if (await isPooled(admin)) throw pooled()
