@@ -16,7 +16,7 @@ import { holdsLock } from '../lock/lock.ts'
 import { prepareMigrations } from './prepare.ts'
 import { problemsError } from './refused.ts'
 import { retrying } from './retry.ts'
-import { applyRow, insertEventFromDone, recordFailed, recordSchemaSafely, runFile, stopBefore } from './run-file.ts'
+import { applyRow, insertEventFromDone, recordEnd, recordFailed, runFile, stopBefore } from './run-file.ts'
 import { type PartsStart, runParts } from './run-parts.ts'
 import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
@@ -80,6 +80,7 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
     applied.push({ version, name, durationMs })
     run.emit({ type: 'migration-applied', version, name, file, durationMs })
   }
+  await recordEnd(run)
   return { applied, already }
 }
 
@@ -120,7 +121,6 @@ async function applyOne(run: Run, job: Job, { started, last }: OneOptions): Prom
         await guarded(run, job, async () => {
           await resetSession(run.work)
           await runFile(run, job, applyRow(run, job), { began, durable: last })
-          if (last) await recordSchemaSafely(run, job.version)
         })
         await commit(run, job)
       })
@@ -128,7 +128,7 @@ async function applyOne(run: Run, job: Job, { started, last }: OneOptions): Prom
       await guarded(run, job, () => resetSession(run.work))
       const start = await guarded(run, job, () => beginParts(run, job, started))
       await runParts(run, job, start)
-      await guarded(run, job, () => finishParts(run, job, { began, last }))
+      await guarded(run, job, () => finishParts(run, job, began))
       await commit(run, job)
     }
   } catch (error) {
@@ -167,11 +167,7 @@ WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
 }
 
 /** Completes the row in a transaction that is left open. */
-async function finishParts(
-  run: Run,
-  job: Job,
-  { began, last }: { readonly began: number; readonly last: boolean },
-): Promise<void> {
+async function finishParts(run: Run, job: Job, began: number): Promise<void> {
   const { work } = run
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   await work.query(run.rules.takeBack)
@@ -183,7 +179,6 @@ WITH done AS (
   RETURNING version, version_text, name, checksum, duration_ms)
 ${insertEventFromDone('applied', run.author)}`)
   if (rows.length === 0) throw lockLost(job, run.progress)
-  if (last) await recordSchemaSafely(run, job.version)
 }
 
 function newestOf(ledger: readonly AppliedMigration[], folder: MigrationFolder): string | undefined {

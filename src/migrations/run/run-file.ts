@@ -163,28 +163,32 @@ export async function recordFailed(run: Run, job: Job, error: unknown): Promise<
 
 /** To be called before each file: a run that is told to stop does not begin another. */
 export async function stopBefore(run: Run): Promise<void> {
-  if (isStopped(run) && run.progress.done > 0) await recordEnd(run, undefined)
+  if (isStopped(run) && run.progress.done > 0) await recordEnd(run)
   throwIfStopped(run, undefined)
 }
 
 /**
- * What a run that ends before its last file leaves to be done. Best effort: it fails for its own reason, not for that of its record. The commit
- * waits for the disk, and with it everything before it is durable.
+ * Leaves what a run has to leave when it ends, be it before its last file: what went wrong, and the schema as it is now. That is read after the
+ * last commit and not in its transaction, because it may take seconds, in which nobody could use the tables that the file has changed; a run
+ * that is cut before it leaves a record of another migration, which is never taken for one of the newest. Best effort: a run fails for its
+ * own reason, not for that of its record. The commit waits for the disk, and with it everything before it is durable.
  */
-async function recordEnd(run: Run, event: EventRecord | undefined): Promise<void> {
+export async function recordEnd(run: Run, event?: EventRecord): Promise<void> {
   const { work, rules } = run
   try {
     await resetSession(work)
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await work.query(rules.takeBack)
+    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}`)
     if (event !== undefined) await recordEvent(work, event)
-    // The files before this one left their schema to be written down by the last of the run.
     if (run.progress.done > 0 && !run.lock.lost.aborted) await recordNewestSchema(run)
     await work.query('COMMIT')
   } catch {
     await rollback(work).catch(() => undefined)
   }
 }
+
+/** Nothing that is recorded at the end is worth waiting longer for. */
+const recordWaitMs = 3_000
 
 /** Only where no file is half done: the schema then is as the newest migration left it. */
 async function recordNewestSchema(run: Run): Promise<void> {
