@@ -55,6 +55,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
       return quiet(limit(() => runtime.createVolume(action.name, action.labels, short)))
     case 'remember':
       return quiet(remember(action, { ...world, ...short }))
+    case 'forget':
+      return quiet(limit(() => runtime.removeVolume(action.target, short)))
     case 'create':
       return create(action, { ...world, ...short })
     case 'start':

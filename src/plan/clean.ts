@@ -4,6 +4,7 @@
 import { isRecord } from '../config/is-record.ts'
 import { createDraft, type Draft } from './reconcile/draft.ts'
 import { isOurs } from './names.ts'
+import { owedBy } from './reconcile/owed-steps.ts'
 import { isRunning } from './current.ts'
 import type { Plan } from './step.ts'
 import type { Desired, ObservedContainer, RuntimeName, RuntimeSnapshot } from './types.ts'
@@ -31,7 +32,9 @@ export function planClean({ desired, observed, images, volumes }: CleanInput): P
   const leaving = ours.filter((container) => !isRunning(container) && !isFinishedJob(container, desired))
   const staying = ours.filter((container) => !leaving.includes(container))
   const kept = new Set(staying.flatMap(mountedVolumes))
-  const unused = observed.volumes.filter(({ key, owner }) => isOurs(owner, desired) && !kept.has(key ?? ''))
+  const unused = observed.volumes.filter(
+    (volume) => isOurs(volume.owner, desired) && !kept.has(volume.key ?? '') && owedBy(volume) === undefined,
+  )
   const draft = createDraft({
     goal: 'clean',
     stack: desired.stack,

@@ -77,7 +77,7 @@ export function containerFromInspect(value: unknown): ObservedContainer {
     exitCode: hasEnded(state) && typeof exitCode === 'number' ? exitCode : undefined,
     imageId: imageIdOf(entry['Image']),
     ports:
-      holdsPorts(state) || isPrepared(runState)
+      holdsPorts(state) || isPrepared(value)
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
@@ -204,9 +204,10 @@ function holdsPorts(state: State): boolean {
 
 /**
  * Podman's start binds the ports before the program runs, and a start that is cut off in between leaves a container that is
- * called created and holds its ports. Only the process that waits in it tells.
+ * called created and holds its ports. Only the process that waits in it tells. Takes the answer of `GET /containers/{id}/json`.
  */
-function isPrepared(runState: Readonly<Record<string, unknown>>): boolean {
+export function isPrepared(value: unknown): boolean {
+  const runState = asOptionalRecord(asOptionalRecord(value)['State'])
   return stateOf(runState['Status']) === 'created' && Number(runState['Pid']) > 0
 }
 
