@@ -7,9 +7,11 @@ import { type AddressInfo, connect as connectSocket, createServer, type Socket }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { swapIn } from '../../../src/execute/backup/swap.ts'
 import { connect } from '../../../src/execute/database/database.ts'
 import { lookAt, probePostgres } from '../../../src/execute/database/look.ts'
 import { createSql } from '../../../src/execute/database/sql.ts'
+import type { Connect } from '../../../src/migrations/connection.ts'
 import { certificate } from '../../support/certificate.ts'
 import { failureOf } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
@@ -19,7 +21,7 @@ let server: TestServer
 let database: TestDatabase
 
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await startPostgres({ autovacuum_naptime: '1' })
   database = await server.createDatabase()
 })
 afterEach(() => {
@@ -159,4 +161,41 @@ describe('sql for scripts', () => {
     expect((await failureOf(sql`SELECT 1`)).message).toContain('it does not offer TLS')
     await sql.end()
   })
+})
+
+describe('a restored database', () => {
+  test('takes its name from one that autovacuum works in, also for a role that is no superuser', async () => {
+    const owner = { user: 'owner', password: 'x' }
+    await database.rows(`CREATE ROLE owner LOGIN CREATEDB PASSWORD 'x'`)
+    await database.rows('CREATE DATABASE shop OWNER owner')
+    await database.rows('CREATE DATABASE shop_copy OWNER owner')
+    const inside = await database.session({ ...owner, database: 'shop' })
+    // As slow as can be, so that it is at work for minutes.
+    await inside.query(
+      'CREATE TABLE t WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1) AS SELECT repeat($$x$$, 1000) FROM generate_series(1, 5000)',
+    )
+    await inside.query('DELETE FROM t')
+    await inside.close()
+    const worker = await vi.waitUntil(() => autovacuumIn('shop'), { timeout: 30_000 })
+    // The server ends it, too. Stopped, it is there for long enough to be met by the rest.
+    process.kill(worker, 'SIGSTOP')
+    setTimeout(() => process.kill(worker, 'SIGCONT'), 500)
+    const connectAside: Connect = ({ applicationName, signal }) =>
+      connect({ ...database.target, ...owner, database: 'postgres', applicationName }, signal)
+    const kept = await swapIn({
+      connect: connectAside,
+      scratch: 'shop_copy',
+      name: 'shop',
+      around: undefined,
+      signal: forever,
+      now: new Date(0),
+    })
+    expect(kept).toContain('shop_before_')
+  })
+
+  async function autovacuumIn(name: string): Promise<number | undefined> {
+    const select = `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'autovacuum worker'`
+    const [row] = await database.rows(select, [name])
+    return row === undefined ? undefined : Number(row['pid'])
+  }
 })
