@@ -192,10 +192,10 @@ describe('a restored database', () => {
     })
     expect(kept).toContain('shop_before_')
   })
-
-  async function autovacuumIn(name: string): Promise<number | undefined> {
-    const select = `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'autovacuum worker'`
-    const [row] = await database.rows(select, [name])
-    return row === undefined ? undefined : Number(row['pid'])
-  }
 })
+
+async function autovacuumIn(name: string): Promise<number | undefined> {
+  const select = `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'autovacuum worker'`
+  const [row] = await database.rows(select, [name])
+  return row === undefined ? undefined : Number(row['pid'])
+}
