@@ -100,9 +100,9 @@ function reportTranslation(file: string, source: Loaded['source']): void {
 async function evaluate(job: ChildJob): Promise<void> {
   watchForTheEnd()
   process.argv.splice(1, process.argv.length, job.file)
-  if (job.isDirect) {
+  if (job.modulesFile !== undefined) {
     const own = { poststack: { url: job.own, commonJs: job.ownCommonJs } }
-    adjustResolution({ modules: job.modules, own, onTranslated: reportTranslation, translationDescriptor })
+    adjustResolution({ modulesFile: job.modulesFile, own, onTranslated: reportTranslation, translationDescriptor })
     // A bundle of CommonJS files calls `require` for what is not in the bundle.
   } else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
   const watched = await watchReads(process.env, job.mayStart)

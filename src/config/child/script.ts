@@ -74,7 +74,7 @@ Object.assign(globalThis, { [stackKey]: job.stack })
 process.argv.splice(1, 1)
 // It only looks on: Node prints the error and ends with 1, unless the script itself has another answer.
 process.on('uncaughtExceptionMonitor', tellEnd)
-if (job.isDirect) adjustResolution({ modules: job.modules, own: job.own })
+if (job.modulesFile !== undefined) adjustResolution({ modulesFile: job.modulesFile, own: job.own })
 // A bundle of CommonJS files calls `require` for what is not in the bundle.
 else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
 if (job.withheld.length > 0) process.env = withholding(job.withheld, process.env)
