@@ -184,7 +184,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     timeoutMs: action.timeoutMs,
     onProgress: progress,
     hide: (text) => secrets.hide(text),
-    probeDatabase: (target) => databases.probe(target, signal),
+    probeDatabase: (target, limited) => databases.probe(target, limited),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
 }

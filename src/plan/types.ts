@@ -227,6 +227,8 @@ export interface ObservedContainer {
   readonly outOfMemory?: true
   /** When its main process was started last, in the engine's words; only where one container was looked at by itself. */
   readonly startedAt?: string
+  /** When it ended last before that start, if ever, in the engine's words; where `startedAt` is told. */
+  readonly endedBefore?: string
   /** The command of its health check, that of its image included; only where one container was looked at by itself. */
   readonly healthcheck?: readonly string[]
   /** Where a record holds the name that cannot be read: its paths, and the process of its server if that still runs. */

@@ -67,7 +67,6 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   const runState = asRecord(entry['State'])
   const state = stateOf(runState['Status'])
   const exitCode = runState['ExitCode']
-  const startedAt = runState['StartedAt']
   const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
   return {
     id: asText(entry['Id']),
@@ -81,9 +80,20 @@ export function containerFromInspect(value: unknown): ObservedContainer {
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
-    ...(state === 'running' && typeof startedAt === 'string' ? { startedAt } : {}),
+    ...(state === 'running' ? lifeOf(runState) : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
+}
+
+/** Of one that has never ended, engines say that it did in the year 1. */
+function lifeOf({
+  FinishedAt: ended,
+  StartedAt: started,
+}: Readonly<Record<string, unknown>>): Pick<ObservedContainer, 'startedAt' | 'endedBefore'> {
+  if (typeof started !== 'string') return {}
+  return typeof ended === 'string' && Date.parse(ended) > 0
+    ? { startedAt: started, endedBefore: ended }
+    : { startedAt: started }
 }
 
 /** As a program and its arguments; nothing for none, and for one that is switched off. */
