@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
 import type { Config } from '../../src/config/types.ts'
+import type { PoststackError } from '../../src/errors.ts'
 import type { Emit } from '../../src/events.ts'
 import type { BuildRequest, Runtime } from '../../src/runtime/runtime.ts'
 import { createBuilds } from '../../src/stack/builds.ts'
 import type { Opened } from '../../src/stack/opened.ts'
+import { runCommand } from '../../src/stack/scripts.ts'
 import { createMemoryRuntime } from '../support/memory-runtime.ts'
 import { containerService, stackConfig } from '../support/memory-stack.ts'
 
@@ -67,4 +69,23 @@ test('a build without a run gets its secrets, and none of them reaches what is t
     expect(text).toContain('fetched with ***')
     expect(text).not.toContain('hunter2')
   }
+})
+
+test('a command of a hook that is killed, or not there, is a hook that failed, and no secret is told of it', async () => {
+  const root = await project()
+  const stack = opened(stackConfig([], { root }), { literals: { 'web.env.KEY': 'hunter2-hunter2' } })
+  const lines: string[] = []
+  const run = async (...command: readonly string[]): Promise<unknown> =>
+    runCommand(stack, { command, signal: stack.signal, onLine: (line) => void lines.push(line) }).catch(
+      (error: unknown) => error,
+    )
+  const killed = await run('sh', '-c', 'echo "with hunter2-hunter2"; kill -9 $$')
+  expect(killed).toMatchObject({
+    code: 'SCRIPT_FAILED',
+    message: expect.stringMatching(/was ended by SIGKILL: with \*\*\*$/),
+    details: { output: ['with ***'] },
+  })
+  const { message, details } = killed as PoststackError
+  expect(JSON.stringify([message, details, lines])).not.toContain('hunter2')
+  expect(await run('no-such-program')).toMatchObject({ code: 'SCRIPT_FAILED', details: { program: 'no-such-program' } })
 })
