@@ -55,8 +55,10 @@ test('input arrives, and is empty otherwise', async () => {
 
 test('an error shows the command with its secrets masked, and the last words', async () => {
   const lines: string[] = []
-  const hide = (text: string) => text.replaceAll('s3cret', '***')
-  const request = script('echo "bad s3cret" >&2; exit 2', { hide, onLine: (line) => lines.push(line) })
+  const request = script('echo "bad s3cret" >&2; exit 2', {
+    hide: (text) => text.replaceAll('s3cret', '***'),
+    onLine: (line) => lines.push(line),
+  })
   const error = programFailed('BUILD_FAILED', request, await runProgram(request))
   expect(error).toMatchObject({ code: 'BUILD_FAILED', details: { exitCode: 2, output: ['bad ***'] } })
   expect(JSON.stringify([error.message, error.details])).not.toContain('s3cret')
