@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { PoststackError } from '../../../src/errors.ts'
 import { execute } from '../../../src/execute/execute.ts'
-import { createLimit } from '../../../src/execute/limits.ts'
+import { createLimit, forEachLimited } from '../../../src/execute/limits.ts'
 import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
 import {
   containerService,
@@ -150,6 +150,18 @@ describe('a limit', () => {
     const next = limit(() => Promise.resolve('two'))
     await expect(failed).rejects.toThrow('one')
     await expect(next).resolves.toBe('two')
+  })
+
+  test('over a list begins nothing more when one has failed', async () => {
+    const begun: number[] = []
+    const act = async (item: number): Promise<void> => {
+      begun.push(item)
+      await Promise.resolve()
+      if (item === 1) throw new Error('one')
+    }
+    await expect(forEachLimited([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 2, act)).rejects.toThrow('one')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(begun).toEqual([0, 1, 2])
   })
 })
 
