@@ -75,11 +75,15 @@ async function back(step: PlanStep, undo: NonNullable<PlanStep['undo']>, walk: W
   const [origin] = await resultsOf([undo.of], walk)
   const group = await resultsOf(undo.unless, walk)
   const failed = group.some(({ status }) => status !== 'done')
-  // A rename happens or does not; anything else that failed may have happened in part.
-  const begun = origin?.status === 'done' || (origin?.status === 'failed' && origin.kind !== 'rename')
+  const begun = origin?.status === 'done' || (origin?.status === 'failed' && mayHaveBegun(origin))
   if (!failed || !begun) return { ...factsOf(step), status: 'not-needed', durationMs: 0 }
   const signal = AbortSignal.timeout(undoDeadlineMs)
   return attempt(step, walk, { signal, shortSignal: signal, stopSignal: signal })
+}
+
+/** A rename happens or does not, and what has the name of what was to be made is something else; all other steps can fail in the middle. */
+function mayHaveBegun({ error, kind }: StepResult): boolean {
+  return kind !== 'rename' && error?.code !== 'NAME_TAKEN'
 }
 
 async function attempt(step: PlanStep, walk: Walk, signals: Signals): Promise<StepResult> {

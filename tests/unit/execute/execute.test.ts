@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { PoststackError } from '../../../src/errors.ts'
 import { execute } from '../../../src/execute/execute.ts'
+import { label } from '../../../src/plan/labels.ts'
 import { createLimit, forEachLimited } from '../../../src/execute/limits.ts'
 import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
 import {
@@ -76,6 +77,53 @@ describe('executing a plan', () => {
       'start done',
     ])
     expect(onlyContainer(runtime)).toMatchObject({ id: before.id, name: 'shop-lone', state: 'running' })
+  })
+
+  test.each([
+    ['the name', undefined],
+    ['something else', new PoststackError('ENGINE_REFUSED', 'No.')],
+  ])('leaves alone what has got the name of a container meanwhile, when that fails for %s', async (_, error) => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(stackConfig([lone])))
+    const plan = await stack.plan(desiredOf(stackConfig([{ ...lone, command: ['other'] }])))
+    const theirs = containerService({ name: 'lone', image: 'other', containerName: 'shop-lone' })
+    const their = desiredOf(stackConfig([theirs], { root: '/projects/shop-2' }))
+    const createContainer: typeof runtime.createContainer = async (...args) => {
+      await stack.up(their)
+      runtime.kill('shop-lone')
+      if (error !== undefined) throw error
+      await runtime.createContainer(...args)
+    }
+    const results = await execute(plan, { ...stack.world, runtime: { ...runtime, createContainer } })
+    expect(results.find(({ kind }) => kind === 'create')?.error?.code).toBe(error?.code ?? 'NAME_TAKEN')
+    const holder = [...runtime.world.containers.values()].find(({ name }) => name === 'shop-lone')
+    expect(holder?.labels[label.root]).toBe('/projects/shop-2')
+  })
+
+  test('gives what was to be replaced its name back when a run was cut and the change is gone', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(stackConfig([postgresService()])))
+    await stack.up(secondCheckout())
+    const name = `shop-db-${secondCheckout().project.slice(0, 6)}`
+    const changed = await stack.plan(secondCheckout({ work_mem: '8MB' }))
+    // The rename, the new container, and the stop of the old one.
+    runtime.cut(4)
+    await execute(changed, stack.world)
+    const fresh = memoryStack(createMemoryRuntime({ world: runtime.world }))
+    const states = () => [...runtime.world.containers.values()].map((one) => `${one.name} ${one.state}`)
+    expect(states()).toEqual(['shop-db running', `${name}-replaced exited`, `${name} created`])
+    const { plan, results } = await fresh.up(secondCheckout())
+    expect(results.filter(({ status }) => status === 'failed')).toEqual([])
+    expect(plan.steps.filter(({ undo }) => undo === undefined).map(({ action }) => action.kind)).toEqual([
+      'start',
+      'wait',
+      'remove',
+      'rename',
+    ])
+    expect(states()).toEqual(['shop-db running', `${name} running`])
+    expect((await fresh.plan(secondCheckout())).steps).toEqual([])
   })
 
   test('takes back what was begun when it is interrupted, and begins nothing more', async () => {
@@ -164,6 +212,10 @@ describe('a limit', () => {
     expect(begun).toEqual([0, 1, 2])
   })
 })
+
+function secondCheckout(settings: Readonly<Record<string, string>> = {}) {
+  return desiredOf(stackConfig([postgresService({ port: 5433, settings })], { root: '/projects/shop-2' }))
+}
 
 function failing(): Promise<never> {
   return Promise.reject(new PoststackError('MIGRATION_FAILED', '001_change.sql: syntax error'))
