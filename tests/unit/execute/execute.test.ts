@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
+import { pause } from '../../../src/abort.ts'
 import { PoststackError } from '../../../src/errors.ts'
 import { execute } from '../../../src/execute/execute.ts'
 import { label } from '../../../src/plan/labels.ts'
@@ -146,6 +147,69 @@ describe('executing a plan', () => {
     expect(onlyContainer(runtime)).toMatchObject({ id: before.id, name: 'shop-lone', state: 'running' })
   })
 
+  describe('of a service that takes its time to stop', () => {
+    const slow = containerService({ name: 'slow', stopGraceSeconds: 300, ready: { kind: 'log', pattern: 'started' } })
+
+    beforeEach(() => void vi.useFakeTimers())
+    afterEach(() => void vi.useRealTimers())
+
+    /** Replaces it by one that never gets ready, where each stop takes so long. */
+    async function replaced(seconds: number, interruptedAfter?: number) {
+      const runtime = createMemoryRuntime()
+      const stack = memoryStack(runtime)
+      await stack.up(desiredOf(stackConfig([slow])))
+      const plan = await stack.plan(
+        desiredOf(stackConfig([{ ...slow, ready: { kind: 'log', pattern: 'no' }, command: ['a'] }])),
+      )
+      const stopContainer: typeof runtime.stopContainer = async (target, grace, options) => {
+        await pause(seconds * 1000, options.signal)
+        await runtime.stopContainer(target, grace, options)
+      }
+      const interruption = new AbortController()
+      const stop = (): void => {
+        interruption.abort()
+      }
+      if (interruptedAfter !== undefined) setTimeout(stop, interruptedAfter * 1000)
+      const going = execute(plan, {
+        ...stack.world,
+        runtime: { ...runtime, stopContainer },
+        signal: interruption.signal,
+      })
+      await vi.runAllTimersAsync()
+      const results = await going
+      const running = [...runtime.world.containers.values()].filter(({ state }) => state === 'running')
+      return { results, running: running.map(({ name, starts }) => `${name}, started ${String(starts)} times`) }
+    }
+
+    test('waits for that on the way back', async () => {
+      const { results, running } = await replaced(290)
+      expect(results.map(({ kind, status }) => `${kind} ${status}`)).toContain('wait failed')
+      expect(running).toEqual(['shop-slow, started 2 times'])
+    })
+
+    test('lets a stop that is interrupted come to its end, and starts again what it has stopped', async () => {
+      const { results, running } = await replaced(290, 5)
+      expect(results.map(({ kind, status }) => `${kind} ${status}`)).toContain('stop done')
+      expect(running).toEqual(['shop-slow, started 2 times'])
+    })
+
+    test('says of a stop that never ends that it took too long', async () => {
+      const { results } = await replaced(1000)
+      expect(results.filter(({ kind }) => kind === 'stop').at(-1)?.error).toMatchObject({
+        code: 'STEP_FAILED',
+        message: 'It was not done after 360 seconds.',
+      })
+    })
+  })
+
+  test('does all of its work whatever the one who listens throws, and throws that then', async () => {
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    const plan = await stack.plan(desiredOf(stackConfig([lone])))
+    await expect(execute(plan, { ...stack.world, emit: deaf })).rejects.toThrow('the pipe is closed')
+    expect(onlyContainer(runtime)).toMatchObject({ state: 'running' })
+  })
+
   test('ends every step before it throws for a bug', async () => {
     const stack = memoryStack(createMemoryRuntime())
     const world = {
@@ -215,6 +279,10 @@ describe('a limit', () => {
 
 function secondCheckout(settings: Readonly<Record<string, string>> = {}) {
   return desiredOf(stackConfig([postgresService({ port: 5433, settings })], { root: '/projects/shop-2' }))
+}
+
+function deaf(): never {
+  throw new Error('the pipe is closed')
 }
 
 function failing(): Promise<never> {
