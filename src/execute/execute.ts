@@ -60,11 +60,7 @@ interface Walk {
 async function forward(step: PlanStep, walk: Walk): Promise<StepResult> {
   const needed = await resultsOf(step.needs, walk)
   const blocker = needed.find(({ status }) => status !== 'done')
-  if (blocker !== undefined || walk.carrier.signal.aborted) {
-    const because = blocker === undefined ? {} : { because: blocker.step }
-    walk.carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
-    return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
-  }
+  if (blocker !== undefined || walk.carrier.signal.aborted) return skip(step, blocker, walk)
   const { signal } = walk.carrier
   const late = linger(signal, stopTime(step) ?? lingerMs)
   try {
@@ -72,6 +68,12 @@ async function forward(step: PlanStep, walk: Walk): Promise<StepResult> {
   } finally {
     late.end()
   }
+}
+
+function skip(step: PlanStep, blocker: StepResult | undefined, { carrier }: Walk): StepResult {
+  const because = blocker === undefined ? {} : { because: blocker.step }
+  carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
+  return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
 }
 
 /** Longer than a stop of that service can take; nothing for other steps. */
@@ -87,6 +89,8 @@ async function back(step: PlanStep, undo: NonNullable<PlanStep['undo']>, walk: W
   const failed = group.some(({ status }) => status !== 'done')
   const begun = origin?.status === 'done' || (origin?.status === 'failed' && mayHaveBegun(origin))
   if (!failed || !begun) return { ...factsOf(step), status: 'not-needed', durationMs: 0 }
+  const [blocker] = undo.unlessFailed === undefined ? [] : await resultsOf([undo.unlessFailed], walk)
+  if (blocker?.status === 'failed') return skip(step, blocker, walk)
   const { end, signal } = deadline(Math.max(stopTime(step) ?? 0, undoDeadlineMs))
   try {
     return await attempt(step, walk, { signal, lateSignal: signal })

@@ -164,7 +164,9 @@ function addWayBack(replacement: Replacement, { container, draft, subject, taker
   const handedTo = takers.get(old.id)
   const again = { kind: 'start', target: before, service, files: {}, publishes: true } as const
   const action = handedTo === undefined ? again : { ...again, handedTo }
-  draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
+  const back = undo(stopped, [halted, removed, named])
+  // Two servers on one volume would damage the data.
+  draft.add(subject, action, 'the old container runs again', { ...back, undo: { ...back.undo, unlessFailed: halted } })
 }
 
 /** A container has a way in that needs no password while its server runs; the data of a native server have one while it does not. */

@@ -193,12 +193,13 @@ describe('executing a plan', () => {
       expect(running).toEqual(['shop-slow, started 2 times'])
     })
 
-    test('says of a stop that never ends that it took too long', async () => {
-      const { results } = await replaced(1000)
+    test('says of a stop that never ends that it took too long, and starts nothing beside what still runs', async () => {
+      const { results, running } = await replaced(1000)
       expect(results.filter(({ kind }) => kind === 'stop').at(-1)?.error).toMatchObject({
         code: 'STEP_FAILED',
         message: 'It was not done after 360 seconds.',
       })
+      expect(running).toEqual(['shop-slow, started 1 times'])
     })
   })
 
