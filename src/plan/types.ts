@@ -21,6 +21,8 @@ export type {
 export interface Target {
   readonly name: string
   readonly id?: string
+  /** Whose a container must be that is found by its name: something else may have taken that meanwhile. */
+  readonly owner?: Pick<Owner, 'stack' | 'project'> | undefined
 }
 
 /** A container as it is made: the spec with names resolved, and the labels that make it ours. */
