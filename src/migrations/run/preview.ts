@@ -15,7 +15,7 @@ import { refuseChanged, unfinishedRow } from './migrate.ts'
 import { isPooled } from '../lock/pooler.ts'
 import { prepareJobs, prepareMigrations, type Preparing } from './prepare.ts'
 import { problemsError } from './refused.ts'
-import { chooseRollbacks, rollbackJob, type RollbackOptions } from './rollback.ts'
+import { chooseRollbacks, refuseChangedRollback, rollbackJob, type RollbackOptions } from './rollback.ts'
 import type { Job } from './run.ts'
 import { asking } from '../own-path.ts'
 
@@ -107,7 +107,7 @@ async function prepareAll(
 ): Promise<Prepared> {
   const jobs = await prepareMigrations(look, pending)
   const started = await unfinishedRow(look, ledger)
-  if (started !== undefined) refuseChanged(jobs, started)
+  if (started !== undefined) await refuseChanged(jobs, started)
   return { jobs, started }
 }
 
@@ -121,13 +121,8 @@ export async function previewRollback(
     const jobs = await prepareJobs(look, choices.map(rollbackJob))
     for (const { file, notice } of choices)
       if (notice !== undefined) look.emit({ type: 'notice', file, message: notice })
-    const rollbacks = jobs.map((job, index) => {
-      const row = choices[index]?.row
-      // As when it is carried out: progress counts only where the text still begins with what was done.
-      const done = row?.unfinished?.applied ?? 0
-      const goesOn = done > 0 && job.program.statements[done - 1]?.chain === row?.chain
-      return previewOf(job, goesOn ? done : 0, notices)
-    })
+    await refuseChangedRollback(jobs, choices)
+    const rollbacks = jobs.map((job, index) => previewOf(job, choices[index]?.row.unfinished?.applied ?? 0, notices))
     return { rollbacks, left: rows.length - rollbacks.length }
   })
 }
