@@ -88,7 +88,7 @@ export function inspectFiles(
     const text = parseText(file, bytes, include)
     if ('sql' in text) texts.set(file, text)
     else problems.push(...text.map((problem) => (problem.file === file ? problem : { ...problem, includedBy: file })))
-    const sections = 'sql' in text && !file.endsWith(rollbackEnd) ? sectionProblem(file, text.sql) : undefined
+    const sections = 'sql' in text && !file.endsWith(rollbackEnd) ? sectionProblem({ file, ...text }) : undefined
     if (sections !== undefined) problems.push(sections)
   }
   problems.push(...duplicates(names))

@@ -4,6 +4,7 @@
 import { ledgerSchema, stackTables } from '../ledger/layout.ts'
 import { isRaised, type ServerError } from '../connection.ts'
 import type { Location } from '../sql/locate.ts'
+import { placeIn } from '../files/place-in.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
 import type { Job } from './run.ts'
 
@@ -43,13 +44,14 @@ function hintOfOurTables({ file, text: { sql } }: Job, { code }: ServerError): s
 }
 
 // What psql takes and the server does not shows by where the server stumbles.
-function hintOfText({ text: { sql }, program }: Job, location: Location | undefined): string | undefined {
+function hintOfText({ file, text, program }: Job, location: Location | undefined): string | undefined {
+  const { sql } = text
   if (location?.precision !== 'character') return undefined
   if (sql.charAt(location.index) === '\\')
     return 'Lines that begin with a backslash are commands of psql, not SQL: take them out.'
   const { index } = location
   const from = program.statements.findLast(({ start }) => start <= index)?.start ?? 0
-  return lookalikeHint(sql, { from, index })
+  return lookalikeHint(sql, { from, index, placeOf: (at) => placeIn({ file, ...text }, at).place })
 }
 
 function hintOfState(job: Job, error: ServerError): string | undefined {
