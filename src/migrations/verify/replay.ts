@@ -34,7 +34,7 @@ export async function replay(options: ReplayOptions): Promise<void> {
   const { connectTo, database, folder, silentUpTo, signal, toolVersion } = options
   for (const { file, sql } of folder.migrations) {
     const [taken] = withinDatabase(sql).taken
-    if (taken !== undefined) throw kept(database, `${file} changes what all databases of the server share (${taken})`)
+    if (taken !== undefined) throw kept(database, `${file} reaches beyond its database (${taken})`)
   }
   // Nobody can rename the database that he is connected to.
   const connect = connectTo(database === 'postgres' ? 'template1' : 'postgres')

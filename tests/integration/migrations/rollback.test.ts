@@ -289,7 +289,9 @@ describe('a rollback in parts', () => {
       '3_z.sql': 'CREATE TABLE z ()',
       '3_z.rollback.sql': `DROP TABLE z; ${lose}; SELECT pg_sleep(5);`,
     })
-    expect((await failureOf(takeBack(database))).code).toBe('LOCK_LOST')
+    const lost = await failureOf(takeBack(database))
+    expect(lost.code).toBe('LOCK_LOST')
+    expect(lost.hint).toContain('rollback of "3 z" (as stored) calls pg_terminate_backend')
     expect(await tablesOf(database)).toContain('public.z')
     expect(await ledgerRow(database, 3)).toMatchObject({ state: 'applied' })
     await database.rows('DELETE FROM poststack.schema_migrations WHERE version = 3')

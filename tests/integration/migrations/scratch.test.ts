@@ -174,6 +174,10 @@ test.each([
   ["COPY t FROM PROGRAM 'ls'", 'COPY T'],
   ["DO $$ BEGIN EXECUTE 'create role a'; END $$", 'CREATE ROLE'],
   ["SELECT make('CREATE ROLE a')", 'CREATE ROLE'],
+  ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'", 'pg_terminate_backend'],
+  ['DO $$ BEGIN PERFORM pg_catalog.Pg_Reload_Conf (); END $$', 'pg_reload_conf'],
+  ["SELECT pg_create_logical_replication_slot('s', 'pgoutput')", 'pg_create_logical_replication_slot'],
+  ["CREATE TABLE t AS SELECT * FROM dblink('dbname=shop', 'SELECT 1') AS d (a int)", 'dblink'],
   ['CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $x$ ALTER ROLE a SET work_mem = 1 $x$', 'ALTER ROLE'],
 ])('%s reaches beyond the database', (sql, taken) => {
   expect(withinDatabase(`SELECT 1; ${sql}; SELECT 2`)).toEqual({
@@ -186,6 +190,9 @@ test.each([
   '-- create role a\nSELECT 1',
   "INSERT INTO t VALUES ('create user account')",
   "COMMENT ON TABLE t IS 'drop database'",
+  "SELECT 'lo_export'; SELECT my_dblink(1)",
+  'GRANT EXECUTE ON FUNCTION pg_terminate_backend(int, bigint) TO a',
+  'CREATE FUNCTION f() RETURNS bool LANGUAGE sql AS $x$ SELECT pg_cancel_backend(1) $x$',
   'CREATE USER MAPPING FOR a SERVER b',
   'GRANT SELECT ON t TO a',
   'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO a',
