@@ -193,8 +193,22 @@ async function optionalFolder(source: Partial<MigrationSource>): Promise<Migrati
 function runOptions(request: DatabaseAddress & RunLimits): RunOptions {
   const { onEvent, lockWaitMs, lockTimeoutMs, statementTimeoutMs, retry } = request
   const { connect: open, connectWork } = accessTo(request)
-  const limits = { lockWaitMs, lockTimeoutMs, statementTimeoutMs, retry }
-  return { connect: open, connectWork, signal: signalOf(request), toolVersion: POSTSTACK_VERSION, onEvent, ...limits }
+  const limits = { lockWaitMs, lockTimeoutMs, statementTimeoutMs }
+  for (const [name, value] of Object.entries(limits)) if (value !== undefined) checkLimit(name, value)
+  if (retry !== undefined) {
+    checkLimit('retry.attempts', retry?.attempts)
+    checkLimit('retry.totalMs', retry?.totalMs)
+  }
+  const common = { connect: open, connectWork, signal: signalOf(request), toolVersion: POSTSTACK_VERSION }
+  return { ...common, onEvent, ...limits, retry }
+}
+
+/** As the server keeps its own: a number of 32 bits. What is none would be waited for without an end, or refused much later. */
+const mostOfLimit = 2_147_483_647
+
+function checkLimit(name: string, value: unknown): void {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostOfLimit) return
+  throw usage(`what ${name} is to be`, `${name} as a whole number from 0 to ${String(mostOfLimit)}`)
 }
 
 interface Access {
