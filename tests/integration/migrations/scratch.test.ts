@@ -7,7 +7,7 @@ import { connect } from '../../../src/execute/database/database.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 import { withinDatabase } from '../../../src/migrations/verify/beyond.ts'
 import { verify, type VerifyReport } from '../../../src/migrations/verify/verify.ts'
-import { apply, failureOf, folderOf, shown, type SqlFiles } from '../../support/migrations.ts'
+import { apply, failureOf, folderOf, type SqlFiles } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import type { VerifyOrder } from './verify-worker.ts'
 
@@ -109,14 +109,20 @@ test('a database of somebody else with such a name is left alone', async () => {
   await database.rows('DROP DATABASE poststack_verify_0123456789ab')
 })
 
-test('a role that may not create databases is told so', async () => {
+test('a role that may not create databases is told so, and what else was found', async () => {
   const database = await server.createDatabase()
   await database.rows(`CREATE ROLE poor LOGIN PASSWORD 'test-password'`)
-  const error = await failureOf(prove(database, small, { user: 'poor' }))
-  expect(shown(error)).toBe(`STEP_FAILED
-A database to try the migrations in could not be made: permission denied to create database.
-
-Give the role the right (ALTER ROLE … CREATEDB), or verify with another --url whose server may be used for it.`)
+  const report = await prove(database, { ...small, '9_broken.sql': 'COMMIT' }, { user: 'poor' })
+  expect([report.ok, report.proofs]).toEqual([false, []])
+  expect(report.findings.map(({ rule, file }) => [rule, file])).toEqual([
+    ['invalid', '9_broken.sql'],
+    ['rollback-not-tried', undefined],
+  ])
+  expect(report.findings[1]).toMatchObject({
+    message:
+      'No rollback was proved. A database to try the migrations in could not be made: permission denied to create database.',
+    hint: 'Give the role the right (ALTER ROLE … CREATEDB), or verify with another --url whose server may be used for it.',
+  })
 })
 
 test('stopping it leaves nothing behind', async () => {
