@@ -62,7 +62,7 @@ export interface DatabaseOptions {
 }
 
 export interface RunLimits extends DatabaseOptions {
-  /** Hears what happens. @default nobody */
+  /** Called with each event. @default none */
   readonly onEvent?: ((event: MigrationEvent) => void) | undefined
   /** How long to wait for another run, in milliseconds. @default 300 000 */
   readonly lockWaitMs?: number | undefined
@@ -99,7 +99,7 @@ export type VerifyRequest = StatusRequest & {
   readonly rollbacks?: boolean | undefined
   /** Compare the live schema with the recorded one. @default false */
   readonly drift?: boolean | undefined
-  /** Hears of each rollback as soon as it is proved. @default nobody */
+  /** Called with each rollback as soon as it is proved. @default none */
   readonly onProof?: ((proof: RollbackProof, number: number, total: number) => void) | undefined
 }
 

@@ -42,9 +42,8 @@ const halfDropped = -2
 const lockClass = 0x70737666
 
 /**
- * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`, and drops them whatever comes of
- * it: what has their names at the end. Fails with `DATABASE_POOLED` through a
- * pooler, and with `STEP_FAILED` where the role may not create databases.
+ * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`. Whether it ends well or not, what then
+ * has their names is dropped. Fails with `DATABASE_POOLED` through a pooler, and with `STEP_FAILED` where the role may not create databases.
  */
 export async function withScratch<T>(
   { connect, connectTo, ...kind }: ServerAccess & ScratchKind,

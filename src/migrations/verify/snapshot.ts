@@ -84,7 +84,7 @@ function parseJson(text: string): unknown {
 
 function notASnapshot(cause?: unknown): PoststackError {
   return new PoststackError('LEDGER_FOREIGN', 'The schema snapshot in the ledger is not one that Poststack wrote.', {
-    hint: 'Somebody changed that column by hand. Record the schema anew.',
+    hint: 'Somebody changed that column by hand. It is recorded again with the next migration that is applied.',
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -21,7 +21,7 @@ export interface VerifyOptions extends ServerAccess {
   readonly rollbacks?: boolean | undefined
   /** Compare the live schema with the recorded one. @default false */
   readonly drift?: boolean | undefined
-  /** Hears of each rollback as soon as it is proved. */
+  /** Called with each rollback as soon as it is proved. */
   readonly onProof?: ((proof: RollbackProof, number: number, total: number) => void) | undefined
 }
 
