@@ -2,7 +2,7 @@
  * What a file's own header asks for: comments `-- poststack: …` before the first statement. A directive that is misspelt or out of
  * place must not be taken for a mere comment, because the file would then run in another way than it says.
  */
-import { nearest } from '../../config/schema/issues.ts'
+import { nearest } from '../../config/nearest.ts'
 import type { Directives, SqlNotice, SqlProblem } from './program.ts'
 import type { DirectiveComment } from './statements.ts'
 

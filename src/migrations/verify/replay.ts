@@ -12,6 +12,7 @@ import type { RunOptions } from '../run/run.ts'
 import type { MigrationFolder } from '../types.ts'
 import { withinDatabase } from './beyond.ts'
 import { ownLimit, type ServerAccess, withScratch } from './scratch.ts'
+import { identifier } from '../sql/quote.ts'
 
 export interface ReplayOptions extends Pick<RunOptions, 'onEvent' | 'gitCommit'> {
   readonly connectTo: ServerAccess['connectTo']
@@ -178,10 +179,6 @@ async function copySetting(
   await admin.query('SELECT pg_catalog.set_config($1, $2, true)', [name, setting.slice(at + 1)])
   await admin.query(`ALTER ${whose} SET ${name.split('.').map(identifier).join('.')} FROM CURRENT`)
   await admin.query('COMMIT')
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function refused(database: string, error: unknown): unknown {

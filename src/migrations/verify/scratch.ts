@@ -7,6 +7,7 @@ import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
 import { keepSessions } from './sessions.ts'
 import { asking } from '../own-path.ts'
+import { literal } from '../sql/quote.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -128,21 +129,17 @@ ORDER BY d.datname = coalesce($1::pg_catalog.name, pg_catalog.current_database()
     const own = datlocale ?? daticulocale
     const provider =
       datlocprovider === 'i'
-        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(own)}`
+        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(String(own))}`
         : datlocprovider === 'b'
-          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(own)}`
+          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(String(own))}`
           : datlocprovider === 'c'
             ? ' LOCALE_PROVIDER libc'
             : ''
-    return `TEMPLATE template0 ENCODING ${literal(encoding)} LC_COLLATE ${literal(datcollate)} LC_CTYPE ${literal(datctype)}${provider}`
+    return `TEMPLATE template0 ENCODING ${literal(String(encoding))} LC_COLLATE ${literal(String(datcollate))} LC_CTYPE ${literal(String(datctype))}${provider}`
   })
   const [first, second] = facts
   if (bare) return second ?? first ?? ''
   return second === undefined || first === second ? '' : second
-}
-
-function literal(value: unknown): string {
-  return `'${String(value).replaceAll("'", "''")}'`
 }
 
 async function drop(admin: Connection, name: string): Promise<void> {

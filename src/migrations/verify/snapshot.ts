@@ -3,6 +3,7 @@
  * are, whatever the order in which things were made and the numbers they got.
  */
 import { createHash } from 'node:crypto'
+import { compareText } from '../../config/text-order.ts'
 import { PoststackError } from '../../errors.ts'
 
 /** One object. Its identity is class and name; everything else about it stands in the definition. */
@@ -60,11 +61,6 @@ export function unpackSnapshot(text: string): Snapshot | undefined {
   if (packed.format !== snapshotFormat) return undefined
   if (!('objects' in packed) || !Array.isArray(packed.objects)) throw notASnapshot()
   return createSnapshot(packed.objects.map(unpackObject))
-}
-
-/** By code units, which is the same order on every machine. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function unpackObject(entry: unknown): SchemaObject {
