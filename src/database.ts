@@ -9,15 +9,13 @@ import type { Connect } from './migrations/connection.ts'
 import type { MigrationEvent } from './migrations/events.ts'
 import { parseMigrations } from './migrations/files/parse.ts'
 import { readMigrations } from './migrations/files/read.ts'
-import { readLedgerFacts } from './migrations/ledger/facts.ts'
-import { findHolder, type LockHolder } from './migrations/lock/lock.ts'
+import type { LockHolder } from './migrations/lock/lock.ts'
 import { asking } from './migrations/own-path.ts'
-import { resolveMigrations } from './migrations/resolve.ts'
+import { readStatus } from './migrations/read-status.ts'
 import { migrate as runMigrate, type MigrateResult } from './migrations/run/migrate.ts'
-import { tellInvalid } from './migrations/run/prepare.ts'
 import { rollback as runRollback, type RollbackResult } from './migrations/run/rollback.ts'
 import type { RetryLimits, RunOptions } from './migrations/run/run.ts'
-import { countStates, isDone, migrationStates, type MigrationState, type StateCounts } from './migrations/status.ts'
+import { isDone, type MigrationState, type StateCounts } from './migrations/status.ts'
 import type { MigrationFolder } from './migrations/types.ts'
 import type { RollbackProof } from './migrations/verify/proof.ts'
 import { verify as runVerify, type VerifyReport } from './migrations/verify/verify.ts'
@@ -142,13 +140,8 @@ export async function status(request: StatusRequest): Promise<DatabaseStatus> {
   const { connect: open } = accessTo(request)
   const connection = await asking(open)({ applicationName: 'poststack status', signal: signalOf(request) })
   try {
-    const run = await findHolder(connection)
-    const busy = run !== undefined
-    const rows = (await readLedgerFacts(connection, folder.migrations)) ?? []
-    const { pending } = resolveMigrations(folder.migrations, rows)
-    const invalid = await tellInvalid({ work: connection }, pending)
-    const migrations = migrationStates(folder.migrations, rows, { busy, invalid })
-    return { migrations, ...countStates(migrations, { busy }), upToDate: migrations.every(isDone), run }
+    const { states, counts, run } = await readStatus(connection, folder.migrations)
+    return { migrations: states, ...counts, upToDate: states.every(isDone), run }
   } finally {
     await connection.close()
   }
