@@ -144,9 +144,10 @@ export interface PlanStep {
   readonly needs: readonly number[]
   /**
    * A step of the way back. It takes back the effect of one step, and is carried out only if that one was begun and any of
-   * the `unless` steps was not done. What it `needs` must have ended, however it ended.
+   * the `unless` steps was not done. What it `needs` must have ended, however it ended, but if the step `unlessFailed` has failed, it is
+   * left out.
    */
-  readonly undo?: { readonly of: number; readonly unless: readonly number[] }
+  readonly undo?: { readonly of: number; readonly unless: readonly number[]; readonly unlessFailed?: number }
 }
 
 export interface PlanWarning {

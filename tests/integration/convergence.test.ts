@@ -106,6 +106,7 @@ const anyAccident = fc.oneof(
     kind: fc.constant('fail' as const),
     call: fc.integer({ min: 1, max: 40 }),
     moment: fc.constantFrom('before' as const, 'after' as const),
+    forGood: fc.boolean(),
   }),
 )
 
@@ -116,13 +117,18 @@ function strike(accident: Accident, runtime: MemoryRuntime): void {
   const names = [...runtime.world.containers.values()]
     .filter(({ state }) => accident.kind === 'drop' || state === 'running')
     .map(({ name }) => name)
-  if (accident.kind === 'fail') runtime.failCall(accident.call, accident.moment)
+  if (accident.kind === 'fail') runtime[accident.forGood ? 'cut' : 'failCall'](accident.call, accident.moment)
   else if (names.length > 0) {
     const name = names[accident.index % names.length] ?? ''
     if (accident.kind === 'kill') runtime.kill(name)
     else runtime.drop(name)
   }
 }
+
+/** Another checkout of the stack, which wants the same names. */
+const neighbour = desiredOf(
+  stackConfig([containerService({ name: 'web' }), postgresService({ port: 5434 })], { root: '/projects/shop-2' }),
+)
 
 describe('convergence', () => {
   test('after any past, one undisturbed up leaves nothing to do', async () => {
@@ -132,13 +138,15 @@ describe('convergence', () => {
           fc.record({ config: anyConfig, accident: fc.option(anyAccident), count: fc.integer({ min: 0, max: 3 }) }),
           { minLength: 1, maxLength: 5 },
         ),
-        async (past) => {
+        fc.option(fc.nat(4)),
+        async (past, neighbourComes) => {
           const world = createMemoryWorld()
           world.behaviour = ({ plan }) => (plan?.service !== 'db' && isJob(plan?.service, past) ? { exits: 0 } : 'runs')
           const ledgers: Ledgers = new Map()
           let applied = 0
           let last: Desired | undefined
-          for (const { config, accident, count } of past) {
+          for (const [round, { config, accident, count }] of past.entries()) {
+            if (round === neighbourComes) await memoryStack(createMemoryRuntime({ world })).up(neighbour)
             const runtime = createMemoryRuntime({ world })
             if (accident !== null) strike(accident, runtime)
             applied = Math.max(applied, count)
@@ -154,7 +162,9 @@ describe('convergence', () => {
           const { results } = await stack.up(last)
           expect(results.filter(({ status }) => status === 'failed')).toEqual([])
           expect(formatPlan(await stack.plan(last))).toBe('shop on memory: everything is as declared\n')
-          const names = [...world.containers.values()].map(({ plan }) => plan?.service ?? '').toSorted(compareText)
+          const names = containersOf(world, last)
+            .map(({ plan }) => plan?.service ?? '')
+            .toSorted(compareText)
           // A job that was done in the past is not made again.
           const done = [...world.volumes.values()].flatMap(({ labels }) => labels[label.job] ?? [])
           const needed = last.services.filter(({ name }) => names.includes(name) || !done.includes(name))
@@ -169,16 +179,23 @@ describe('convergence', () => {
 })
 
 /** The database of a stack with migrations must know the very containers there are. */
-function expectRecorded(world: MemoryRuntime['world'], ledgers: Ledgers, { services }: Desired): void {
+function expectRecorded(world: MemoryRuntime['world'], ledgers: Ledgers, { project, services }: Desired): void {
   const declared = services.find(({ name }) => name === 'db')?.migrations?.folder.migrations ?? []
   if (declared.length === 0) return
-  const recorded = ledgers.get(world.volumes.get('shop-db-data')?.id ?? '')?.recorded
+  const data = [...world.volumes.values()].find(
+    ({ labels }) => labels[label.project] === project && labels[label.volume] === 'db-data',
+  )
+  const recorded = ledgers.get(data?.id ?? '')?.recorded
   expect(recorded?.services.map(({ name }) => name)).toEqual(services.map(({ name }) => name))
   expect(recorded?.containers.map(({ id, name, state }) => ({ id, name, state }))).toEqual(
-    [...world.containers.values()]
+    containersOf(world, { project })
       .toSorted((a, b) => compareText(a.plan?.service ?? '', b.plan?.service ?? ''))
       .map(({ id, name, state }) => ({ id, name, state })),
   )
+}
+
+function containersOf({ containers }: MemoryRuntime['world'], { project }: Pick<Desired, 'project'>) {
+  return [...containers.values()].filter(({ labels }) => labels[label.project] === project)
 }
 
 function isJob(service: string | undefined, past: readonly { readonly config: Config }[]): boolean {

@@ -5,6 +5,7 @@
  * starts when what it depends on is as far as its condition asks; everything else runs side by side. Last of all the stack's
  * own databases are told what runs now.
  */
+import { isRunning } from '../current.ts'
 import { planContainer } from './container-steps.ts'
 import { createDraft } from './draft.ts'
 import { label } from '../labels.ts'
@@ -183,15 +184,10 @@ function removeOrphans({
     if (!isOurs(container.owner, desired) || declared.has(container.service ?? '')) continue
     const subject = `service:${container.service ?? container.name}`
     const target = { name: container.name, id: container.id }
-    const stopped =
-      container.state === 'running' || container.state === 'restarting'
-        ? draft.add(
-            subject,
-            { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) },
-            'no longer declared',
-            { risk: 'downtime' },
-          )
-        : undefined
+    const stop = { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) } as const
+    const stopped = isRunning(container)
+      ? draft.add(subject, stop, 'no longer declared', { risk: 'downtime' })
+      : undefined
     const removed = draft.add(subject, { kind: 'remove', target }, 'no longer declared', { needs: [stopped] })
     for (const { host } of container.ports) freed.set(host, removed)
   }

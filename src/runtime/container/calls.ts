@@ -4,6 +4,7 @@
 import { pause } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { label } from '../../plan/labels.ts'
+import { isOurs } from '../../plan/names.ts'
 import type { ObservedContainer, Target } from '../../plan/types.ts'
 import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
@@ -141,8 +142,12 @@ async function lookAt(engine: Engine, target: Target, signal: AbortSignal): Prom
   if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
   const raw = parseJson(answer)
   const container = containerFromInspect(raw)
-  const exact = target.id === undefined ? container.name === target.name : container.id === target.id
+  const exact = target.id === undefined ? isNamed(container, target) : container.id === target.id
   return exact ? { ...container, raw } : undefined
+}
+
+function isNamed({ name, owner }: ObservedContainer, target: Target): boolean {
+  return name === target.name && (target.owner === undefined || isOurs(owner, target.owner))
 }
 
 export interface NamedObject {
