@@ -21,6 +21,8 @@ export type {
 export interface Target {
   readonly name: string
   readonly id?: string
+  /** Whose a container must be that is found by its name: something else may have taken that meanwhile. */
+  readonly owner?: Pick<Owner, 'stack' | 'project'> | undefined
 }
 
 /** A container as it is made: the spec with names resolved, and the labels that make it ours. */
@@ -222,7 +224,7 @@ export interface ObservedContainer {
    */
   readonly spec: RecordedSpec | undefined
   /** Host ports it holds now. */
-  readonly ports: readonly { readonly host: number; readonly hostAddress: string }[]
+  readonly ports: readonly { readonly host: number; readonly hostAddress: string; readonly protocol?: 'udp' }[]
   /** The engine says that it was killed for the memory it used; only where one container was looked at by itself, and never of some engines. */
   readonly outOfMemory?: true
   /** When its main process was started last, in the engine's words; only where one container was looked at by itself. */
