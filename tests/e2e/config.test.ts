@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { processesNaming } from '../support/config-project.ts'
 import { tempProject, type Project } from '../support/project.ts'
 import { symlink } from 'node:fs/promises'
 
@@ -191,4 +192,14 @@ test('a config that was kept is not run again: no process, no bundler, no schema
   expect(clock.stderr).toContain('not kept: the config reads the clock (Date.now) at poststack.config.ts:1:')
   const plain = await project.run('config-show')
   expect(plain.stderr).toBe('')
+})
+
+test('a config that waits for ever ends with the Poststack that was killed', async () => {
+  const project = await projectWith('setInterval(() => {}, 1000)\nawait new Promise(() => {})\nexport default {}\n')
+  const running = project.start(['config-show'])
+  const evaluating = (): readonly string[] => processesNaming(project.root).filter((line) => !line.includes('cli.js'))
+  await expect.poll(evaluating, { timeout: 20_000 }).toHaveLength(1)
+  running.process.kill('SIGKILL')
+  await expect.poll(evaluating, { timeout: 20_000 }).toEqual([])
+  await project.destroy()
 })

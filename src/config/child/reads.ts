@@ -210,14 +210,12 @@ function watchFormats(note: Note): void {
 }
 
 function watchMachine(note: Note): void {
-  for (const name of ['pid', 'ppid'] as const) {
-    const value = process[name]
-    const get = (): number => {
-      note(`asks for the machine (process.${name})`, 'project')
-      return value
-    }
-    Object.defineProperty(process, name, { get, configurable: true, enumerable: true })
+  const { pid } = process
+  const ownPid = (): number => {
+    note('asks for the machine (process.pid)', 'project')
+    return pid
   }
+  Object.defineProperty(process, 'pid', { get: ownPid, configurable: true, enumerable: true })
   const disk = (name: string): void => note(`reads the disk by itself (${name}); readText() and glob() would be known`)
   replaceIn(fs, functionsOf(fs), 'fs', disk)
   replaceIn(fs.promises, functionsOf(fs.promises), 'fs.promises', disk)
