@@ -96,6 +96,11 @@ async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly data
 test('what a killed check left is cleared by the next, and what a live one uses is left alone', async () => {
   const database = await server.createDatabase()
   const [dead, alive] = await Promise.all([sleeper(), sleeper()])
+  // Each has made all of its databases by then.
+  await until(
+    database,
+    "SELECT WHERE 2 = (SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active')",
+  )
   const before = await scratchNames(database)
   expect(before.length).toBeGreaterThanOrEqual(2)
   dead.worker.kill('SIGKILL')
