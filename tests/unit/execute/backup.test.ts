@@ -8,7 +8,7 @@ import {
   type Manifest,
   parseManifest,
 } from '../../../src/execute/backup/manifest.ts'
-import { createSnapshot, packSnapshot, type SchemaObject } from '../../../src/migrations/verify/snapshot.ts'
+import { createSnapshot, packSnapshot, type SchemaObject } from '../../../src/migrations/snapshot/snapshot.ts'
 
 const now = new Date('2026-11-26T01:12:48.500Z')
 
