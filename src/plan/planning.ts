@@ -7,13 +7,6 @@ import type { Desired, DesiredService, Observed } from './types.ts'
 /** Steps of this run by which a service reaches each condition; a condition that is met already has none. */
 export type Milestones = Readonly<Partial<Record<Condition, number | undefined>>>
 
-/** A change of the declaration as a way out. Where there is no config file, a variable can say some of it. */
-export function waysInConfig(way: string, { conventional }: Desired, variable?: string): readonly string[] {
-  if (conventional !== true) return [`${way} in the config`]
-  const inFile = `write a poststack.config.ts, and ${way} in it`
-  return variable === undefined ? [inFile] : [`set another ${variable}, in .env or the environment`, inFile]
-}
-
 export interface Planning {
   readonly desired: Desired
   readonly observed: Observed

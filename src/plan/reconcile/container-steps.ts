@@ -7,7 +7,8 @@ import { currentOf, isRunning } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, isOurs, isReplacedName, volumesOf } from '../names.ts'
-import { waysInConfig, type Milestones, type Planning, type ServiceContext } from '../planning.ts'
+import type { Milestones, Planning, ServiceContext } from '../planning.ts'
+import { waysInConfig } from '../refusal.ts'
 import {
   addWait,
   bringUp,
@@ -188,7 +189,7 @@ function keep({ current, others, update }: Kept, context: ServiceContext): Miles
   const reason = whyNotReady(current, context)
   const updated = planUpdate(target, update, undefined, context)
   const needs = [updated, ...passwordSteps(target, others, context)]
-  const ready = reason === undefined ? updated : addWait(target, reason, needs, context)
+  const ready = reason === undefined ? updated : addWait(target, because(reason), needs, context)
   planMemory(memoryOf(context), [ready], context)
   const removed = others.map((other) => discard(other, [ready], context))
   planNameBack(target, removed, context)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compareStates } from '../../../src/execute/backup/compare.ts'
+import { failed } from '../../../src/execute/backup/program.ts'
 import {
   backupName,
   type DatabaseState,
@@ -50,6 +51,13 @@ describe('names', () => {
       'a.dump.sql',
     ])
   })
+})
+
+test('what a program has failed with is told with a way out that it has, and once', () => {
+  const told = (program: 'pg_restore' | 'psql', words: string) => failed(program, 'shop', { exitCode: 3, words })
+  expect(told('pg_restore', 'role "a" does not exist').hint).toContain('--no-owner')
+  expect(told('psql', 'role "a" does not exist').hint).not.toContain('--no-owner')
+  expect(told('psql', 'no').hint).not.toContain('Nothing was changed')
 })
 
 describe('retention', () => {
