@@ -4,7 +4,7 @@
 import { isRunning } from '../current.ts'
 import { portsHeld } from './held-ports.ts'
 import { isOurs, volumesOf } from '../names.ts'
-import type { ServiceContext } from '../planning.ts'
+import type { JudgeContext, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
 import { hasNewPassword, recordedPostgres } from '../spec.ts'
 import type { ObservedContainer } from '../types.ts'
@@ -86,7 +86,7 @@ export function blockedByVersion({ container, desired, draft, observed, service,
 }
 
 /** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */
-export function hasLostPassword({ container, desired, observed, resources, service }: ServiceContext): boolean {
+export function hasLostPassword({ container, desired, observed, resources, service }: JudgeContext): boolean {
   const { mounts, postgres } = container.spec
   const [data = ''] = volumesOf(mounts)
   if (postgres === undefined || !desired.unkept.includes(postgres.password.name)) return false

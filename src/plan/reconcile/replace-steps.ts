@@ -9,7 +9,7 @@ import { jobMemory, type JobMemory } from '../jobs.ts'
 import { label } from '../labels.ts'
 import { blockedByData, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
-import type { Milestones, ServiceContext } from '../planning.ts'
+import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
 import type { Cause, PlanStep } from '../step.ts'
 import type { ContainerPlan, ObservedContainer, Target } from '../types.ts'
@@ -195,7 +195,7 @@ interface Create {
 }
 
 /** The steps for what the container stands on. */
-export function planFoundations({ container, resources }: ServiceContext): Needs {
+export function planFoundations({ container, resources }: JudgeContext): Needs {
   const image = resources.image(container.spec.image)
   const network = resources.network()
   return [image, network, ...volumesOf(container.spec.mounts).map((key) => resources.volume(key, image))]

@@ -54,10 +54,10 @@ describe('names', () => {
 })
 
 test('what a program has failed with is told with a way out that it has, and once', () => {
-  const told = (program: 'pg_restore' | 'psql', words: string) => failed(program, 'shop', { exitCode: 3, words })
-  expect(told('pg_restore', 'role "a" does not exist').hint).toContain('--no-owner')
-  expect(told('psql', 'role "a" does not exist').hint).not.toContain('--no-owner')
-  expect(told('psql', 'no').hint).not.toContain('Nothing was changed')
+  const missing = { exitCode: 3, words: 'role "a" does not exist' }
+  expect(failed('pg_restore', 'shop', missing).hint).toContain('--no-owner')
+  expect(failed('psql', 'shop', missing).hint).not.toContain('--no-owner')
+  expect(failed('psql', 'shop', { exitCode: 3, words: 'no' }).hint).not.toContain('Nothing was changed')
 })
 
 describe('retention', () => {
