@@ -53,6 +53,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
       return quiet(limit(() => runtime.createVolume(action.name, action.labels, short)))
     case 'remember':
       return quiet(remember(action, { ...world, ...short }))
+    case 'forget':
+      return quiet(limit(() => runtime.removeVolume(action.target, short)))
     case 'create':
       return create(action, { ...world, ...short })
     case 'start':
@@ -178,7 +180,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     timeoutMs: action.timeoutMs,
     onProgress: progress,
     hide: (text) => secrets.hide(text),
-    probeDatabase: (target) => databases.probe(target, signal),
+    probeDatabase: (target, limited) => databases.probe(target, limited),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
 }

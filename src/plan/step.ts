@@ -48,12 +48,14 @@ export type Action =
   | { readonly kind: 'create-network'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'create-volume'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | {
-      /** Remembers that a job has ended well: makes the volume of that name, then removes those that are out of date. */
+      /** Remembers that a job has ended well, or that a hook is owed: makes the volume of that name, then removes those that are out of date. */
       readonly kind: 'remember'
       readonly name: string
       readonly labels: Readonly<Record<string, string>>
       readonly outdated: readonly string[]
     }
+  /** Removes a volume that remembered something, and holds no data. */
+  | { readonly kind: 'forget'; readonly target: Target }
   | { readonly kind: 'create'; readonly container: ContainerPlan }
   | {
       readonly kind: 'start'

@@ -76,9 +76,16 @@ function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
     )
 }
 
+const hook = { kind: 'command', command: ['make'], once: false } as const
+
 const anyConfig: fc.Arbitrary<Config> = fc
-  .record({ db: anyPostgres, web: fc.option(anyContainer('web')), worker: fc.option(anyContainer('worker')) })
-  .map(({ db, web, worker }) => {
+  .record({
+    db: anyPostgres,
+    web: fc.option(anyContainer('web')),
+    worker: fc.option(anyContainer('worker')),
+    hooks: fc.subarray(['afterReady', 'afterMigrate'] as const),
+  })
+  .map(({ db, web, worker, hooks }) => {
     // A port that two services want is refused with the config.
     const taken = new Set([db.port])
     const others = [web, worker].flatMap((service) => {
@@ -87,13 +94,14 @@ const anyConfig: fc.Arbitrary<Config> = fc
       for (const { host = 0 } of ports) taken.add(host)
       return [{ ...service, ports }]
     })
-    return stackConfig([db, ...others])
+    return stackConfig([db, ...others], { hooks: Object.fromEntries(hooks.map((event) => [event, hook])) })
   })
 
 /** Something that happens to the world between two runs. */
 const anyAccident = fc.oneof(
   fc.record({ kind: fc.constant('kill' as const), index: fc.nat(5) }),
   fc.record({ kind: fc.constant('drop' as const), index: fc.nat(5) }),
+  fc.record({ kind: fc.constant('hook' as const) }),
   fc.record({
     kind: fc.constant('fail' as const),
     call: fc.integer({ min: 1, max: 40 }),
@@ -105,6 +113,7 @@ const anyAccident = fc.oneof(
 type Accident = typeof anyAccident extends fc.Arbitrary<infer Value> ? Value : never
 
 function strike(accident: Accident, runtime: MemoryRuntime): void {
+  if (accident.kind === 'hook') return
   const names = [...runtime.world.containers.values()]
     .filter(({ state }) => accident.kind === 'drop' || state === 'running')
     .map(({ name }) => name)
@@ -145,7 +154,8 @@ describe('convergence', () => {
               migrations: Array.from({ length: applied }, (_, index) => migration(`00${String(index + 1)}`)),
             })
             // A run that an engine's failure ends early is a past like any other.
-            await memoryStack(runtime, ledgers).up(last).catch(ignoreEngineFailure)
+            const runCommand = (): Promise<void> => (accident?.kind === 'hook' ? notWell() : Promise.resolve())
+            await memoryStack(runtime, ledgers, runCommand).up(last).catch(ignoreEngineFailure)
           }
           const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
           if (last === undefined) return
@@ -159,6 +169,7 @@ describe('convergence', () => {
           const done = [...world.volumes.values()].flatMap(({ labels }) => labels[label.job] ?? [])
           const needed = last.services.filter(({ name }) => names.includes(name) || !done.includes(name))
           expect(names).toEqual(needed.map(({ name }) => name))
+          expect(done.filter((job) => job.startsWith('owed:'))).toEqual([])
           expectRecorded(world, ledgers, last)
         },
       ),
@@ -192,6 +203,10 @@ function isJob(service: string | undefined, past: readonly { readonly config: Co
   return declared?.kind === 'container' && declared.job
 }
 
+function notWell(): Promise<never> {
+  return Promise.reject(new PoststackError('SCRIPT_FAILED', 'it ended with 3'))
+}
+
 function ignoreEngineFailure(error: unknown): void {
   if (!(error instanceof PoststackError)) throw error
 }
@@ -207,11 +222,16 @@ const web = containerService({
 const seed = containerService({ name: 'seed', job: true, dependsOn: [{ service: 'db', condition: 'migrated' }] })
 const before = desiredOf(stackConfig([db, web, seed]), { migrations: [migration('001')] })
 const after = desiredOf(
-  stackConfig([
-    { ...db, settings: { work_mem: '8MB' } },
-    { ...web, env: { VALUE: ['b'] } },
-    { ...seed, command: ['again'] },
-  ]),
+  stackConfig(
+    [
+      { ...db, settings: { work_mem: '8MB' } },
+      { ...web, env: { VALUE: ['b'] } },
+      { ...seed, command: ['again'] },
+      // Nothing is there that would run again if its start fails.
+      containerService({ name: 'fresh' }),
+    ],
+    { hooks: { afterReady: hook } },
+  ),
   { migrations: [migration('001'), migration('002')] },
 )
 
@@ -228,7 +248,13 @@ describe('the fault sweep', () => {
 
         const runtime = createMemoryRuntime({ world })
         runtime.failCall(n, moment)
-        const { results } = await memoryStack(runtime, ledgers)
+        // Which containers there were when the hook ended well.
+        let readied: readonly string[] = []
+        const runCommand = (): Promise<void> => {
+          readied = [...world.containers.keys()].toSorted(compareText)
+          return Promise.resolve()
+        }
+        const { results } = await memoryStack(runtime, ledgers, runCommand)
           .up(after)
           .catch(() => ({ results: [] }))
         const failed =
@@ -236,14 +262,15 @@ describe('the fault sweep', () => {
         expect(runningOf(world, 'db'), `after failing call ${String(n)}`).toBe(1)
         expect(runningOf(world, 'web'), `after failing call ${String(n)}`).toBe(1)
 
-        const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
+        const stack = memoryStack(createMemoryRuntime({ world }), ledgers, runCommand)
         const { results: healed } = await stack.up(after)
         expect(healed.filter(({ status }) => status === 'failed')).toEqual([])
         expect((await stack.plan(after)).steps).toEqual([])
         expect(world.volumes.get('shop-db-data')?.id).toBe(data)
         expect([...ledgers.values()].map(({ applied }) => applied.length)).toEqual([2])
         expectRecorded(world, ledgers, after)
-        expect(world.containers.size).toBe(3)
+        expect(world.containers.size).toBe(4)
+        expect(readied).toEqual(expect.arrayContaining([...world.containers.keys()]))
         if (runtime.calls.length < n) break
         expect(failed).toBe(true)
       }

@@ -226,7 +226,11 @@ export interface MemoryStack {
   ): Promise<{ readonly plan: Plan; readonly results: readonly StepResult[] }>
 }
 
-export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()): MemoryStack {
+export function memoryStack(
+  runtime: MemoryRuntime,
+  ledgers: Ledgers = new Map(),
+  runCommand: World['runCommand'] = () => Promise.resolve(),
+): MemoryStack {
   const events: StackEvent[] = []
   const world: World = {
     runtime,
@@ -240,7 +244,7 @@ export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()
     secrets: noSecrets,
     emit: (event) => void events.push(event),
     runScript: () => Promise.resolve(),
-    runCommand: () => Promise.resolve(),
+    runCommand,
     signal: new AbortController().signal,
   }
   const plan = async (desired: Desired, services: readonly string[] = []): Promise<Plan> =>

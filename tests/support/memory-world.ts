@@ -66,10 +66,12 @@ export function holderOf(world: MemoryWorld, host: number): MemoryContainer | un
   return [...world.containers.values()].find((one) => isAlive(one) && hostPorts(one).some((port) => port.host === host))
 }
 
-export function hostPorts({ plan }: MemoryContainer): { readonly host: number; readonly hostAddress: string }[] {
+export function hostPorts({ plan }: MemoryContainer): ObservedContainer['ports'][number][] {
   const ports = plan?.spec.ports ?? []
   return ports
-    .flatMap(({ host, hostAddress = '127.0.0.1' }) => (host === undefined ? [] : [{ host, hostAddress }]))
+    .flatMap(({ host, hostAddress = '127.0.0.1', protocol }) =>
+      host === undefined ? [] : [{ host, hostAddress, ...(protocol === 'udp' ? { protocol } : {}) }],
+    )
     .toSorted((one, other) => one.host - other.host)
 }
 

@@ -75,8 +75,20 @@ export function looksSecret(name: string): boolean {
   return words.some((word) => secretWord.test(word)) || secretPair.test(words.join('_'))
 }
 
-/** Matches a URL whose user part carries a password; group 1 is the password. */
-export const urlPassword = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:]*:([^\s/]+)@/i
+/**
+ * The password of a URL, also with characters in it that should be percent-encoded: it goes up to the last `@` before the next URL of the
+ * line. Where that is in a path, too much is hidden rather than too little. Not taken for one: a port, and a reference.
+ */
+const urlPassword = /(?<=:\/\/[^\s/?#:[]*:)(?!\d{1,5}(?:[/?#\s'"`)]|$)|(?:\$\{[^}]*\}|\0)@)(?:(?:(?!:\/\/).)+|.+)(?=@)/g
+
+export function urlPasswords(text: string): readonly string[] {
+  return text.match(urlPassword) ?? []
+}
+
+/** A text without the passwords of its URLs. */
+export function hideUrlPasswords(text: string, mask: (password: string) => string = () => '***'): string {
+  return text.replaceAll(urlPassword, mask)
+}
 
 /** A value as it may be shown: one line, at most 60 characters, secrets masked by the name they stand under. */
 export function showValue(path: Path, value: unknown): string {
@@ -90,6 +102,5 @@ export function showValue(path: Path, value: unknown): string {
 function masked(key: string, value: unknown): unknown {
   if (typeof value !== 'string') return value
   if (key !== '' && looksSecret(key)) return '***'
-  const password = urlPassword.exec(value)?.[1]
-  return password === undefined ? value : value.replace(`:${password}@`, ':***@')
+  return hideUrlPasswords(value)
 }

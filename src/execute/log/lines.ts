@@ -1,6 +1,7 @@
 /**
  * Lines of the log: which level and category an event has, and a line that was read back. Pure.
  */
+import { hideUrlPasswords } from '../../config/schema/issues.ts'
 import type { StackEvent } from '../../events.ts'
 import type { LogCategory } from './log-files.ts'
 
@@ -113,10 +114,8 @@ const hidden = '***'
 
 /** A text without what looks like a secret: the password of a URL, and what follows a word for one. */
 export function scrub(text: string): string {
-  return text
-    .replaceAll(/(\b[a-z][a-z+.-]*:\/\/[^\s:/@]*):[^\s/@]+@/gi, `$1:${hidden}@`)
-    .replaceAll(
-      /\b(\w*(?:password|passwd|secret|token|api_?key))(["']?\s*[:=]\s*|\s+(?=['"]))(?:'[^']*'|"[^"]*"|[^\s,;'"]+)/gi,
-      `$1$2${hidden}`,
-    )
+  return hideUrlPasswords(text).replaceAll(
+    /\b(\w*(?:password|passwd|secret|token|api_?key))(["']?\s*[:=]\s*|\s+(?=['"]))(?:'[^']*'|"[^"]*"|[^\s,;'"]+)/gi,
+    `$1$2${hidden}`,
+  )
 }

@@ -63,13 +63,17 @@ export async function readList(engine: Engine, path: string, signal: AbortSignal
   return parseJson(answer)
 }
 
+export function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
+  return whilePassing(signal, () => engine.client.send({ method: 'GET', path, signal }))
+}
+
 /**
  * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, and to show
- * one image podman looks into all of them for its parent.
+ * or remove one image podman looks into all of them, for its parent and its children.
  */
-export async function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
+export async function whilePassing(signal: AbortSignal, send: () => Promise<EngineAnswer>): Promise<EngineAnswer> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await engine.client.send({ method: 'GET', path, signal })
+    const answer = await send()
     const passing = answer.status === 500 && /no such|not found|not known|does not exist/i.test(messageOf(answer))
     if (!passing || attempt === 5) return answer
     await pause(30 * attempt, signal)

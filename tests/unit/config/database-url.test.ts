@@ -70,6 +70,7 @@ describe('a database URL as it is shown', () => {
   test.each([
     ['postgresql://ann:s3cret@db:5433/shop?sslmode=require', 'postgresql://ann@db:5433/shop?sslmode=require'],
     ['postgres://ann:a@s3cret:@db/sh@p', 'postgres://ann@db/sh@p'],
+    ['postgres://ann@corp:s3cret@db/shop', 'postgres://ann@corp@db/shop'],
     ['postgres://ann:s3cret@[::1]:5433/shop', 'postgres://ann@[::1]:5433/shop'],
     ['postgres://ann:s3cret@%2Fvar%2Frun/shop', 'postgres://ann@%2Fvar%2Frun/shop'],
     ['postgres://:s3cret@db/shop', 'postgres://@db/shop'],

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { pause } from '../../../src/abort.ts'
+import { orInterrupted, pause } from '../../../src/abort.ts'
 import { PoststackError } from '../../../src/errors.ts'
 import { execute } from '../../../src/execute/execute.ts'
+import type { DatabaseProbe } from '../../../src/execute/world.ts'
 import { label } from '../../../src/plan/labels.ts'
 import { createLimit, forEachLimited } from '../../../src/execute/limits.ts'
+import type { DatabaseTarget } from '../../../src/plan/types.ts'
 import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
 import {
   containerService,
@@ -23,6 +25,10 @@ const web = containerService({
 })
 const lone = containerService({ name: 'lone' })
 const migrations = [migration('001')]
+
+function neverAnswering(_: DatabaseTarget, signal: AbortSignal): Promise<DatabaseProbe> {
+  return orInterrupted(new Promise(() => undefined), signal)
+}
 
 describe('executing a plan', () => {
   test('gives every step one result, and tells of each what happened in order', async () => {
@@ -209,6 +215,17 @@ describe('executing a plan', () => {
     const plan = await stack.plan(desiredOf(stackConfig([lone])))
     await expect(execute(plan, { ...stack.world, emit: deaf })).rejects.toThrow('the pipe is closed')
     expect(onlyContainer(runtime)).toMatchObject({ state: 'running' })
+  })
+
+  test('asks a database for no longer than a service may take to be ready', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const { databases } = stack.world
+    const plan = await stack.plan(desiredOf(stackConfig([db]), { migrations }))
+    const results = await execute(plan, { ...stack.world, databases: { ...databases, probe: neverAnswering } })
+    expect(results.find(({ kind }) => kind === 'wait')).toMatchObject({
+      status: 'failed',
+      error: { code: 'NOT_READY' },
+    })
   })
 
   test('ends every step before it throws for a bug', async () => {
