@@ -43,7 +43,7 @@ import { createWhole } from './stack/whole.ts'
 import type { Watching } from './watch/watch.ts'
 
 export interface OpenOptions extends ConfigOptions {
-  /** Hears what happens. @default nobody */
+  /** Called with each event. @default none */
   readonly emit?: Emit | undefined
   /** Stops everything under way; what was begun is taken back. @default never */
   readonly signal?: AbortSignal | undefined

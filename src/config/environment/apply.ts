@@ -8,7 +8,7 @@ import {
   type VariableMistake,
 } from './environment.ts'
 import { isRecord } from '../is-record.ts'
-import { nearest, suggest } from '../schema/issues.ts'
+import { nearest, suggest } from '../nearest.ts'
 import { engineNamePattern } from '../names.ts'
 import type { PlainValue } from '../serialize.ts'
 

@@ -2,7 +2,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { PoststackError } from '../../errors.ts'
-import { suggest } from '../schema/issues.ts'
+import { suggest } from '../nearest.ts'
 
 /** What a config file may be called. */
 export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)

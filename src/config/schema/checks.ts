@@ -3,7 +3,8 @@
  * wrong by itself was reported already, and must be taken neither for absent nor for its default.
  */
 import { isList, possibleConditions, referencesIn, waitingInCircles } from '../parse/edges.ts'
-import { showValue, suggest } from './issues.ts'
+import { suggest } from '../nearest.ts'
+import { showValue } from './issues.ts'
 import { parsePostgresUrl } from '../postgres-url.ts'
 import { isExternal, isWrong } from '../parse/plain-parts.ts'
 import { checkPlatforms, checkPull } from './check-images.ts'

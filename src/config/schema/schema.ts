@@ -4,7 +4,7 @@
  */
 import * as z from 'zod'
 import { isRecord } from '../is-record.ts'
-import { suggest } from './issues.ts'
+import { suggest } from '../nearest.ts'
 import * as field from './fields.ts'
 import { toIssues } from './zod-issues.ts'
 import { hooks } from './hooks.ts'

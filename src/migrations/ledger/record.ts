@@ -6,7 +6,7 @@ import { packSnapshot } from '../verify/snapshot.ts'
 import type { Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { ownPath } from '../own-path.ts'
-import { literal } from './literal.ts'
+import { literal } from '../sql/quote.ts'
 
 /** Who does it, for the record. */
 export interface LedgerAuthor {

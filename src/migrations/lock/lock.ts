@@ -138,6 +138,6 @@ function timedOut(holder: LockHolder | undefined, waitedMs: number): PoststackEr
   const hint =
     holder === undefined
       ? 'Run again.'
-      : 'Wait for it and run again, or wait longer with --lock-wait. If it hangs, end it: poststack database unlock-migrations'
+      : 'Wait for it and run again, or wait longer with --lock-wait (lockWaitMs in a call). If it hangs, end it: poststack database unlock-migrations'
   return new PoststackError('LOCK_TIMEOUT', message, { hint, details: { holder, waitedMs } })
 }

@@ -126,9 +126,15 @@ export function lockLost(job: Job | undefined, progress: Progress): PoststackErr
   const state = job === undefined ? nothing(progress) : stateAfter(job, progress)
   const message = `The connection that holds the migration lock was lost, so the run was stopped before anything else was committed. ${state}`
   return new PoststackError('LOCK_LOST', message, {
-    hint: 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
+    hint: endsSessions(job)
+      ? `${job?.file} calls pg_terminate_backend, which may have ended that connection too: have it pass over sessions whose application_name begins with "poststack", then run again.`
+      : 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
     details: factsOf(job, progress),
   })
+}
+
+function endsSessions(job: Job | undefined): boolean {
+  return /\bpg_terminate_backend\b/i.test(job?.text.sql ?? '')
 }
 
 /** A run that was told to stop. */

@@ -10,6 +10,7 @@ import { ownPath } from '../own-path.ts'
 import { resolveMigrations } from '../resolve.ts'
 import type { AppliedMigration, MigrationFolder } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
+import { standsAsDone } from './as-done.ts'
 import { lockLost } from './failure.ts'
 import { commit, guarded } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
@@ -61,7 +62,7 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
   if (pending.length === 0) return { applied: [], already: ledger.length }
   const jobs = await guarded(run, undefined, () => prepareMigrations(run, pending))
   const started = await guarded(run, undefined, () => unfinishedRow(run, ledger))
-  if (started !== undefined) refuseChanged(jobs, started)
+  if (started !== undefined) await refuseChanged(jobs, started)
   await withCommit(run, options)
   const already = ledger.length - (started === undefined ? 0 : 1)
   run.progress = { direction: 'apply', jobs, done: 0, before: newestOf(ledger, folder) }
@@ -94,10 +95,10 @@ export async function unfinishedRow(
 }
 
 /** What was done of an unfinished file must stand in it as it was done; the rest may be corrected. */
-export function refuseChanged(jobs: readonly Job[], row: LedgerRow): void {
+export async function refuseChanged(jobs: readonly Job[], row: LedgerRow): Promise<void> {
   const done = row.unfinished?.applied ?? 0
   const job = jobs.find(({ version }) => canonicalVersion(version) === canonicalVersion(row.version))
-  if (job === undefined || done === 0 || job.program.statements[done - 1]?.chain === row.chain) return
+  if (job === undefined || (await standsAsDone(job, row))) return
   throw problemsError([
     {
       code: 'MIGRATION_CHANGED',

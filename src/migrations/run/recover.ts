@@ -7,6 +7,7 @@ import { equals, joined } from '../own-path.ts'
 import { definitionIn } from '../sql/index-definition.ts'
 import type { AloneObject, QualifiedName } from '../sql/program.ts'
 import type { Queryable } from '../types.ts'
+import { quoteName } from '../sql/quote.ts'
 
 /** What stood there before the statement began, kept in the ledger while it runs. */
 export interface LeftoverContext {
@@ -278,13 +279,4 @@ WHERE inhrelid ${equals} pg_catalog.to_regclass($1) AND inhparent ${equals} pg_c
 
 async function exists(client: Queryable, select: string, values: readonly unknown[]): Promise<boolean> {
   return (await client.query(select, values)).rows.length > 0
-}
-
-/** A name as SQL needs it; always in quotes, as `to_regclass` and statements take that. */
-export function quoteName({ schema, name }: QualifiedName): string {
-  return schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -8,6 +8,7 @@ import { type LedgerRow, readLedgerRows } from '../ledger/rows.ts'
 import { equals, ownPath } from '../own-path.ts'
 import type { MigrationFolder, SqlText } from '../types.ts'
 import { canonicalVersion, compareVersions } from '../version.ts'
+import { standsAsDone } from './as-done.ts'
 import { commit, guarded } from './guard.ts'
 import { lockLost } from './failure.ts'
 import { prepareJobs } from './prepare.ts'
@@ -71,7 +72,7 @@ async function rollbackLocked(run: Run, options: RollbackOptions): Promise<Rollb
   const choices = chooseRollbacks(rows, options)
   refuseOthers(choices, options.agreed)
   const jobs = await guarded(run, undefined, () => prepareJobs(run, choices.map(rollbackJob)))
-  refuseChanged(jobs, choices)
+  await refuseChangedRollback(jobs, choices)
   for (const { file, notice } of choices) if (notice !== undefined) run.emit({ type: 'notice', file, message: notice })
   await withCommit(run, options)
   run.progress = { direction: 'rollback', jobs, done: 0, before: undefined }
@@ -161,10 +162,12 @@ export function rollbackJob({ row, text, file }: RollbackChoice): Omit<Job, 'pro
 }
 
 /** What was done of a rollback that stopped half-way must stand in its text as it was done; the rest may be another. */
-function refuseChanged(jobs: readonly Job[], choices: readonly RollbackChoice[]): void {
+export async function refuseChangedRollback(jobs: readonly Job[], choices: readonly RollbackChoice[]): Promise<void> {
   for (const [index, { row, file }] of choices.entries()) {
     const done = row.unfinished?.applied ?? 0
-    if (done === 0 || jobs[index]?.program.statements[done - 1]?.chain === row.chain) continue
+    const job = jobs[index]
+    // oxlint-disable-next-line no-await-in-loop -- at most one row is half-done
+    if (job !== undefined && (await standsAsDone(job, row))) continue
     const message = `The rollback of "${row.version} ${row.name}" stopped after ${done} of its statements, and these stand otherwise in ${file}. Nothing was rolled back.`
     throw new PoststackError('MIGRATION_CHANGED', message, {
       hint: `Have the first ${done === 1 ? 'statement' : `${done} statements`} as they were carried out; what comes after may be corrected. Or settle it by hand: poststack database repair`,
@@ -222,8 +225,11 @@ async function runInParts(run: Run, job: Job, row: LedgerRow | undefined): Promi
     await resetSession(work)
     await work.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
     const update = `UPDATE poststack.schema_migrations SET state = 'rolling-back', error = NULL, statements_applied = $2, statements_total = $3,
-  statements_chain = CASE WHEN $2 = 0 THEN NULL ELSE statements_chain END WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
-    const { rows } = await work.query(update, [version, applied, job.program.statements.length])
+  statements_chain = CASE WHEN $2 = 0 THEN NULL ELSE statements_chain END, rollback_sql = $4, rollback_checksum = $5
+WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
+    // The text goes with its progress: what is done of the file's is not what would be done of the stored one.
+    const { sql, checksum } = job.text
+    const { rows } = await work.query(update, [version, applied, job.program.statements.length, sql, checksum])
     if (rows.length === 0) throw lockLost(job, run.progress)
     await work.query('COMMIT')
   })

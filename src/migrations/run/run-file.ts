@@ -2,7 +2,7 @@
  * One file that runs in one transaction: ledger row, SQL, checks. The order of the steps is the whole safety of it.
  */
 import { isServerError } from '../connection.ts'
-import { literal } from '../ledger/literal.ts'
+import { literal } from '../sql/quote.ts'
 import {
   type EventRecord,
   insertStart,

@@ -8,6 +8,7 @@ import { ensureLedger, ledgerLayout, stackTables } from '../ledger/layout.ts'
 import type { Queryable } from '../types.ts'
 import { commit, guarded } from './guard.ts'
 import { type RunOptions, withRun } from './run.ts'
+import { identifier } from '../sql/quote.ts'
 
 /** A table of schema `poststack`. */
 export interface StackTable {
@@ -35,7 +36,7 @@ export async function readStackSchema(client: Queryable): Promise<readonly Stack
 
 async function countRows(client: Queryable, table: string): Promise<number> {
   try {
-    const { rows } = await client.query(`SELECT pg_catalog.count(*) AS rows FROM poststack.${quoted(table)}`)
+    const { rows } = await client.query(`SELECT pg_catalog.count(*) AS rows FROM poststack.${identifier(table)}`)
     return Number(rows[0]?.['rows'])
   } catch (error) {
     throw await explainDenied(client, error, 'read')
@@ -109,10 +110,6 @@ function refusedDrop(error: Error & { readonly code: string; readonly detail?: s
       cause: error,
     },
   )
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 // One row without a name for a schema that is empty. Indexes and sequences belong to tables.

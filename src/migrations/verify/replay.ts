@@ -12,6 +12,7 @@ import type { RunOptions } from '../run/run.ts'
 import type { MigrationFolder } from '../types.ts'
 import { withinDatabase } from './beyond.ts'
 import { ownLimit, type ServerAccess, withScratch } from './scratch.ts'
+import { identifier } from '../sql/quote.ts'
 
 export interface ReplayOptions extends Pick<RunOptions, 'onEvent' | 'gitCommit'> {
   readonly connectTo: ServerAccess['connectTo']
@@ -34,7 +35,7 @@ export async function replay(options: ReplayOptions): Promise<void> {
   const { connectTo, database, folder, silentUpTo, signal, toolVersion } = options
   for (const { file, sql } of folder.migrations) {
     const [taken] = withinDatabase(sql).taken
-    if (taken !== undefined) throw kept(database, `${file} changes what all databases of the server share (${taken})`)
+    if (taken !== undefined) throw kept(database, `${file} reaches beyond its database (${taken})`)
   }
   // Nobody can rename the database that he is connected to.
   const connect = connectTo(database === 'postgres' ? 'template1' : 'postgres')
@@ -178,10 +179,6 @@ async function copySetting(
   await admin.query('SELECT pg_catalog.set_config($1, $2, true)', [name, setting.slice(at + 1)])
   await admin.query(`ALTER ${whose} SET ${name.split('.').map(identifier).join('.')} FROM CURRENT`)
   await admin.query('COMMIT')
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function refused(database: string, error: unknown): unknown {

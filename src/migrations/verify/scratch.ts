@@ -8,6 +8,7 @@ import { isPooled } from '../lock/pooler.ts'
 import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
 import { withOwnPath } from '../own-path.ts'
+import { literal } from '../sql/quote.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -43,9 +44,8 @@ const halfDropped = -2
 const lockClass = 0x70737666
 
 /**
- * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`, and drops them whatever comes of
- * it: what has their names at the end. Fails with `DATABASE_POOLED` through a
- * pooler, and with `STEP_FAILED` where the role may not create databases.
+ * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`. Whether it ends well or not, what then
+ * has their names is dropped. Fails with `DATABASE_POOLED` through a pooler, and with `STEP_FAILED` where the role may not create databases.
  */
 export async function withScratch<T>(
   { connect, connectTo, ...kind }: ServerAccess & ScratchKind,
@@ -132,21 +132,17 @@ ORDER BY d.datname = coalesce($1::pg_catalog.name, pg_catalog.current_database()
     const own = datlocale ?? daticulocale
     const provider =
       datlocprovider === 'i'
-        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(own)}`
+        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(String(own))}`
         : datlocprovider === 'b'
-          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(own)}`
+          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(String(own))}`
           : datlocprovider === 'c'
             ? ' LOCALE_PROVIDER libc'
             : ''
-    return `TEMPLATE template0 ENCODING ${literal(encoding)} LC_COLLATE ${literal(datcollate)} LC_CTYPE ${literal(datctype)}${provider}`
+    return `TEMPLATE template0 ENCODING ${literal(String(encoding))} LC_COLLATE ${literal(String(datcollate))} LC_CTYPE ${literal(String(datctype))}${provider}`
   })
   const [first, second] = facts
   if (bare) return second ?? first ?? ''
   return second === undefined || first === second ? '' : second
-}
-
-function literal(value: unknown): string {
-  return `'${String(value).replaceAll("'", "''")}'`
 }
 
 async function drop(admin: Connection, name: string): Promise<void> {

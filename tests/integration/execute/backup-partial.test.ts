@@ -27,11 +27,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+function nobody(): never {
+  throw new Error('nobody may be asked')
+}
+
 test('what has the name of the manifest is refused before the database is asked, and stays', async () => {
   await writeFile(join(folder, 'package.json'), 'mine')
-  const nobody = (): never => {
-    throw new Error('nobody may be asked')
-  }
   const request = {
     connect: nobody,
     program: nobody,

@@ -199,6 +199,11 @@ describe('what fails is typed', () => {
     ['nothing in place of a file', { migrations: [null] }],
     ['a folder that is no text', { dir: 7 }],
     ['a number as target', { migrations, target: 1 }],
+    ['a wait that is no number', { migrations, lockWaitMs: Number.NaN }],
+    ['a limit below zero', { migrations, lockTimeoutMs: -1 }],
+    ['a limit in words', { migrations, statementTimeoutMs: '5s' }],
+    ['a limit that the server cannot keep', { migrations, lockTimeoutMs: 2 ** 31 }],
+    ['tries without their time', { migrations, retry: { attempts: 3 } }],
   ])('%s', async (_what, request) => {
     expect(await failureOf(migrate({ url, ...request } as never))).toMatchObject({ code: 'USAGE' })
   })

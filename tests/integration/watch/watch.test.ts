@@ -1,6 +1,7 @@
 /**
  * The watch as a whole, from files that are saved to runs that are made: real files, and runs that only pretend.
  */
+import { EventEmitter, once } from 'node:events'
 import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -199,10 +200,13 @@ test('a watch that does not come to begin must close what it opened', async () =
 })
 
 test('a bug while it listens must end it', async () => {
-  let fail: (error: Error) => void = () => undefined
-  runs.listening = () => new Promise((_, reject) => (fail = reject))
+  const bug = new EventEmitter()
+  runs.listening = async () => {
+    await once(bug, 'known')
+    throw new TypeError('a bug')
+  }
   await begin(0)
-  fail(new TypeError('a bug'))
+  bug.emit('known')
   await expect(watching.ended).rejects.toThrow('a bug')
 })
 
