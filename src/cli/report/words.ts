@@ -5,7 +5,7 @@ import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
 import { changesOf, noServices } from '../../plan/format.ts'
-import { recordsFollow, type Cause, type Plan, type StepKind } from '../../plan/step.ts'
+import type { Cause, Plan, StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
@@ -78,10 +78,9 @@ export function finishedWord({ kind, note }: Extract<StackEvent, { type: 'step-d
   return kind === 'wait' && note !== undefined ? note : done[kind]
 }
 
-/** What a finished step has to say besides its kind and time. Causes that only point at other steps say nothing to a person. */
+/** What a finished step has to say besides its kind and time. */
 export function noteOf(event: Extract<StackEvent, { type: 'step-done' }>): string {
-  const { text } = event.cause
-  const cause = /^(created|started) by #/.test(text) || text === recordsFollow ? '' : text
+  const cause = event.cause.follows === true ? '' : event.cause.text
   return ['migrate', 'seed', 'record'].includes(event.kind) ? (event.note ?? cause) : event.kind === 'wait' ? '' : cause
 }
 
