@@ -138,6 +138,8 @@ export function permissionWords({ allowAll, allowEnv, allowNet, allowRead, allow
 
 /** Words that may stand before the command as well, and whether a value follows. */
 const globalWords: Readonly<Record<string, boolean>> = {
+  // Taken out before the words are parsed.
+  '-C': true,
   '--config': true,
   '-c': true,
   '--mode': true,
@@ -177,7 +179,7 @@ export function hoistGlobalFlags(words: readonly string[], groups: readonly stri
 }
 
 /** What stands behind the script of `run` is the script's, without a `--` that anybody has to type; to the parser it must be said. */
-function endedAtScript(words: readonly string[]): readonly string[] {
+export function endedAtScript(words: readonly string[]): readonly string[] {
   const { flags, rest } = takeFlags(words)
   if (rest[0] !== 'run') return words
   let index = 1

@@ -50,6 +50,12 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
       })
       speaker.error(error)
     },
+    bug(error) {
+      keep((one) => {
+        one.bug(error)
+      })
+      speaker.bug(error)
+    },
     keepLog({ folder, level }) {
       if (level === undefined || log !== undefined) return
       log = createRunLog({

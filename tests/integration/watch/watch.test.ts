@@ -198,11 +198,17 @@ test('a watch that does not come to begin must close what it opened', async () =
   expect(runs).toMatchObject({ opened: 1, closed: 1 })
 })
 
+function deferred(): { readonly promise: Promise<void>; readonly reject: (error: Error) => void } {
+  let reject!: (error: Error) => void
+  const promise = new Promise<void>((_, refuse) => (reject = refuse))
+  return { promise, reject }
+}
+
 test('a bug while it listens must end it', async () => {
-  let fail: (error: Error) => void = () => undefined
-  runs.listening = () => new Promise((_, reject) => (fail = reject))
+  const { promise, reject } = deferred()
+  runs.listening = () => promise
   await begin(0)
-  fail(new TypeError('a bug'))
+  reject(new TypeError('a bug'))
   await expect(watching.ended).rejects.toThrow('a bug')
 })
 
