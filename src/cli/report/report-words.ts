@@ -47,7 +47,8 @@ function lastRun({ runs }: Report): string {
   return `${command}${end}${took}, ${startedAt.slice(0, 16).replace('T', ' ')} UTC`
 }
 
-function gapsText(report: Report): string {
+/** What could not be read, and why; nothing where all was. */
+export function gapsText(report: Report): string {
   return gapsOf(report)
     .map(({ hint, message, what }) => {
       const ways = hint === undefined ? [] : hintLines(hint).map((line) => `  ${line}`)
