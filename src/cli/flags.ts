@@ -3,6 +3,7 @@
  */
 import type { FlagParametersForType } from '@stricli/core'
 
+import { logChoices, runtimeChoices } from '../config/choices.ts'
 import type { LogChoice, RuntimeChoice } from '../config/options.ts'
 import { whyNoGrant, type Permissions } from '../config/permissions.ts'
 import type { Context } from './context.ts'
@@ -65,7 +66,7 @@ export const commonFlags = {
   },
   runtime: {
     kind: 'enum',
-    values: ['auto', 'podman', 'docker', 'native'],
+    values: runtimeChoices,
     brief: "what runs the services, instead of the config's choice",
     optional: true,
   },
@@ -79,7 +80,7 @@ export const commonFlags = {
   quiet: toggle('say nothing on the way but warnings and errors'),
   logLevel: {
     kind: 'enum',
-    values: ['debug', 'info', 'warning', 'error', 'off'],
+    values: logChoices,
     brief: "what is written to the log, instead of the config's choice",
     optional: true,
   },

@@ -73,6 +73,11 @@ export function duration(ms: number): string {
   return `${String(Math.floor(seconds / 60))} min ${String(seconds % 60)} s`
 }
 
+/** `2026-11-26 01:12 UTC`: who reads it may be in any time zone. */
+export function minuteOf(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
+}
+
 /** Word for a finished step; a job is not ready, it is completed. */
 export function finishedWord({ kind, note }: Extract<StackEvent, { type: 'step-done' }>): string {
   return kind === 'wait' && note !== undefined ? note : done[kind]

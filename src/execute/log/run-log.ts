@@ -7,7 +7,8 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isCode, recordBug, type ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
-import { categoryOf, levelOf, type LogLevel, logLevels, scrub } from './lines.ts'
+import { type LogLevel, logLevels } from '../../config/choices.ts'
+import { categoryOf, levelOf, scrub } from './lines.ts'
 import { type LogCategory, logPath, rotate } from './log-files.ts'
 
 export interface RunLogOptions {
