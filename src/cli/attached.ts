@@ -1,7 +1,7 @@
 /**
  * A program that works in the place of ours: `exec`, `psql`, a shell in a container.
  */
-import { runAttached } from '../runtime/exec.ts'
+import { runAttached } from '../runtime/attached-program.ts'
 import type { AttachedProgram } from '../runtime/runtime.ts'
 import type { Io } from './context.ts'
 

@@ -67,7 +67,7 @@ async function showIn([program = '', ...args]: readonly string[], text: string, 
   const { env, handOver } = io
   const shownBy = { program, args, env: { ...env, LESS: env['LESS'] ?? lessOptions } }
   // Ctrl-C is the pager's own key while it shows something.
-  const { runAttached } = await import('../runtime/exec.ts')
+  const { runAttached } = await import('../runtime/attached-program.ts')
   return await runAttached(shownBy, { handOver, terminal: true, input: text }).then(
     () => true,
     () => false,

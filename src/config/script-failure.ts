@@ -1,6 +1,7 @@
 /** Why a script has ended, as far as that is about Poststack: what its process said, with the way out. */
 import { isIP } from 'node:net'
 import { PoststackError } from '../errors.ts'
+import { isRecord } from './is-record.ts'
 import type { FoundConfig } from './load/find.ts'
 import { describeDenial } from './load/denied.ts'
 import { addressesOf } from './handed.ts'
@@ -8,9 +9,8 @@ import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
 
 /** Of what was said on descriptor 3, line by line; nothing where the script's own words are enough. */
 export function failureIn(said: string, script: FoundConfig, stack: HandedStack): PoststackError | undefined {
-  const line = said.split('\n').find((one) => one !== '')
-  if (line === undefined) return undefined
-  const report = JSON.parse(line) as ScriptReport
+  const report = reportIn(said)
+  if (report === undefined) return undefined
   if (report.kind === 'denied') {
     const { what, hint, details } = describeDenial(report.denial, script, 'script')
     return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
@@ -23,6 +23,18 @@ export function failureIn(said: string, script: FoundConfig, stack: HandedStack)
     hint: down === undefined ? hint : start(down),
     details,
   })
+}
+
+const kinds: ReadonlySet<unknown> = new Set<ScriptReport['kind']>(['denied', 'failed', 'refused'])
+
+/** The script may have written there, too, and may have been ended in the middle of a line. */
+function reportIn(said: string): ScriptReport | undefined {
+  try {
+    const report: unknown = JSON.parse(said.split('\n').find((one) => one !== '') ?? '')
+    return isRecord(report) && kinds.has(report['kind']) ? (report as ScriptReport) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Another address is none of ours. */

@@ -37,7 +37,7 @@ export interface Secrets {
   readonly unkept: readonly string[]
 }
 
-/** For plans that take something away, or build, and show nobody a secret: they work without the file that keeps them. */
+/** For plans that take something away, or build what is handed no secret: they work without the file that keeps them. */
 export const unneededSecrets: Secrets = {
   digests: {},
   unkept: [],
@@ -78,15 +78,22 @@ export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
 
 /** Shorter ones are words of any text, and hiding them would hide nothing but the text. */
 const shortestHidden = 6
+/** A line of a longer value: more of them are ordinary words. */
+const shortestLine = 8
 
 /** A text with every value that is long enough to be told from its words shown as `***`. */
 export function hideValues(text: string, values: readonly string[]): string {
   const forms = values
     .filter((value) => value.length >= shortestHidden)
-    .flatMap((value) => [value, encodeURIComponent(value)])
+    .flatMap((value) => [value, encodeURIComponent(value), ...linesOf(value)])
     // A value that holds another one goes first.
     .toSorted((a, b) => b.length - a.length)
   return forms.reduce((hidden, form) => hidden.replaceAll(form, '***'), text)
+}
+
+/** A key of several lines comes in logs line by line. */
+function linesOf(value: string): readonly string[] {
+  return value.includes('\n') ? value.split(/\r?\n/).filter((line) => line.length >= shortestLine) : []
 }
 
 function literalDigest(key: string, name: string, value: string): string {

@@ -59,16 +59,18 @@ export async function openBuildLog({ folder, image, hide }: BuildLogOptions): Pr
 function explain(error: unknown, hide: BuildLogOptions['hide'], file: string | undefined): unknown {
   if (!isPoststackError(error) || error.code !== 'BUILD_FAILED') return error
   const { code, details, hint = '', message } = error
-  const { output, step } = details
   return new PoststackError(code, hide(message), {
     hint: file === undefined ? hint : `${hint}\nThe whole output of the build: ${file}`,
     details: {
-      ...details,
-      ...(typeof step === 'string' ? { step: hide(step) } : {}),
-      ...(Array.isArray(output) ? { output: output.map((line) => hide(String(line))) } : {}),
+      ...Object.fromEntries(Object.entries(details).map(([key, value]) => [key, hidden(value, hide)])),
       ...(file === undefined ? {} : { log: file }),
     },
   })
+}
+
+function hidden(value: unknown, hide: BuildLogOptions['hide']): unknown {
+  if (typeof value === 'string') return hide(value)
+  return Array.isArray(value) ? value.map((one) => hidden(one, hide)) : value
 }
 
 /** Images of the project by their folder, without the fingerprint that their names end with. */

@@ -90,9 +90,12 @@ async function ask(
   if (service.probe.kind === 'completed') return unasked(service)
   const target = running === undefined ? undefined : { name: running.name, id: running.id }
   const { databases, runtime, signal } = observer
-  const probeDatabase = (connection: Parameters<typeof databases.probe>[0]): ReturnType<typeof databases.probe> =>
-    databases.probe(connection, signal)
-  const result = await probeOnce(service.probe, { target, runtime, signal, probeDatabase })
+  const result = await probeOnce(service.probe, {
+    target,
+    runtime,
+    signal,
+    probeDatabase: (connection, limited) => databases.probe(connection, limited),
+  })
   const probe: ObservedProbe = result.ready ? { state: 'ready' } : notReady(result)
   return { service: service.name, probe, database: undefined }
 }

@@ -21,6 +21,8 @@ export type {
 export interface Target {
   readonly name: string
   readonly id?: string
+  /** Whose a container must be that is found by its name: something else may have taken that meanwhile. */
+  readonly owner?: Pick<Owner, 'stack' | 'project'> | undefined
 }
 
 /** A container as it is made: the spec with names resolved, and the labels that make it ours. */
@@ -222,11 +224,13 @@ export interface ObservedContainer {
    */
   readonly spec: RecordedSpec | undefined
   /** Host ports it holds now. */
-  readonly ports: readonly { readonly host: number; readonly hostAddress: string }[]
+  readonly ports: readonly { readonly host: number; readonly hostAddress: string; readonly protocol?: 'udp' }[]
   /** The engine says that it was killed for the memory it used; only where one container was looked at by itself, and never of some engines. */
   readonly outOfMemory?: true
   /** When its main process was started last, in the engine's words; only where one container was looked at by itself. */
   readonly startedAt?: string
+  /** When it ended last before that start, if ever, in the engine's words; where `startedAt` is told. */
+  readonly endedBefore?: string
   /** The command of its health check, that of its image included; only where one container was looked at by itself. */
   readonly healthcheck?: readonly string[]
   /** Where a record holds the name that cannot be read: its paths, and the process of its server if that still runs. */

@@ -6,9 +6,11 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
-import { interruption, onAbort, throwIfAborted } from '../abort.ts'
-import { isCode, PoststackError } from '../errors.ts'
+import { interruption, throwIfAborted } from '../abort.ts'
+import { isCode } from '../errors.ts'
+import { missingProgram } from './find-program.ts'
 import { createLineSplitter } from './lines.ts'
+import { groupOf } from './program-group.ts'
 import type { AttachedProgram } from './runtime.ts'
 
 export interface PipedStreams {
@@ -26,7 +28,6 @@ export interface PipedResult {
 }
 
 const keptLines = 20
-const killAfterMs = 5_000
 
 /**
  * Runs a program to its end and returns how it ended, whatever its exit code. Fails with what one of the streams failed with, such as a
@@ -39,7 +40,7 @@ export async function runPiped(
   throwIfAborted(signal)
   const child = spawn(program, args, {
     env,
-    // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it in order.
+    // Ctrl-C in the terminal reaches us alone, and we end it in order.
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
@@ -50,14 +51,12 @@ export async function runPiped(
   })
   child.stderr?.on('data', splitter.push)
   const ended = endOf(child, program)
-  const forget = onAbort(signal, () => {
-    stop(child)
-  })
+  const group = groupOf(child, signal)
   const orStop = async (flow: Promise<void>): Promise<void> => {
     try {
       await flow
     } catch (error) {
-      stop(child)
+      group.stop()
       throw error
     }
   }
@@ -70,14 +69,14 @@ export async function runPiped(
     await ended.catch(() => undefined)
     throw signal.aborted ? interruption(signal) : error
   } finally {
-    forget()
+    group.leave()
   }
 }
 
 function endOf(child: ChildProcess, program: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) => {
-      reject(isCode(error, 'ENOENT', 'EACCES') ? missing(program, error) : error)
+      reject(missingProgram(program, error, 'PROGRAM_MISSING') ?? error)
     })
     child.once('close', (code) => {
       // Whatever ended it, it did not come to its end.
@@ -106,19 +105,4 @@ async function drain({ stdout }: ChildProcess, output: Writable | undefined): Pr
   }
   stdout.resume()
   await finished(stdout).catch(() => undefined)
-}
-
-/** Asks it to end, and does not wait for ever. */
-function stop(child: ChildProcess): void {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGTERM')
-  setTimeout(() => child.kill('SIGKILL'), killAfterMs).unref()
-}
-
-function missing(program: string, cause: unknown): PoststackError {
-  return new PoststackError('PROGRAM_MISSING', `The program "${program}" cannot be run.`, {
-    hint: 'Check that its folder stands in PATH.',
-    details: { program },
-    cause,
-  })
 }

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { containersOf, projectContainers } from '../config/parse/conventions.ts'
 import { ownPackage } from '../config/load/own-package.ts'
 import { defaultPostgres } from '../config/parse/services.ts'
-import type { ImageConfig } from '../config/types.ts'
+import type { Secrets } from '../config/secrets.ts'
 import { PoststackError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { observeRuntime } from '../execute/observe.ts'
+import type { DesiredRead } from '../execute/read-desired.ts'
 import { planBuild } from '../plan/build.ts'
 import { planClean } from '../plan/clean.ts'
 import { shippedImages } from '../plan/images.ts'
@@ -40,11 +41,10 @@ export function createBuilds(call: Call): Builds {
     buildProject: (options = {}) =>
       call(options, async (opened, runtime) => {
         const { container, noCache = false } = options
-        const wanted = projectImages(await readImages(opened), {
-          name: container,
-          folder: containersOf(opened.parsed.config),
-        })
-        return await build(opened, runtime, { command: 'container build-project', wanted, noCache })
+        const { desired, secrets } = await readImages(opened)
+        const folder = containersOf(opened.parsed.config)
+        const wanted = projectImages(desired, { name: container, folder })
+        return await build(opened, runtime, { command: 'container build-project', wanted, noCache, secrets })
       }),
     planClean: (options = {}) => call(options, (opened, runtime) => clean(opened, runtime, options.volumes === true)),
     clean: (options) =>
@@ -69,9 +69,10 @@ interface Building {
   readonly command: string
   readonly wanted: readonly BuildImage[]
   readonly noCache: boolean
+  readonly secrets?: Secrets
 }
 
-function build(opened: Opened, runtime: Runtime, { command, wanted, noCache }: Building): Promise<Outcome> {
+function build(opened: Opened, runtime: Runtime, { command, wanted, noCache, secrets }: Building): Promise<Outcome> {
   const bases = shippedFor(opened)
   const plan = async (): Promise<Plan> => {
     const { desired } = await lookAtNames(opened, runtime)
@@ -88,13 +89,13 @@ function build(opened: Opened, runtime: Runtime, { command, wanted, noCache }: B
   }
   // Poststack's own are built however often it is asked.
   const again = !noCache && wanted.every(({ shipped }) => !shipped)
-  return perform({ opened, runtime, command, plan, again })
+  return perform({ opened, runtime, command, plan, again, secrets })
 }
 
 /** The declared state with every image that the project can build, whether a service runs it or not. */
-async function readImages(opened: Opened): Promise<Desired> {
+async function readImages(opened: Opened): Promise<DesiredRead> {
   const all = withoutMigrations(await withProjectContainers(withoutProfiles(opened)))
-  return (await read(all, { services: [], create: false })).desired
+  return await read(all, { services: [], create: false })
 }
 
 /** With a config file only the builds of services are known: the folders under `containers/` are found here. */
@@ -106,10 +107,7 @@ export async function withProjectContainers(opened: Opened): Promise<Opened> {
   // In Poststack's own repository they are the images that it brings.
   const isOwn = ownPackage().root === config.root
   const found = isOwn ? [] : await projectContainers(config.root, containersOf(config))
-  const more = found
-    .filter(({ build: { dockerfile } }) => !builds.includes(dockerfile))
-    // No service has such a name, and what is known of builds goes by name.
-    .map((image): ImageConfig => ({ ...image, name: `containers/${image.name}` }))
+  const more = found.filter(({ build: { dockerfile } }) => !builds.includes(dockerfile))
   return withConfig(opened, { ...config, images: [...config.images, ...more] })
 }
 
@@ -143,7 +141,7 @@ function unknownContainer(name: string, known: readonly string[]): PoststackErro
 
 async function clean(opened: Opened, runtime: Runtime, volumes: boolean): Promise<Plan> {
   const { signal } = opened
-  const desired = await readImages(opened)
+  const { desired } = await readImages(opened)
   const [observed, images] = await Promise.all([
     observeRuntime(desired, { runtime, signal }),
     runtime.builtImages(desired, { signal }),

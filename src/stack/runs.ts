@@ -2,7 +2,7 @@
  * The one way from a plan to its outcome: look, plan, refuse what is blocked, announce, act, look again. What is wanted differs
  * from command to command only in the function that makes the plan.
  */
-import { unneededSecrets } from '../config/secrets.ts'
+import { type Secrets, unneededSecrets } from '../config/secrets.ts'
 import type { Outcome } from '../events.ts'
 import { carryThrough } from '../execute/carry-through.ts'
 import { execute } from '../execute/execute.ts'
@@ -107,13 +107,15 @@ export interface Perform {
   /** Looks and plans; once more after all is done where `again` is true, because whatever is asked for then did not converge. */
   readonly plan: () => Promise<Plan>
   readonly again: boolean
+  /** For builds, which may be given some; a plan that only takes away needs none. */
+  readonly secrets?: Secrets | undefined
   /** Asked with the exact plan before data is deleted; without it, or when it says no, nothing is done: `CONSENT_NEEDED`. */
   readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
 }
 
-/** Carries a plan out that needs no secret: one that takes something away, or builds. */
+/** Carries a plan out that takes something away, or builds. */
 export function perform(request: Perform): Promise<Outcome> {
-  const { opened, again, confirm } = request
+  const { opened, again, confirm, secrets = unneededSecrets } = request
   return locked(opened, request.command, async () => {
     const began = performance.now()
     const plan = await request.plan()
@@ -121,7 +123,7 @@ export function perform(request: Perform): Promise<Outcome> {
     const destroys = plan.steps.some(({ risk }) => risk === 'data-loss')
     if (destroys && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
     announce(plan, opened)
-    const results = await execute(plan, worldOf(opened, request.runtime, unneededSecrets))
+    const results = await execute(plan, worldOf(opened, request.runtime, secrets))
     const looksAgain = again && succeeded(results) && plan.steps.length > 0
     return outcomeOf({ plan, results, began, after: looksAgain ? await request.plan() : undefined, services: [] })
   })

@@ -64,18 +64,9 @@ export async function runCommand(opened: Opened, { command, onLine, service, sig
   const variables = await readVariables(opened, { service })
   const env = { ...withoutDatabase(opened.env), ...variables }
   const hide = await hiding(opened)
-  const told = { onLine: (line: string): void => onLine(hide(line)) }
-  const ended = await runProgram({
-    program,
-    args,
-    env,
-    signal,
-    ...told,
-    cwd: config.root,
-    timeoutMs: scriptTimeoutMs,
-    ownGroup: true,
-  })
-  if (ended.exitCode !== 0) throw notWell(command.join(' '), ended, { hide })
+  const title = hide(command.join(' '))
+  const ended = await runProgram({ program, args, env, signal, onLine, cwd: config.root, hide, title, ...asScript })
+  if (ended.exitCode !== 0) throw notWell(title, ended)
 }
 
 async function hiding({ parsed: { config, literals } }: Opened): Promise<(line: string) => string> {
@@ -94,35 +85,28 @@ export interface EndScript {
 }
 
 /** Long enough to load much data. */
-const scriptTimeoutMs = 60 * 60 * 1000
+const asScript = { timeoutMs: 60 * 60 * 1000, code: 'SCRIPT_FAILED', ownGroup: true } as const
 
 /** Runs what was made ready, and removes it. Fails with `SCRIPT_FAILED` unless it ends with 0. */
 export async function endScript(script: ScriptProgram, { file, hide, onLine, root, signal }: EndScript): Promise<void> {
   const { args, env, program, report } = script
-  const told = onLine === undefined ? {} : { onLine: (line: string): void => onLine(hide(line)) }
-  const request = { program, args, env, report, cwd: root, signal, timeoutMs: scriptTimeoutMs, ownGroup: true, ...told }
+  const title = relative(root, file)
   try {
-    const { exitCode, lastLines } = await runProgram(request)
-    if (exitCode === 0) return
-    throw notWell(relative(root, file), { exitCode, lastLines }, { hide, failure: script.failure() })
+    const ended = await runProgram({ program, args, env, report, signal, onLine, cwd: root, hide, title, ...asScript })
+    if (ended.exitCode !== 0) throw notWell(title, ended, script.failure())
   } finally {
     await script.close()
   }
 }
 
-interface NotWell {
-  readonly hide: (line: string) => string
-  readonly failure?: PoststackError | undefined
-}
-
 function notWell(
   name: string,
   { exitCode, lastLines }: Pick<ProgramResult, 'exitCode' | 'lastLines'>,
-  { failure, hide }: NotWell,
+  failure?: PoststackError,
 ): PoststackError {
   const because = failure === undefined ? '.' : `: ${failure.message}`
   return new PoststackError('SCRIPT_FAILED', `${name} ended with exit code ${String(exitCode)}${because}`, {
     hint: failure?.hint ?? 'Mend what its last lines complain about, then run again.',
-    details: { name, exitCode, output: lastLines.slice(-20).map(hide) },
+    details: { name, exitCode, output: lastLines.slice(-20) },
   })
 }

@@ -2,7 +2,7 @@ import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/parse/parse.ts'
-import { openSecrets } from '../../src/config/secrets.ts'
+import { hideValues, openSecrets } from '../../src/config/secrets.ts'
 import { isPoststackError } from '../../src/errors.ts'
 import { configProject } from '../support/config-project.ts'
 import type { SecretPart } from '../../src/config/types.ts'
@@ -35,6 +35,8 @@ describe('secrets of a stack', () => {
     const declared = await open(root, true, withPassword('p@ss word/1'))
     expect(declared.hide('p@ss word/1 and p%40ss%20word%2F1')).toBe('*** and ***')
     expect((await open(root, true, withPassword('a'))).hide('a banana')).toBe('a banana')
+    const key = ['-----BEGIN KEY-----\r\nbGluZSBvbmU=\nend\n']
+    expect(['read bGluZSBvbmU=', 'the end'].map((line) => hideValues(line, key))).toEqual(['read ***', 'the end'])
   })
 
   it('are made once, kept with mode 0600 in a folder that git ignores, and found again', async () => {

@@ -6,7 +6,7 @@ import { stack } from '../../src/config/schema/schema.ts'
 import type { Config } from '../../src/config/types.ts'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
 import { openStack } from '../../src/stack.ts'
-import { configProject } from '../support/config-project.ts'
+import { configProject, load } from '../support/config-project.ts'
 
 async function open(cwd: string, configFile: string): Promise<Config> {
   const opened = await openStack({ cwd, configFile, env: { PATH: process.env['PATH'] } })
@@ -66,6 +66,7 @@ test('YAML and JSON declare the same stack as a program does', async () => {
   const text = JSON.stringify({ $schema: './x.json', name: 'shop', services: { db: service } }, undefined, '\t')
   const data = await configProject({ 'config.json': text })
   expect((await open(data, 'config.json')).services).toMatchObject([{ name: 'db', port: 5433 }])
+  expect(await (await load(data, { file: 'config.json' })).keep(true)).toBe('data is read each time')
 })
 
 test('one that is not named is refused where it would be passed over, with how to name it', async () => {

@@ -9,11 +9,9 @@ export interface ChildJob {
   readonly file: string
   readonly mode: string
   readonly cwd: string
-  /** The file is executed as it is, by tsx; else it is a bundle. */
-  readonly isDirect: boolean
+  /** The file is executed as it is, by tsx, and this one lists what of the project is written as ES modules; else it is a bundle. */
+  readonly modulesFile?: string | undefined
   readonly needsRequire: boolean
-  /** URLs of the project's files that are written as ES modules. */
-  readonly modules: readonly string[]
   /** URL of this package's entry, for configs whose project has not installed it. */
   readonly own: string
   /** The same as one CommonJS file. */

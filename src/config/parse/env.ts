@@ -1,3 +1,4 @@
+/** The variables of containers as texts with references and secrets in them. */
 import { parseReference } from './edges.ts'
 import { looksSecret, urlPasswords } from '../schema/issues.ts'
 import type { PlainEnvValue } from '../schema/schema.ts'

@@ -1,6 +1,6 @@
 /**
  * The schema of the plain form of a config, and `validate`, which finds every mistake in one pass. What a user's
- * editor shows is written by hand in define.ts; a type test keeps the two in agreement.
+ * editor shows is written by hand in options.ts and options-container.ts; a type test keeps the two in agreement.
  */
 import * as z from 'zod'
 import { logChoices, runtimeChoices } from '../choices.ts'

@@ -119,7 +119,8 @@ async function putAside(session: Connection, other: Connection, { name, signal, 
   }
   do {
     await other.query(
-      `SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid()`,
+      `SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL`,
       [name],
     )
   } while (!(await isSettledSoon()))

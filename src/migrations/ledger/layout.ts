@@ -208,33 +208,41 @@ export async function ensureLedger(client: Queryable, toolVersion: string): Prom
     const found = await findLayout(client)
     if (found === layout) return
     wish = found === undefined ? 'create' : 'upgrade'
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
-    if (found === undefined) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS poststack; ${createMigrations} ${createRest} ${createSeeds}`)
-    } else {
-      for (let from = found; from < layout; from++) {
-        // oxlint-disable-next-line no-await-in-loop -- each layout is made from the one before
-        await client.query(upgrades[from] ?? '')
-      }
-    }
-    if (!(await ensureStackTables(client))) {
-      throw foreign(
-        'Schema poststack of this database has tables system_info, services or containers that were not made by this tool.',
-        'They are left as they are. Rename them or their schema, then run again.',
-      )
-    }
-    await client.query(recordLayout, [String(layout), toolVersion])
-    await client.query(publicFirst)
-    await client.query('COMMIT')
+    await inTransaction(client, () => makeLayout(client, found, toolVersion))
   } catch (error) {
-    await rollBack(client)
     throw await explainDenied(client, error, wish)
   }
 }
 
-// On a lost connection the server has done so by itself, and the first error is the one to tell.
-async function rollBack(client: Queryable): Promise<void> {
-  await client.query('ROLLBACK').catch(() => undefined)
+async function makeLayout(client: Queryable, found: number | undefined, toolVersion: string): Promise<void> {
+  if (found === undefined) {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS poststack; ${createMigrations} ${createRest} ${createSeeds}`)
+  } else {
+    for (let from = found; from < layout; from++) {
+      // oxlint-disable-next-line no-await-in-loop -- each layout is made from the one before
+      await client.query(upgrades[from] ?? '')
+    }
+  }
+  if (!(await ensureStackTables(client))) {
+    throw foreign(
+      'Schema poststack of this database has tables system_info, services or containers that were not made by this tool.',
+      'They are left as they are. Rename them or their schema, then run again.',
+    )
+  }
+  await client.query(recordLayout, [String(layout), toolVersion])
+  await client.query(publicFirst)
+}
+
+async function inTransaction(client: Queryable, body: () => Promise<void>): Promise<void> {
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
+  try {
+    await body()
+    await client.query('COMMIT')
+  } catch (error) {
+    // On a lost connection the server has done so by itself, and the first error is the one to tell.
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
 }
 
 function foreign(message: string, hint: string): PoststackError {

@@ -1,7 +1,7 @@
 /**
  * Writing the ledger: what a run does is told here, in the same transaction as the thing itself wherever there is one.
  */
-import { readSnapshot } from '../verify/snapshot-read.ts'
+import { readSnapshotWithin } from '../verify/snapshot-read.ts'
 import { packSnapshot } from '../verify/snapshot.ts'
 import type { Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
@@ -114,7 +114,7 @@ export async function recordSchema(client: Queryable, version: string | undefine
     await client.query('DELETE FROM poststack.schema_snapshot')
     return
   }
-  const snapshot = await readSnapshot(client)
+  const snapshot = await readSnapshotWithin(client)
   await client.query(
     `INSERT INTO poststack.schema_snapshot (version, fingerprint, objects) VALUES ($1, $2, $3)
 ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, objects = excluded.objects,

@@ -37,8 +37,8 @@ export async function guarded<T>(run: Run, job: Job | undefined, work: () => Pro
   }
 }
 
-/** Commits. Nothing is cancelled any more: the answer must be heard. */
-export async function commit(run: Run, job: Job): Promise<void> {
+/** Commits, after `guarded` and never in it: nothing is cancelled any more, and what is done is not told as stopped. */
+export async function commit(run: Run, job: Job | undefined): Promise<void> {
   try {
     await run.work.query('COMMIT')
   } catch (error) {

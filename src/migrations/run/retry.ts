@@ -7,6 +7,7 @@ import { type Blocker, describeBlocker, findBlockers } from '../lock/blockers.ts
 import { isRaised, isServerError } from '../connection.ts'
 import { throwIfStopped } from './guard.ts'
 import type { Job, RetryLimits, Run } from './run.ts'
+import { stayIdle } from './session.ts'
 
 const firstPauseMs = 500
 const longestPauseMs = 30_000
@@ -42,6 +43,8 @@ export async function retrying<T>(
       if (!isPoststackError(error) || !isInTheWay(error, run)) throw error
       const spentMs = performance.now() - began
       if (tries >= limits.attempts || spentMs >= limits.totalMs) throw gaveUp(error, run, tries)
+      // oxlint-disable-next-line no-await-in-loop -- for the pause
+      await stayIdle(run.work)
       const pauseMs = pauseBefore(tries, Math.random())
       const { blockers } = run
       run.emit({ type: 'migration-retrying', version: job.version, file: job.file, attempt: tries, pauseMs, blockers })
@@ -60,17 +63,21 @@ function isInTheWay({ details, cause }: PoststackError, { blockers }: Run): bool
   return blockers.length > 0 || !(isServerError(cause) && isRaised(cause))
 }
 
-/** Looks from a connection of its own, again and again, who the working session waits for, and says so. */
+/**
+ * Looks from a connection of its own, again and again, who the working session waits for, and says so. A look that is under way at the end
+ * of the try says nothing any more: the next try has blockers of its own.
+ */
 function watchBlockers(run: Run, job: Job): { stop(): void } {
   const began = performance.now()
   let asking = false
+  let stopped = false
   run.blockers = []
   const look = async (): Promise<void> => {
     if (asking || run.running === undefined || run.workPid === undefined) return
     asking = true
     const blockers = await lookFor(run, run.workPid).catch(() => [])
     asking = false
-    if (blockers.length === 0) return
+    if (stopped || blockers.length === 0) return
     run.blockers = blockers.map(describeBlocker)
     const waitedMs = Math.round(performance.now() - began)
     run.emit({ type: 'migration-blocked', version: job.version, file: job.file, blockers: run.blockers, waitedMs })
@@ -81,7 +88,12 @@ function watchBlockers(run: Run, job: Job): { stop(): void } {
     timer.unref()
   }, firstSampleMs)
   timer.unref()
-  return { stop: () => clearTimeout(timer) }
+  return {
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
 }
 
 async function lookFor(run: Run, pid: number): Promise<readonly Blocker[]> {

@@ -14,7 +14,7 @@ import { prepareJobs } from './prepare.ts'
 import { retrying } from './retry.ts'
 import { halfApplied, irreversible } from './rollback-refused.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { insertEventFromDone, recordFailed, recordSchemaSafely, type RowWork, runFile } from './run-file.ts'
+import { insertEventFromDone, recordEnd, recordFailed, type RowWork, runFile, stopBefore } from './run-file.ts'
 import { runParts } from './run-parts.ts'
 import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
@@ -79,14 +79,16 @@ async function rollbackLocked(run: Run, options: RollbackOptions): Promise<Rollb
   for (const [index, job] of jobs.entries()) {
     const row = choices[index]?.row
     const { version, name, file } = job
-    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
-    const before = rows[rows.length - index - 2]?.version
     // oxlint-disable-next-line no-await-in-loop -- each takes back what the one before stood on
-    const durationMs = await rollbackOne(run, job, { row, last: index === jobs.length - 1, before })
+    await stopBefore(run)
+    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
+    // oxlint-disable-next-line no-await-in-loop
+    const durationMs = await rollbackOne(run, job, { row, last: index === jobs.length - 1 })
     run.progress = { ...run.progress, done: index + 1 }
     rolledBack.push({ version, name, durationMs })
     run.emit({ type: 'migration-rolled-back', version, name, file, durationMs })
   }
+  if (jobs.length > 0) await recordEnd(run)
   return { rolledBack, left: rows.length - rolledBack.length }
 }
 
@@ -174,11 +176,9 @@ function refuseChanged(jobs: readonly Job[], choices: readonly RollbackChoice[])
 interface OneOptions {
   readonly row: LedgerRow | undefined
   readonly last: boolean
-  /** Version that is the newest afterwards. */
-  readonly before: string | undefined
 }
 
-async function rollbackOne(run: Run, job: Job, { row, last, before }: OneOptions): Promise<number> {
+async function rollbackOne(run: Run, job: Job, { row, last }: OneOptions): Promise<number> {
   const began = performance.now()
   const resumes = row?.unfinished !== undefined
   try {
@@ -187,12 +187,11 @@ async function rollbackOne(run: Run, job: Job, { row, last, before }: OneOptions
         await guarded(run, job, async () => {
           await resetSession(run.work)
           await runFile(run, job, rollbackRow(run, job), { began, durable: last })
-          if (last) await recordSchemaSafely(run, before)
         })
         await commit(run, job)
       })
     } else {
-      await runInParts(run, job, { row, last, before })
+      await runInParts(run, job, row)
     }
   } catch (error) {
     await recordFailed(run, job, error)
@@ -215,7 +214,7 @@ ${insertEventFromDone('rolled-back', run.author)}`,
   }
 }
 
-async function runInParts(run: Run, job: Job, { row, last, before }: OneOptions): Promise<void> {
+async function runInParts(run: Run, job: Job, row: LedgerRow | undefined): Promise<void> {
   const { work } = run
   const version = canonicalVersion(job.version)
   const applied = row?.unfinished?.applied ?? 0
@@ -238,9 +237,8 @@ WITH done AS (
   RETURNING version, version_text, name, checksum, duration_ms)
 ${insertEventFromDone('rolled-back', run.author)}`)
     if (rows.length === 0) throw lockLost(job, run.progress)
-    if (last) await recordSchemaSafely(run, before)
-    await work.query('COMMIT')
   })
+  await commit(run, job)
 }
 
 function refuseOthers(choices: readonly RollbackChoice[], agreed: readonly string[] | undefined): void {

@@ -4,6 +4,7 @@
 import { isServerError } from '../connection.ts'
 import { literal } from '../ledger/literal.ts'
 import {
+  type EventRecord,
   insertStart,
   type LedgerAuthor,
   type LedgerEvent,
@@ -22,6 +23,7 @@ import {
   type Refusal,
   rowGone,
 } from './failure.ts'
+import { isStopped, throwIfStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findPassed } from './passed-index.ts'
 import type { Job, Run } from './run.ts'
@@ -153,26 +155,40 @@ async function escaped(run: Run, job: Job, refusal: Refusal | undefined): Promis
   return failure
 }
 
-/**
- * Best effort: the run fails for its own reason, not for that of its record. The commit waits for the disk, and with it
- * everything before it is durable.
- */
 export async function recordFailed(run: Run, job: Job, error: unknown): Promise<void> {
   const event = job.direction === 'apply' ? 'failed' : 'rollback-failed'
   const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+  await recordEnd(run, { event, migration: job, author: run.author, detail: { message } })
+}
+
+/** To be called before each file: a run that is told to stop does not begin another. */
+export async function stopBefore(run: Run): Promise<void> {
+  if (isStopped(run) && run.progress.done > 0) await recordEnd(run)
+  throwIfStopped(run, undefined)
+}
+
+/**
+ * Leaves what a run has to leave when it ends, be it before its last file: what went wrong, and the schema as it is now. That is read after the
+ * last commit and not in its transaction, because it may take seconds, in which nobody could use the tables that the file has changed; a run
+ * that is cut before it leaves a record of another migration, which is never taken for one of the newest. Best effort: a run fails for its
+ * own reason, not for that of its record. The commit waits for the disk, and with it everything before it is durable.
+ */
+export async function recordEnd(run: Run, event?: EventRecord): Promise<void> {
   const { work, rules } = run
   try {
     await resetSession(work)
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await work.query(rules.takeBack)
-    await recordEvent(work, { event, migration: job, author: run.author, detail: { message } })
-    // The files before this one left their schema to be written down by the last of the run.
+    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}`)
+    if (event !== undefined) await recordEvent(work, event)
     if (run.progress.done > 0 && !run.lock.lost.aborted) await recordNewestSchema(run)
     await work.query('COMMIT')
   } catch {
     await rollback(work).catch(() => undefined)
   }
 }
+
+/** Nothing that is recorded at the end is worth waiting longer for. */
+const recordWaitMs = 3_000
 
 /** Only where no file is half done: the schema then is as the newest migration left it. */
 async function recordNewestSchema(run: Run): Promise<void> {

@@ -7,12 +7,13 @@ import { isServerError } from '../connection.ts'
 import type { LedgerRow } from '../ledger/rows.ts'
 import type { Part } from '../sql/program.ts'
 import { canonicalVersion } from '../version.ts'
-import { indexPassed, lockLost, partFailed, partRefused, partUnknown, type Refusal } from './failure.ts'
+import { indexPassed, lockLost, partFailed, type Refusal } from './failure.ts'
 import { guarded, isStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { serverPid } from '../lock/pooler.ts'
+import { indexUnknown, partRefused, partUnknown } from './part-failure.ts'
 import { findPassed } from './passed-index.ts'
-import { clearLeftovers, type LeftoverContext, lookBefore, wasDone } from './recover.ts'
+import { clearLeftovers, type LeftoverContext, lookBefore, perhapsDone, wasDone } from './recover.ts'
 import { pooledError, undoneOf } from './refused.ts'
 import { retrying } from './retry.ts'
 import type { Job, Run } from './run.ts'
@@ -41,7 +42,7 @@ export async function runParts(run: Run, job: Job, start: PartsStart): Promise<v
   for (const part of program.parts) {
     const end = part.first + part.count
     if (end > done) {
-      const state = { done, ...begunBefore(job, part, start), refused: false }
+      const state = { done, ...begunBefore(job, part, start) }
       const isOpaque = part.kind === 'alone' && part.object.kind === 'opaque'
       // What an opaque statement committed before it was refused would be done twice.
       const limits = isOpaque ? { attempts: 1, totalMs: 0 } : run.retry
@@ -58,11 +59,13 @@ interface PartState {
   readonly done: number
   /** How it was before the first try, in this run or an earlier one, where that began it outside of a transaction. */
   context: LeftoverContext | undefined
+  /** SQL that gives the session the limits that it had before the first try. */
+  own?: string
   /** It was begun outside of a transaction, and its end is not recorded. */
   begun: boolean
   /** What was begun in this place, in this run or an earlier one, perhaps with another text: what it left is this migration's. */
   ours: boolean
-  /** The server has said that it failed, so its end is known. */
+  /** The server has said that it failed, in this run or the one that began it, so its end is known. */
   refused: boolean
 }
 
@@ -72,21 +75,23 @@ interface BegunContext extends LeftoverContext {
   readonly chain?: string
   /** Nobody can tell from the catalog whether it was done. */
   readonly opaque?: boolean
+  /** The server has said that it failed. */
+  readonly refused?: boolean
 }
 
 function begunContext(context: LedgerRow['context']): BegunContext {
   return context ?? {}
 }
 
-function begunBefore(job: Job, part: Part, start: PartsStart): Pick<PartState, 'context' | 'begun' | 'ours'> {
+function begunBefore(job: Job, part: Part, start: PartsStart): Omit<PartState, 'done'> {
   const context = begunContext(start.context)
   const ours = start.runningStatement === part.first + 1
   const same = ours && context.chain === job.program.statements[part.first]?.chain
-  return same ? { context, begun: true, ours } : { context: undefined, begun: false, ours }
+  if (!same) return { context: undefined, begun: false, ours, refused: false }
+  return { context, begun: true, ours, refused: context.refused === true }
 }
 
 async function runPart(run: Run, job: Job, part: Part, state: PartState): Promise<void> {
-  state.refused = false
   try {
     await guarded(run, job, async () => {
       const together = part.kind === 'group' || part.object.kind === 'transactional'
@@ -123,7 +128,8 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
   const { work, rules } = run
   const { object } = part
   run.workPid = await serverPid(run.work)
-  const own = await timeoutsOf(run)
+  // Not read again by a later try, which finds the session as the one before left it.
+  const own = (state.own ??= await timeoutsOf(run))
   if (waitsGently(object)) await work.query(rules.patient)
   const context = (state.context ??= await lookBefore(work, object))
   await clear(run, job, part, state)
@@ -131,9 +137,10 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
   if (state.begun && (await wasDone(work, object, context))) {
     run.emit({ type: 'notice', file: job.file, message: `${part.what} had been done when the earlier run was cut off` })
   } else {
+    const perhaps = state.begun && !state.refused ? await perhapsDone(work, object, context) : []
+    if (perhaps.length > 0) throw indexUnknown(job, { progress: run.progress, part, done: state.done }, perhaps)
     await mark(run, job, part, context)
-    state.begun = true
-    state.ours = true
+    Object.assign(state, { begun: true, ours: true, refused: false })
     const { refusal } = await sendPart(run, job, part, part.first)
     if (refusal !== undefined) {
       state.refused = true
@@ -236,7 +243,8 @@ async function recordFailure(run: Run, job: Job, { done, refused }: PartState, e
     await inOwnTransaction(run, async () => {
       await run.work.query(
         `UPDATE poststack.schema_migrations SET state = $2, error = $3,
-  statement_running = CASE WHEN $4 AND statement_context ->> 'opaque' = 'true' THEN NULL ELSE statement_running END
+  statement_running = CASE WHEN $4 AND statement_context ->> 'opaque' = 'true' THEN NULL ELSE statement_running END,
+  statement_context = CASE WHEN $4 THEN statement_context || '{"refused": true}' ELSE statement_context END
 WHERE version = $1 AND ${holdsLock(run.lock.pid)}`,
         [
           canonicalVersion(job.version),

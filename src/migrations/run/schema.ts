@@ -6,7 +6,7 @@ import { isServerError } from '../connection.ts'
 import { explainDenied } from '../ledger/denied.ts'
 import { ensureLedger, ledgerLayout, stackTables } from '../ledger/layout.ts'
 import type { Queryable } from '../types.ts'
-import { guarded } from './guard.ts'
+import { commit, guarded } from './guard.ts'
 import { type RunOptions, withRun } from './run.ts'
 
 /** A table of schema `poststack`. */
@@ -63,6 +63,7 @@ export async function dropSchema(options: RunOptions): Promise<readonly StackTab
     const tables = (await guarded(run, undefined, () => readStackSchema(run.work))) ?? []
     refuseOthers(tables)
     await guarded(run, undefined, () => drop(run.work, tables))
+    await commit(run, undefined)
     return tables
   })
 }
@@ -78,6 +79,7 @@ export function refuseOthers(tables: readonly StackTable[]): void {
   )
 }
 
+/** In a transaction that is left open. */
 async function drop(client: Queryable, tables: readonly StackTable[]): Promise<void> {
   const present = stackTables.filter((name) => tables.some(({ table }) => table === name))
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
@@ -91,7 +93,6 @@ async function drop(client: Queryable, tables: readonly StackTable[]): Promise<v
   } catch (error) {
     throw isServerError(error) ? refusedDrop(error) : error
   }
-  await client.query('COMMIT')
 }
 
 function refusedDrop(error: Error & { readonly code: string; readonly detail?: string }): PoststackError {

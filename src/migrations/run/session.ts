@@ -124,6 +124,18 @@ export async function resetSession(work: Connection): Promise<void> {
   await work.query('DISCARD ALL')
 }
 
+/**
+ * Has a session outlive a time in which nothing is asked of it, outside of a transaction: a role may have a limit for that, since PostgreSQL 14.
+ * It holds until the session is reset. Does nothing where the session is not only ours.
+ */
+export async function stayIdle(session: Connection): Promise<void> {
+  if (session.borrowed || (await isPooled(session))) return
+  const setting = "'idle_session_timeout'"
+  await session.query(
+    `SELECT pg_catalog.set_config(${setting}, '0', false) WHERE pg_catalog.current_setting(${setting}, true) IS NOT NULL`,
+  )
+}
+
 /** Rolls back what is open. On a lost connection the server has done so by itself. */
 export async function rollback(work: Connection): Promise<void> {
   try {

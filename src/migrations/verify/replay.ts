@@ -6,7 +6,7 @@
 import { pause } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
-import { asking } from '../own-path.ts'
+import { withOwnPath } from '../own-path.ts'
 import { migrate } from '../run/migrate.ts'
 import type { RunOptions } from '../run/run.ts'
 import type { MigrationFolder } from '../types.ts'
@@ -50,7 +50,7 @@ export async function replay(options: ReplayOptions): Promise<void> {
 }
 
 async function within<T>(connect: Connect, signal: AbortSignal, body: (admin: Connection) => Promise<T>): Promise<T> {
-  const admin = await asking(connect)({ applicationName: 'poststack replay', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack replay', signal })
   try {
     return await body(admin)
   } finally {

@@ -5,8 +5,9 @@ import { randomBytes } from 'node:crypto'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
+import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
-import { asking } from '../own-path.ts'
+import { withOwnPath } from '../own-path.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -51,10 +52,12 @@ export async function withScratch<T>(
   signal: AbortSignal,
   body: (make: () => Promise<Scratch>) => Promise<T>,
 ): Promise<T> {
-  const admin = await asking(connect)({ applicationName: 'poststack verify', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack verify', signal })
   const made: Scratch[] = []
   try {
     if (await isPooled(admin)) throw pooled()
+    // It waits for whatever is tried.
+    await stayIdle(admin)
     await dropDead(admin)
     const clause = await clauseLike(admin, kind)
     const result = await body(async () => {

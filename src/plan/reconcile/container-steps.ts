@@ -8,7 +8,16 @@ import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, isOurs, isReplacedName, volumesOf } from '../names.ts'
 import { waysInConfig, type Milestones, type Planning, type ServiceContext } from '../planning.ts'
-import { addWait, bringUp, discard, lostPassword, planMemory, planPassword, setBeforeStart } from './replace-steps.ts'
+import {
+  addWait,
+  bringUp,
+  discard,
+  lostPassword,
+  planMemory,
+  planNameBack,
+  planPassword,
+  setBeforeStart,
+} from './replace-steps.ts'
 import { diffSpecs, recordSpec } from '../spec.ts'
 import type { Cause, FieldChange } from '../step.ts'
 import type { ChangeableFields, DesiredService, ObservedContainer, Target } from '../types.ts'
@@ -148,11 +157,12 @@ function create(judged: readonly Judged[], context: ServiceContext): Milestones 
   const cause =
     judged.find(({ found }) => found === old)?.difference ?? because(memoryOf(context)?.again ?? 'not found')
   // A container that got its second name keeps it.
+  const owner = { stack: desired.stack, project: desired.project }
   if (old !== undefined && !container.declared && !isReplacedName(old.name)) {
-    return bringUp({ target: { name: old.name }, old, spare, cause }, context)
+    return bringUp({ target: { name: old.name, owner }, old, spare, cause }, context)
   }
   const choice = chooseName(container.name, observed.containers, desired, container.declared)
-  if (choice.free) return bringUp({ target: { name: choice.name }, old, spare, cause }, context)
+  if (choice.free) return bringUp({ target: { name: choice.name, owner }, old, spare, cause }, context)
   const ways = [
     `remove or rename the container ${container.name} if nothing needs it`,
     ...waysInConfig(
@@ -174,7 +184,6 @@ interface Kept {
 
 /** Running and as wanted, or made so: only ask whether it is ready, and clear away what an interrupted run left. */
 function keep({ current, others, update }: Kept, context: ServiceContext): Milestones {
-  const { container, draft, subject } = context
   const target = { name: current.name, id: current.id }
   const reason = whyNotReady(current, context)
   const updated = planUpdate(target, update, undefined, context)
@@ -182,10 +191,7 @@ function keep({ current, others, update }: Kept, context: ServiceContext): Miles
   const ready = reason === undefined ? updated : addWait(target, reason, needs, context)
   planMemory(memoryOf(context), [ready], context)
   const removed = others.map((other) => discard(other, [ready], context))
-  if (isReplacedName(current.name)) {
-    const cause = 'an interrupted run left it under another name'
-    draft.add(subject, { kind: 'rename', target, to: container.name }, cause, { needs: removed })
-  }
+  planNameBack(target, removed, context)
   return { ready, completed: ready }
 }
 

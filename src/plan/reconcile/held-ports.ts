@@ -1,21 +1,23 @@
 /**
- * Ports of the host that the stack's own containers hold, set against those that a service is to have. UDP is left out: a number stands
- * for two ports, and engines do not show of which kind one is.
+ * Ports of the host that the stack's own containers hold, set against those that a service is to have. UDP is left out: nobody looks
+ * whether something outside of the engine holds such a port.
  */
-import { isRecord } from '../../config/is-record.ts'
 import { isRunning } from '../current.ts'
 import type { ContainerSpec, ObservedContainer } from '../types.ts'
 
 export interface HostPort {
   readonly host: number
   readonly hostAddress: string
+  /** @default tcp */
+  readonly protocol?: 'udp'
 }
 
-/** True where a machine cannot give both away: they are one, or one is open on every address. */
+/** True where a machine cannot give both away: they are one, or one is open on every address. A number stands for two ports, TCP's and UDP's. */
 export function portsClash(one: HostPort, other: HostPort): boolean {
   const addresses = [one.hostAddress, other.hostAddress]
   const everywhere = addresses.includes('0.0.0.0') || addresses.includes('::')
-  return one.host === other.host && (everywhere || one.hostAddress === other.hostAddress)
+  const same = one.host === other.host && one.protocol === other.protocol
+  return same && (everywhere || one.hostAddress === other.hostAddress)
 }
 
 /** The ports of this declaration that a container holds now. */
@@ -31,9 +33,5 @@ function wantedPorts({ ports = [] }: ContainerSpec): readonly HostPort[] {
 }
 
 function heldPorts(container: ObservedContainer): readonly HostPort[] {
-  const recorded = container.spec?.['ports']
-  const udp = (Array.isArray(recorded) ? (recorded as readonly unknown[]) : []).flatMap((port) =>
-    isRecord(port) && port['protocol'] === 'udp' ? [port['host']] : [],
-  )
-  return isRunning(container) ? container.ports.filter(({ host }) => !udp.includes(host)) : []
+  return isRunning(container) ? container.ports.filter(({ protocol }) => protocol !== 'udp') : []
 }

@@ -8,7 +8,7 @@ import { isRunning } from '../current.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { label } from '../labels.ts'
 import { blockedByData, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
-import { isReplacedName, ownerLabels, replacedName, volumesOf } from '../names.ts'
+import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
 import type { Cause, PlanStep } from '../step.ts'
@@ -77,13 +77,30 @@ export function bringUp(
   if (service.probe.kind === 'completed')
     planMemory(jobMemory(service, context.desired, context.observed), [ready], context)
 
+  const removed =
+    oldTarget === undefined
+      ? undefined
+      : draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
+          needs: [ready],
+        })
+  planNameBack(target, [ready, removed, ...discarded], context)
   if (old !== undefined && oldTarget !== undefined) {
-    draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
-      needs: [ready],
-    })
     addWayBack({ target, old, oldTarget, renamed, created, stopped, started, password, ready }, context)
   }
   return { started, ready, completed: service.probe.kind === 'completed' ? ready : undefined }
+}
+
+/** An interrupted run left a container under the name that it had while it was to be replaced. */
+export function planNameBack(
+  { name, id }: Target,
+  needs: Needs,
+  { container, desired, draft, observed, subject }: ServiceContext,
+): void {
+  if (id === undefined || name === container.name || !isReplacedName(name)) return
+  const choice = chooseName(nameBefore(name), observed.containers, desired, false)
+  if (!choice.free) return
+  const cause = 'an interrupted run left it under another name'
+  draft.add(subject, { kind: 'rename', target: { name, id }, to: choice.name }, cause, { needs })
 }
 
 /** A job that has ended well is remembered, so that it does not run again after `down`. */
@@ -147,7 +164,9 @@ function addWayBack(replacement: Replacement, { container, draft, subject, taker
   const handedTo = takers.get(old.id)
   const again = { kind: 'start', target: before, service, files: {}, publishes: true } as const
   const action = handedTo === undefined ? again : { ...again, handedTo }
-  draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
+  const back = undo(stopped, [halted, removed, named])
+  // Two servers on one volume would damage the data.
+  draft.add(subject, action, 'the old container runs again', { ...back, undo: { ...back.undo, unlessFailed: halted } })
 }
 
 /** A container has a way in that needs no password while its server runs; the data of a native server have one while it does not. */

@@ -5,7 +5,7 @@ import { PoststackError } from '../../errors.ts'
 import type { Target } from '../../plan/types.ts'
 import { needContainer } from './calls.ts'
 import type { Engine } from './engine-connect.ts'
-import { findProgram } from '../exec.ts'
+import { findProgram } from '../find-program.ts'
 import { installCommands } from '../install.ts'
 import type { AttachedProgram, AttachRequest } from '../runtime.ts'
 

@@ -11,7 +11,8 @@ import { openContext } from './context.ts'
 import type { BuildContext, Builder } from './context.ts'
 import { leftoverFlags, removeLeftovers } from './leftovers.ts'
 import type { Engine } from './engine-connect.ts'
-import { findProgram, runProgram } from '../exec.ts'
+import { runProgram } from '../exec.ts'
+import { findProgram } from '../find-program.ts'
 import { engineImageName } from './image-names.ts'
 import { installCommands } from '../install.ts'
 import type { BuildRequest, OutputOptions, Revealed } from '../runtime.ts'
@@ -58,6 +59,8 @@ export async function buildImage(
       env: { ...program.env, BUILDKIT_PROGRESS: 'plain' },
       signal,
       timeoutMs: buildTimeoutMs,
+      code: 'BUILD_FAILED',
+      title: `Building ${request.ref}`,
       ...(context.input === undefined ? {} : { input: context.input }),
       onLine: (line) => {
         step = stepIn(line) ?? step

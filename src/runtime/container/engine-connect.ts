@@ -12,8 +12,9 @@ import type { Candidate, EngineName, Environment } from './engine-address.ts'
 import { createEngineClient, formatAddress } from './engine-http.ts'
 import type { EngineAddress, EngineClient } from './engine-http.ts'
 import { isLoopback } from '../../plan/this-machine.ts'
-import { findProgram, startProgram } from '../exec.ts'
-import type { BackgroundProgram } from '../exec.ts'
+import { startProgram } from '../background-program.ts'
+import type { BackgroundProgram } from '../background-program.ts'
+import { findProgram } from '../find-program.ts'
 import { installCommands } from '../install.ts'
 
 export interface ConnectOptions {

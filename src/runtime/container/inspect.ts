@@ -67,7 +67,6 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   const runState = asRecord(entry['State'])
   const state = stateOf(runState['Status'])
   const exitCode = runState['ExitCode']
-  const startedAt = runState['StartedAt']
   const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
   return {
     id: asText(entry['Id']),
@@ -77,13 +76,24 @@ export function containerFromInspect(value: unknown): ObservedContainer {
     exitCode: hasEnded(state) && typeof exitCode === 'number' ? exitCode : undefined,
     imageId: imageIdOf(entry['Image']),
     ports:
-      holdsPorts(state) || isPrepared(runState)
+      holdsPorts(state) || isPrepared(value)
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
-    ...(state === 'running' && typeof startedAt === 'string' ? { startedAt } : {}),
+    ...(state === 'running' ? lifeOf(runState) : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
+}
+
+/** Of one that has never ended, engines say that it did in the year 1. */
+function lifeOf({
+  FinishedAt: ended,
+  StartedAt: started,
+}: Readonly<Record<string, unknown>>): Pick<ObservedContainer, 'startedAt' | 'endedBefore'> {
+  if (typeof started !== 'string') return {}
+  return typeof ended === 'string' && Date.parse(ended) > 0
+    ? { startedAt: started, endedBefore: ended }
+    : { startedAt: started }
 }
 
 /** As a program and its arguments; nothing for none, and for one that is switched off. */
@@ -204,9 +214,10 @@ function holdsPorts(state: State): boolean {
 
 /**
  * Podman's start binds the ports before the program runs, and a start that is cut off in between leaves a container that is
- * called created and holds its ports. Only the process that waits in it tells.
+ * called created and holds its ports. Only the process that waits in it tells. Takes the answer of `GET /containers/{id}/json`.
  */
-function isPrepared(runState: Readonly<Record<string, unknown>>): boolean {
+export function isPrepared(value: unknown): boolean {
+  const runState = asOptionalRecord(asOptionalRecord(value)['State'])
   return stateOf(runState['Status']) === 'created' && Number(runState['Pid']) > 0
 }
 
@@ -227,18 +238,20 @@ function listedPorts(entries: readonly unknown[]): Ports {
     entries.flatMap((value) => {
       const entry = asRecord(value)
       const host = entry['PublicPort']
-      return typeof host === 'number' && host > 0 ? [{ host, hostAddress: addressOf(entry['IP']) }] : []
+      return typeof host === 'number' && host > 0
+        ? [{ host, hostAddress: addressOf(entry['IP']), ...protocolOf(entry['Type']) }]
+        : []
     }),
   )
 }
 
 function boundPorts(byPort: Readonly<Record<string, unknown>>): Ports {
   return sortedPorts(
-    Object.values(byPort).flatMap((bindings) =>
+    Object.entries(byPort).flatMap(([key, bindings]) =>
       asList(bindings).flatMap((value) => {
         const entry = asRecord(value)
         const host = Number(entry['HostPort'])
-        return host > 0 ? [{ host, hostAddress: addressOf(entry['HostIp']) }] : []
+        return host > 0 ? [{ host, hostAddress: addressOf(entry['HostIp']), ...protocolOf(key.split('/')[1]) }] : []
       }),
     ),
   )
@@ -248,11 +261,14 @@ function addressOf(value: unknown): string {
   return typeof value === 'string' && value !== '' ? value : '0.0.0.0'
 }
 
-function sortedPorts(ports: readonly { readonly host: number; readonly hostAddress: string }[]): Ports {
-  const byKey = new Map(ports.map((port) => [`${String(port.host)} ${port.hostAddress}`, port]))
-  return [...byKey.values()].toSorted(
-    (one, other) => one.host - other.host || (one.hostAddress < other.hostAddress ? -1 : 1),
-  )
+function protocolOf(word: unknown): { readonly protocol?: 'udp' } {
+  return word === 'udp' ? { protocol: word } : {}
+}
+
+function sortedPorts(ports: Ports): Ports {
+  const place = ({ hostAddress, protocol }: Ports[number]): string => `${hostAddress} ${protocol ?? ''}`
+  const byKey = new Map(ports.map((port) => [`${String(port.host)} ${place(port)}`, port]))
+  return [...byKey.values()].toSorted((one, other) => one.host - other.host || (place(one) < place(other) ? -1 : 1))
 }
 
 function withoutSlash(name: string): string {

@@ -25,7 +25,9 @@ export function createReads(engine: Engine): Reads {
     inspect: (target, { signal }) => inspectContainer(engine, target, signal),
     portHolder: async (host, { signal }) => {
       const running = await listRunning(engine, signal)
-      const holder = running.filter(({ ports }) => ports.some((port) => port.host === host)).toSorted(byName)[0]
+      const holder = running
+        .filter(({ ports }) => ports.some((port) => port.host === host && port.protocol !== 'udp'))
+        .toSorted(byName)[0]
       if (holder === undefined) return undefined
       const { name, owner, service } = holder
       const of = owner === undefined ? '' : ` (stack ${owner.stack}, service ${service ?? '?'}, ${owner.root})`

@@ -125,7 +125,7 @@ async function run(
     ...more,
     env: { ...request.env, ...request.binaries.env },
     cwd: request.volumeFolder,
-    secrets: [request.password],
+    hide: (text) => text.replaceAll(request.password, '***'),
     signal: request.signal,
     ownGroup: true,
     timeoutMs: 120_000,

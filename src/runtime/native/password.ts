@@ -45,7 +45,7 @@ export async function setStoppedPassword(
     input: `ALTER ROLE ${identifier(postgres.user)} PASSWORD ${literal(password)};\n\n`,
     env: { ...env, ...binaries.env },
     cwd: volumeFolder,
-    secrets: [password],
+    hide: (text) => text.replaceAll(password, '***'),
     signal,
     ownGroup: true,
     timeoutMs: deadlineMs,

@@ -115,6 +115,16 @@ test('a large or old file is put aside, and only some of these stay', async () =
   expect((await entries()).map(({ event }) => event)).toEqual(['x', 'step-done'])
 })
 
+test('a run that goes on for long puts its own file aside, too', async () => {
+  const log = open()
+  log.event(started)
+  const long: StackEvent = { type: 'notice', message: 'x'.repeat(rotation.bytes) }
+  for (const event of [long, done, long]) log.event(event)
+  const main = (await readdir(folder)).filter((name) => name.startsWith('poststack'))
+  expect(main).toHaveLength(2)
+  expect(refusals).toEqual([])
+})
+
 test('what the disk refuses is told once, and nothing else happens', async () => {
   await writeFile(folder, 'a file where the folder should be')
   const log = open()

@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../../src/execute/database/database.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 import { withinDatabase } from '../../../src/migrations/verify/beyond.ts'
+import { withScratch } from '../../../src/migrations/verify/scratch.ts'
 import { verify, type VerifyReport } from '../../../src/migrations/verify/verify.ts'
-import { apply, failureOf, folderOf, shown, type SqlFiles } from '../../support/migrations.ts'
+import { apply, failureOf, folderOf, shown, type SqlFiles, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import type { VerifyOrder } from './verify-worker.ts'
 
@@ -56,6 +57,24 @@ async function scratchNames(database: TestDatabase): Promise<readonly string[]> 
 }
 
 const small: SqlFiles = { '001_a.sql': 'CREATE TABLE a (id int)', '001_a.rollback.sql': 'DROP TABLE a' }
+
+test('sessions last for as long as a try-out takes, and one that was lost at rest is not handed out', async () => {
+  const database = await server.createDatabase()
+  await database.rows(`ALTER DATABASE ${database.target.database} SET idle_session_timeout = '1s'`)
+  const signal = new AbortController().signal
+  await withScratch({ connect: database.connect, connectTo: connectTo(database) }, signal, async (make) => {
+    const scratch = await make()
+    const first = await scratch.connect({ applicationName: 'one', signal })
+    await first.close()
+    await database.rows('SELECT pg_terminate_backend($1, 5000)', [first.backendPid])
+    await database.session({ applicationName: 'beside' })
+    await until(database, `SELECT WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'beside')`)
+    const second = await scratch.connect({ applicationName: 'one', signal })
+    expect((await second.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await second.close()
+  })
+  expect(await scratchNames(database)).toEqual([])
+})
 
 /** A process that is in the middle of a try-out, in a database of its own. */
 async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly database: TestDatabase }> {

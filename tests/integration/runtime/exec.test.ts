@@ -1,8 +1,13 @@
 /** Real programs, run without a shell. */
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { expect, test, vi } from 'vitest'
 import { PoststackError } from '../../../src/errors.ts'
-import { findProgram, programFailed, runProgram } from '../../../src/runtime/exec.ts'
+import { programFailed, runProgram } from '../../../src/runtime/exec.ts'
 import type { ProgramRequest } from '../../../src/runtime/exec.ts'
+import { findProgram } from '../../../src/runtime/find-program.ts'
+import { isEnding, readProcess } from '../../../src/runtime/native/process.ts'
+import { runPiped } from '../../../src/runtime/piped-program.ts'
 
 const signal = new AbortController().signal
 
@@ -49,11 +54,16 @@ test('input arrives, and is empty otherwise', async () => {
 })
 
 test('an error shows the command with its secrets masked, and the last words', async () => {
-  const request = script('echo "bad s3cret" >&2; exit 2', { secrets: ['s3cret'] })
+  const lines: string[] = []
+  const request = script('echo "bad s3cret" >&2; exit 2', {
+    hide: (text) => text.replaceAll('s3cret', '***'),
+    onLine: (line) => lines.push(line),
+  })
   const error = programFailed('BUILD_FAILED', request, await runProgram(request))
   expect(error).toMatchObject({ code: 'BUILD_FAILED', details: { exitCode: 2, output: ['bad ***'] } })
   expect(JSON.stringify([error.message, error.details])).not.toContain('s3cret')
   expect(error.details['command']).toBe(`sh -c 'echo "bad ***" >&2; exit 2'`)
+  expect(lines).toEqual(['bad ***'])
 })
 
 test('a program that does not exist is missing, by name', async () => {
@@ -91,6 +101,32 @@ test('a program that is killed from outside did not just fail', async () => {
   })
 })
 
+async function expectEnd(pid: number): Promise<void> {
+  const found = await readProcess(pid, signal)
+  // Where nobody asks how it ended, the dead one stays.
+  expect(found === undefined || isEnding(found)).toBe(true)
+}
+
+const forgotten = 'sleep 3600 & echo $!'
+
+test('what a program leaves running must not be waited for, and goes on', async () => {
+  const { exitCode, stdout } = await runProgram(script(forgotten, { ownGroup: true }))
+  expect(exitCode).toBe(0)
+  expect(process.kill(Number(stdout), 'SIGTERM')).toBe(true)
+})
+
+test('a stop must reach what a program has left running while its last words are waited for', async () => {
+  const controller = new AbortController()
+  let pid = 0
+  const onLine = (line: string) => {
+    pid = Number(line)
+    setTimeout(() => controller.abort(), 100)
+  }
+  const running = runProgram(script(forgotten, { ownGroup: true, signal: controller.signal, onLine }))
+  await expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' })
+  await vi.waitFor(() => expectEnd(pid))
+})
+
 test('a character that comes in two pieces stays whole', async () => {
   const halves = String.raw`printf '\303'; sleep 0.1; printf '\274'`
   expect(await runProgram(script(halves))).toMatchObject({ stdout: 'ü', lastLines: ['ü'] })
@@ -100,4 +136,16 @@ test('a flood of output is not kept', async () => {
   const result = await runProgram(script('yes | head -c 20000000'))
   expect(result.stdout.length).toBeLessThan(3_000_000)
   expect(result.lastLines.length).toBeLessThan(100)
+})
+
+test('a program whose streams are data is stopped with all that it started', async () => {
+  const controller = new AbortController()
+  const output = new PassThrough().setEncoding('utf8')
+  const env = { PATH: process.env['PATH'] }
+  const command = { program: 'sh', args: ['-c', 'sleep 3600 & echo $!; wait'], env }
+  const running = runPiped(command, { output, signal: controller.signal })
+  const [pid] = (await once(output, 'data')) as [string]
+  controller.abort()
+  await expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' })
+  await vi.waitFor(() => expectEnd(Number(pid)))
 })

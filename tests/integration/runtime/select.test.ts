@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeChoice } from '../../../src/config/define.ts'
 import { createContainerRuntime } from '../../../src/runtime/container/container.ts'
-import { startProgram } from '../../../src/runtime/exec.ts'
+import { startProgram } from '../../../src/runtime/background-program.ts'
 import { selectRuntime } from '../../../src/runtime/select.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
 

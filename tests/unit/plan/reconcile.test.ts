@@ -243,9 +243,9 @@ describe('a plan', () => {
     ])
   })
 
-  test('gives a container that goes the time to stop that it was made with', async () => {
-    const worker = containerService({ name: 'worker', stopGraceSeconds: 1 })
-    const { stack } = await running(stackConfig([worker]))
+  test('gives a container that goes, also a paused one, the time to stop that it was made with', async () => {
+    const { runtime, stack } = await running(stackConfig([containerService({ name: 'worker', stopGraceSeconds: 1 })]))
+    for (const one of runtime.world.containers.values()) one.state = 'paused'
     const plan = await stack.plan(desiredOf(stackConfig([])))
     expect(plan.steps.map(({ action }) => action)).toMatchObject([
       { kind: 'stop', graceSeconds: 1 },

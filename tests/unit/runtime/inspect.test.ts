@@ -90,6 +90,7 @@ test('ports are each once and sorted, without those that are not published, and 
   expect(listed({ Ports }).ports).toEqual([
     { host: 2222, hostAddress: '127.0.0.1' },
     { host: 8080, hostAddress: '0.0.0.0' },
+    { host: 8080, hostAddress: '0.0.0.0', protocol: 'udp' },
     { host: 8080, hostAddress: '::' },
   ])
 })
@@ -101,9 +102,18 @@ test('a list and an inspection of one container give the same record', () => {
     Image: `sha256:${'a'.repeat(64)}`,
     State: { Status: 'running', ExitCode: 0 },
     Config: { Labels: ours },
-    NetworkSettings: { Ports: { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5433' }], '80/tcp': null } },
+    NetworkSettings: {
+      Ports: {
+        '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5433' }],
+        '53/udp': [{ HostIp: '127.0.0.1', HostPort: '5433' }],
+        '80/tcp': null,
+      },
+    },
   })
-  const Ports = [{ IP: '127.0.0.1', PrivatePort: 5432, PublicPort: 5433, Type: 'tcp' }]
+  const Ports = [
+    { IP: '127.0.0.1', PrivatePort: 5432, PublicPort: 5433, Type: 'tcp' },
+    { IP: '127.0.0.1', PrivatePort: 53, PublicPort: 5433, Type: 'udp' },
+  ]
   expect(one).toEqual(listed({ Ports }))
 })
 
@@ -153,4 +163,5 @@ test('ports clash when addresses overlap', () => {
   expect(portsClash({ host: 80, hostAddress: '::' }, local)).toBe(true)
   expect(portsClash(local, { host: 80, hostAddress: '127.0.0.2' })).toBe(false)
   expect(portsClash(local, { host: 81, hostAddress: '127.0.0.1' })).toBe(false)
+  expect(portsClash(local, { ...local, protocol: 'udp' })).toBe(false)
 })
