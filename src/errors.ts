@@ -146,3 +146,16 @@ export function recordError(error: PoststackError): ErrorRecord {
     ...(Object.keys(details).length === 0 ? {} : { details }),
   }
 }
+
+/** What was thrown that should not have been, as data: with where it comes from, which is all that helps to find it. */
+export interface BugRecord {
+  readonly code: 'BUG'
+  readonly message: string
+  readonly stack?: string
+}
+
+export function recordBug(error: unknown): BugRecord {
+  if (!(error instanceof Error)) return { code: 'BUG', message: String(error) }
+  const { message, stack } = error
+  return { code: 'BUG', message, ...(stack === undefined ? {} : { stack }) }
+}

@@ -4,6 +4,7 @@ import { PoststackError } from '../errors.ts'
 import { isRecord } from './is-record.ts'
 import type { FoundConfig } from './load/find.ts'
 import { describeDenial } from './load/denied.ts'
+import { addressesOf } from './handed.ts'
 import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
 
 /** Of what was said on descriptor 3, line by line; nothing where the script's own words are enough. */
@@ -52,13 +53,9 @@ function start(service: string): string {
 
 function serviceAt(address: string, { services }: HandedStack): string | undefined {
   const wanted = withoutNames(address)
-  const found = Object.entries(services).find(([, service]) => {
-    const addresses =
-      service.kind === 'postgres'
-        ? [`${service.host}:${String(service.port)}`]
-        : Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
-    return addresses.some((one) => withoutNames(one) === wanted)
-  })
+  const found = Object.entries(services).find(([, service]) =>
+    addressesOf(service).some((one) => withoutNames(one) === wanted),
+  )
   return found?.[0]
 }
 

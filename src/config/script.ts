@@ -13,6 +13,7 @@ import { trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
 import { jobVariable, type HandedStack, type OwnModules, type ScriptJob } from './child/script-protocol.ts'
+import { addressesOf } from './handed.ts'
 import { failureIn } from './script-failure.ts'
 import { temporaryFolder } from './temporary.ts'
 
@@ -89,7 +90,8 @@ async function prepare(
   const isDirect = grants.trusted || manifest.all === true
   const modules = isDirect ? await ownModules(own, folder) : {}
   if (!isDirect) await writeFile(outfile, bundle.code)
-  const addresses = isDirect ? [] : addressesOf(stack)
+  // A script is for the services of the stack, so it may reach them whatever else is granted.
+  const addresses = isDirect ? [] : Object.values(stack.services).flatMap(addressesOf)
   const folders = [...readableFolders(root, bundle.externals), folder, join(own.root, 'dist')]
   const job: ScriptJob = {
     url: pathToFileURL(isDirect ? script.file : outfile).href,
@@ -137,14 +139,6 @@ async function ownModules(own: OwnPackage, folder: string): Promise<OwnModules> 
     return [name, { url: pathToFileURL(entry).href, commonJs, always: name === 'poststack/run' }] as const
   })
   return Object.fromEntries(await Promise.all(made))
-}
-
-/** Where the services of the stack are: a script is for them, so it may reach them whatever else is granted. */
-function addressesOf({ services }: HandedStack): readonly string[] {
-  return Object.values(services).flatMap((service) => {
-    if (service.kind === 'postgres') return [`${service.host}:${String(service.port)}`]
-    return Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
-  })
 }
 
 /** What drivers of PostgreSQL look at by themselves. */

@@ -9,7 +9,7 @@ import { currentContainer } from '../plan/current.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired, DesiredService, Observed, ObservedContainer, RuntimeSnapshot } from '../plan/types.ts'
-import { reachable } from './probe-attempts.ts'
+import { hostSide } from '../plan/references.ts'
 import { probeOnce } from './probes.ts'
 import type { World } from './world.ts'
 
@@ -112,7 +112,7 @@ async function askMoved(
 ): Promise<Answer | undefined> {
   const [port] = running?.ports ?? []
   if (probe.kind !== 'postgres' || port === undefined) return undefined
-  const address = { host: reachable(port.hostAddress), port: port.host }
+  const address = { host: hostSide(port.hostAddress), port: port.host }
   if (migrations === undefined) {
     const answer = await databases.probe({ ...probe.connection, ...address }, signal)
     if (!answer.ready && answer.code === 'DATABASE_UNREACHABLE') return undefined

@@ -8,7 +8,7 @@ import { createContext, Script } from 'node:vm'
 import { interruption } from '../abort.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import { hostInUrl } from '../plan/references.ts'
+import { hostInUrl, hostSide } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { LogLine, Runtime } from '../runtime/runtime.ts'
 
@@ -75,7 +75,7 @@ export function describeProbe(probe: Probe): string {
     case 'http':
       return `${url(probe)} to answer with status ${probe.status ?? '200 to 399'}${probe.body === undefined ? '' : ` and a text that matches /${probe.body}/`}`
     case 'tcp':
-      return `${address(reachable(probe.hostAddress), probe.port)} to accept connections`
+      return `${address(hostSide(probe.hostAddress), probe.port)} to accept connections`
     case 'exec':
       return `\`${probe.command.join(' ')}\` in its container to succeed`
     case 'log':
@@ -125,7 +125,7 @@ function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
   const { path, port } = probe
   return new Promise((resolve, reject) => {
     // No agent: a connection kept from a server that has since restarted would answer for the old one.
-    const asked = request({ host: reachable(probe.hostAddress), port, path, agent: false, signal }, (response) => {
+    const asked = request({ host: hostSide(probe.hostAddress), port, path, agent: false, signal }, (response) => {
       const status = response.statusCode ?? 0
       const good = probe.status === undefined ? status >= 200 && status <= 399 : status === probe.status
       const { body } = probe
@@ -166,7 +166,7 @@ function matchBody(pattern: string, text: string): ProbeAnswer {
 function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
   const signal = AbortSignal.any([outer, AbortSignal.timeout(socketMs)])
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: reachable(probe.hostAddress), port: probe.port, signal })
+    const socket = connect({ host: hostSide(probe.hostAddress), port: probe.port, signal })
     socket.once('connect', () => {
       socket.destroy()
       resolve({ ready: true })
@@ -233,18 +233,12 @@ function matched(pattern: string, lines: readonly string[], otherwise: string): 
   }
 }
 
-/** Where a port that is published on every address is reached from this machine. */
-export function reachable(hostAddress: string): string {
-  if (hostAddress === '0.0.0.0' || hostAddress === '') return '127.0.0.1'
-  return hostAddress === '::' || hostAddress === '[::]' ? '::1' : hostAddress
-}
-
 function address(host: string, port: number): string {
   return `${hostInUrl(host)}:${port}`
 }
 
 function url({ hostAddress, path, port }: HttpProbe): string {
-  return `http://${address(reachable(hostAddress), port)}${path}`
+  return `http://${address(hostSide(hostAddress), port)}${path}`
 }
 
 function socketReason(error: NodeJS.ErrnoException): string {

@@ -3,7 +3,7 @@
  */
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../config/types.ts'
 import { builtRef, qualifyImage, serviceBuild, type ImageInput } from './images.ts'
-import { resolveText } from './references.ts'
+import { hostSide, resolveText } from './references.ts'
 import { defaultGraceSeconds } from './spec.ts'
 import { hostsInside } from './this-machine.ts'
 import type { ContainerSpec, Probe, SpecMount, SpecPort } from './types.ts'
@@ -97,10 +97,4 @@ export function containerProbe(service: ContainerServiceConfig): Probe {
       return { kind: 'postgres', connection: { host: address.hostAddress, port: port.host, user, database, password } }
     }
   }
-}
-
-/** "All addresses" is an address to listen on, not one to connect to. */
-export function hostSide(address: string): string {
-  if (address === '0.0.0.0') return '127.0.0.1'
-  return address === '::' ? '::1' : address
 }

@@ -29,14 +29,13 @@ export interface Cause {
   readonly text: string
   /** Sorted by path; empty unless a spec changed. */
   readonly changes: readonly FieldChange[]
+  /** It only points at other steps of the plan, and says nothing where these are not shown. */
+  readonly follows?: true
 }
-
-/** Cause of a `record` step that only follows from the others of its plan. */
-export const recordsFollow = 'containers change'
 
 export type Risk = 'none' | 'downtime' | 'data-loss'
 
-/** What a step does. One action is one call of the engine, one wait, or one migration run. */
+/** What a step does, as one thing that is done or has failed. */
 export type Action =
   | {
       readonly kind: 'build'

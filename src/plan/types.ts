@@ -199,7 +199,7 @@ export interface DeclaredService {
 
 export type RuntimeName = 'podman' | 'docker' | 'native' | 'memory'
 
-/** Whose an object is, read from its labels. `undefined` fields mean: not made by Poststack. */
+/** Whose an object is, read from its labels. What Poststack did not make has none. */
 export interface Owner {
   readonly stack: string
   readonly project: string

@@ -41,6 +41,8 @@ test('config-validate tells all mistakes at once, those of files and of types to
   await project.write(parts)
   const right = await project.run('config-validate', '--json')
   expect(right).toMatchObject({ code: 0, stderr: '' })
+  const profile = await project.run('config-validate', '--profile', 'typo')
+  expect(profile).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('typo') as string })
   expect(JSON.parse(right.stdout)).toEqual({
     version: 1,
     type: 'config-valid',
@@ -65,6 +67,10 @@ export default defineConfig({
 })
 `,
   })
+  await project.write({ '.env': 'POSTSTACK_CONFIG=\n' })
+  const unnamed = await project.run('config-validate', '--types')
+  expect(unnamed.stderr.match(/is empty/g)).toHaveLength(1)
+  await project.write({ '.env': '' })
   const wrong = await project.run('config-validate', '--types')
   expect(wrong).toMatchObject({ code: 2, stdout: '' })
   for (const words of [

@@ -128,6 +128,7 @@ describe.each(ways)('$way: what goes wrong in a config', ({ trusted }) => {
     ['a string', "export default 'shop'", 'exports a string'],
     ['an array', 'export default []', 'exports an array'],
     ['undefined', 'export default undefined', 'exports undefined'],
+    ['undefined that is defined', `${start}export default defineConfig(undefined as never)`, 'exports undefined'],
     ['nothing', 'export {}', 'exports nothing'],
     ['a named export only', 'export const config = { services: {} }', 'exports config, but no default'],
     ['one service', `${start}export default postgres()`, 'exports one service, not a stack'],

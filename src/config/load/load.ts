@@ -6,7 +6,7 @@ import { readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { containersOf, readConventions } from '../parse/conventions.ts'
-import { findConfig, isData } from './find.ts'
+import { findConfig, isData, refuseUnnamed } from './find.ts'
 import { exampleConfig } from '../schema/issues.ts'
 import { bundleConfig, bundleOwn, listModules, ownProgram } from './bundle.ts'
 import { openCache } from './cache.ts'
@@ -90,6 +90,7 @@ export interface LoadedConfig {
 
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const found = await findConfig(options.cwd, options.file)
+  if (options.file === undefined) await refuseUnnamed(options.cwd, found)
   if (found === undefined) return await conventions(await realpath(options.cwd), options.containers)
   const text = await readableText(found)
   if (isData(found.file)) return await data(found, text)

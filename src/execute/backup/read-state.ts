@@ -6,8 +6,8 @@ import { isPoststackError } from '../../errors.ts'
 import { readLedgerFacts } from '../../migrations/ledger/facts.ts'
 import { ownPath } from '../../migrations/own-path.ts'
 import type { Queryable } from '../../migrations/types.ts'
-import { readSnapshotWithin } from '../../migrations/verify/snapshot-read.ts'
-import { packSnapshot } from '../../migrations/verify/snapshot.ts'
+import { readSnapshotWithin } from '../../migrations/snapshot/read.ts'
+import { packSnapshot } from '../../migrations/snapshot/snapshot.ts'
 import type { DatabaseSetting, DatabaseState } from './manifest.ts'
 
 /**

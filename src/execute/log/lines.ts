@@ -1,14 +1,10 @@
 /**
  * Lines of the log: which level and category an event has, and a line that was read back. Pure.
  */
+import { type LogLevel, logLevels } from '../../config/choices.ts'
 import { hideUrlPasswords } from '../../config/schema/issues.ts'
 import type { StackEvent } from '../../events.ts'
 import type { LogCategory } from './log-files.ts'
-
-/** From the least to the most important. */
-export const logLevels = ['debug', 'info', 'warning', 'error'] as const
-
-export type LogLevel = (typeof logLevels)[number]
 
 /** A line as it stands in a file, with further fields of its event. */
 export interface LogEntry {

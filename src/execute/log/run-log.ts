@@ -5,9 +5,10 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isCode, type ErrorRecord } from '../../errors.ts'
+import { isCode, recordBug, type ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
-import { categoryOf, levelOf, type LogLevel, logLevels, scrub } from './lines.ts'
+import { type LogLevel, logLevels } from '../../config/choices.ts'
+import { categoryOf, levelOf, scrub } from './lines.ts'
 import { type LogCategory, logPath, rotate, rotation } from './log-files.ts'
 
 export interface RunLogOptions {
@@ -24,6 +25,8 @@ export interface RunLog {
   event(event: StackEvent): void
   outcome(outcome: Outcome): void
   error(error: ErrorRecord): void
+  /** Something was thrown that should not have been. */
+  bug(error: unknown): void
 }
 
 /** Events that change something; with the first of them the log begins. */
@@ -92,6 +95,9 @@ export function createRunLog(options: RunLogOptions): RunLog {
         { category: 'main', level: 'error' },
         { event: 'error', code, message, ...(hint === undefined ? {} : { hint }) },
       )
+    },
+    bug: (error) => {
+      line({ category: 'main', level: 'error' }, { event: 'error', ...recordBug(error) })
     },
   }
 }

@@ -3,15 +3,13 @@
  * with its schema, because a migration may have changed `search_path`.
  */
 import { PoststackError } from '../../errors.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import type { Queryable } from '../types.ts'
 import { equals, ownPath } from '../own-path.ts'
 import { explainDenied, type LedgerWish } from './denied.ts'
 import { ensureStackTables } from './stack-tables.ts'
 
-/** The schema that is the tool's own; nothing of a project belongs into it. */
-export const ledgerSchema = 'poststack'
-
-/** The tables that Poststack makes in it, in an order in which they can be dropped. */
+/** The tables that Poststack makes in its schema, in an order in which they can be dropped. */
 export const stackTables = [
   'seeded_files',
   'schema_snapshot',

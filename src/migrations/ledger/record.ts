@@ -1,8 +1,8 @@
 /**
  * Writing the ledger: what a run does is told here, in the same transaction as the thing itself wherever there is one.
  */
-import { readSnapshotWithin } from '../verify/snapshot-read.ts'
-import { packSnapshot } from '../verify/snapshot.ts'
+import { readSnapshotWithin } from '../snapshot/read.ts'
+import { packSnapshot } from '../snapshot/snapshot.ts'
 import type { Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { ownPath } from '../own-path.ts'

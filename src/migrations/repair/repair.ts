@@ -20,7 +20,7 @@ import { findCases, type RepairCase, type RepairChoice, type RepairChoiceKind } 
 import { type Change, changeOf } from './changes.ts'
 import { refuseRollbacks } from '../run/prepare.ts'
 import { recordSchemaSafely } from '../run/run-file.ts'
-import { type Run, type RunOptions, withCommit, withRun } from '../run/run.ts'
+import { type Run, type RunOptions, recordCommit, withRun } from '../run/run.ts'
 
 export interface RepairOptions extends RunOptions {
   readonly folder: MigrationFolder
@@ -50,7 +50,7 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
     const { row, found } = await guarded(run, undefined, () => lookAgain(run, options))
     const change = await changeOf({ row, file: fileOf(options), choice: options.choice })
     await guarded(run, undefined, () => refuseRollbacks(run, change.stores, 'Nothing was changed.'))
-    await withCommit(run, options)
+    await recordCommit(run, options)
     await guarded(run, undefined, () => carryOut(run, options, { row, change }))
     const files = await commitWithFiles(run, options, row)
     const { version, name } = found

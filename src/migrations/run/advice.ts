@@ -1,7 +1,8 @@
 /**
  * What to do next about an error of the server, by its SQLSTATE and by what stands in the text.
  */
-import { ledgerSchema, stackTables } from '../ledger/layout.ts'
+import { stackTables } from '../ledger/layout.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import { isRaised, type ServerError } from '../connection.ts'
 import type { Location } from '../sql/locate.ts'
 import { placeIn } from '../files/place-in.ts'

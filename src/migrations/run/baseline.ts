@@ -13,7 +13,7 @@ import { commit, guarded } from './guard.ts'
 import { refuseRollbacks, rollbacksOf } from './prepare.ts'
 import { problemsError } from './refused.ts'
 import { recordSchemaSafely } from './run-file.ts'
-import { type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 
 export interface BaselineOptions extends RunOptions {
   readonly folder: MigrationFolder
@@ -65,7 +65,7 @@ export async function baseline(options: BaselineOptions): Promise<readonly Migra
     })
     const chosen = chooseBaseline(folder, applied, version)
     await guarded(run, undefined, () => refuseRollbacks(run, rollbacksOf(chosen), 'Nothing was recorded.'))
-    await withCommit(run, options)
+    await recordCommit(run, options)
     await guarded(run, undefined, () => recordAll(run, chosen))
     await commit(run, undefined)
     return chosen

@@ -28,7 +28,6 @@ export async function guarded<T>(run: Run, job: Job | undefined, work: () => Pro
     stop.removeEventListener('abort', cancel)
     // The request must have reached the server before anything else is sent, or it would hit that instead.
     await cancelled
-    run.running = undefined
     await rollback(run.work)
     throwIfStopped(run, job)
     if (isServerError(error)) throw bookkeepingFailed(job, error, run.progress)

@@ -19,7 +19,7 @@ import { problemsError } from './refused.ts'
 import { retrying } from './retry.ts'
 import { applyRow, insertEventFromDone, recordEnd, recordFailed, runFile, stopBefore } from './run-file.ts'
 import { type PartsStart, runParts } from './run-parts.ts'
-import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Job, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
 
 export interface MigrateOptions extends RunOptions {
@@ -63,7 +63,7 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
   const jobs = await guarded(run, undefined, () => prepareMigrations(run, pending))
   const started = await guarded(run, undefined, () => unfinishedRow(run, ledger))
   if (started !== undefined) await refuseChanged(jobs, started)
-  await withCommit(run, options)
+  await recordCommit(run, options)
   const already = ledger.length - (started === undefined ? 0 : 1)
   run.progress = { direction: 'apply', jobs, done: 0, before: newestOf(ledger, folder) }
   const applied: { version: string; name: string; durationMs: number }[] = []

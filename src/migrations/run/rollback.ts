@@ -17,7 +17,7 @@ import { halfApplied, irreversible } from './rollback-refused.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { insertEventFromDone, recordEnd, recordFailed, type RowWork, runFile, stopBefore } from './run-file.ts'
 import { runParts } from './run-parts.ts'
-import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Job, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
 
 export interface RollbackOptions extends RunOptions {
@@ -74,7 +74,7 @@ async function rollbackLocked(run: Run, options: RollbackOptions): Promise<Rollb
   const jobs = await guarded(run, undefined, () => prepareJobs(run, choices.map(rollbackJob)))
   await refuseChangedRollback(jobs, choices)
   for (const { file, notice } of choices) if (notice !== undefined) run.emit({ type: 'notice', file, message: notice })
-  await withCommit(run, options)
+  await recordCommit(run, options)
   run.progress = { direction: 'rollback', jobs, done: 0, before: undefined }
   const rolledBack: { version: string; name: string; durationMs: number }[] = []
   for (const [index, job] of jobs.entries()) {

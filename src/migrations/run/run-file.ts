@@ -27,7 +27,7 @@ import { isStopped, throwIfStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findPassed } from './passed-index.ts'
 import type { Job, Run } from './run.ts'
-import { sendPart } from './send.ts'
+import { sendPart, whileServerWorks } from './send.ts'
 import { resetSession, rollback } from './session.ts'
 
 /** What a file does to its row, before and after. */
@@ -50,17 +50,15 @@ export async function runFile(
 ): Promise<void> {
   const { work, progress, rules } = run
   const { transaction, pid } = await begin(run, job, { row, durable })
-  run.workPid = pid
   for (const part of job.program.parts) {
     // oxlint-disable-next-line no-await-in-loop -- at most one, as the file runs in one transaction
-    const { refusal, inTransaction } = await sendPart(run, job, part, part.first)
+    const sent = await whileServerWorks(run, job, pid, () => sendPart(work, job, part, part.first))
+    const { refusal, inTransaction } = sent
     if (refusal !== undefined) {
-      run.running = undefined
       if (await escapedBefore(run, job, inTransaction)) throw await escaped(run, job, refusal)
       throw migrationFailed(job, refusal, progress)
     }
     if (!inTransaction) throw await escaped(run, job, undefined)
-    run.running = undefined
     // oxlint-disable-next-line no-await-in-loop
     const passed = await findPassed(work, job.program, part)
     if (passed !== undefined) throw indexPassed(job, passed, progress)
@@ -70,9 +68,7 @@ export async function runFile(
   // Constraints that wait for the end are checked now, still as the file left the session; after that the session is ours again.
   // The server stops at the first that fails, so these may go in one message.
   const end = `SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBack}; ${row.finish(`${same} AND ${lock}`, facts)}`
-  run.running = job.file
-  const { error, completed, lastRows } = await work.script(end)
-  run.running = undefined
+  const { error, completed, lastRows } = await whileServerWorks(run, job, pid, () => work.script(end))
   if (error !== undefined) throw completed === 0 ? migrationFailed(job, { error }, progress) : error
   if (lastRows > 0) return
   const still = await work.query(`SELECT ${same} AS same, ${lock} AS held`)
@@ -147,7 +143,6 @@ async function escapedBefore(run: Run, job: Job, inTransaction: boolean): Promis
 }
 
 async function escaped(run: Run, job: Job, refusal: Refusal | undefined): Promise<unknown> {
-  run.running = undefined
   await rollback(run.work)
   await resetSession(run.work)
   const failure = migrationEscaped(job, refusal?.error, run.progress)

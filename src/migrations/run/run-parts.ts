@@ -10,14 +10,13 @@ import { canonicalVersion } from '../version.ts'
 import { indexPassed, lockLost, partFailed, type Refusal } from './failure.ts'
 import { guarded, isStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { serverPid } from '../lock/pooler.ts'
 import { indexUnknown, partRefused, partUnknown } from './part-failure.ts'
 import { findPassed } from './passed-index.ts'
 import { clearLeftovers, type LeftoverContext, lookBefore, perhapsDone, wasDone } from './recover.ts'
 import { pooledError, undoneOf } from './refused.ts'
 import { retrying } from './retry.ts'
 import type { Job, Run } from './run.ts'
-import { sendPart } from './send.ts'
+import { sendPart, whileServerWorks } from './send.ts'
 import { isLost, rollback, waitsGently } from './session.ts'
 
 /** What is done of a file before this run, from its row. */
@@ -107,18 +106,16 @@ async function runPart(run: Run, job: Job, part: Part, state: PartState): Promis
 async function runTogether(run: Run, job: Job, part: Part, done: number): Promise<void> {
   const { work, rules } = run
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-  run.workPid = await serverPid(run.work)
-  const { refusal } = await sendPart(run, job, part, done)
+  const { refusal } = await working(run, job, () => sendPart(work, job, part, done))
   if (refusal !== undefined) throw await failed(run, job, part, { refusal, done })
   const passed = await findPassed(work, job.program, part)
   if (passed !== undefined) {
     await rollback(work)
     throw indexPassed(job, passed, run.progress, { part, done })
   }
-  run.running = job.file
   // For the rest of the transaction only: the file's own role and search_path hold on for its next part.
-  const checked = await work.script(`SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBackLocally}`)
-  run.running = undefined
+  const check = `SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBackLocally}`
+  const checked = await working(run, job, () => work.script(check))
   if (checked.error !== undefined) throw await failed(run, job, part, { refusal: { error: checked.error }, done })
   await advance(run, job, part.first + part.count)
   await work.query('COMMIT')
@@ -127,7 +124,6 @@ async function runTogether(run: Run, job: Job, part: Part, done: number): Promis
 async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Promise<void> {
   const { work, rules } = run
   const { object } = part
-  run.workPid = await serverPid(run.work)
   // Not read again by a later try, which finds the session as the one before left it.
   const own = (state.own ??= await timeoutsOf(run))
   if (waitsGently(object)) await work.query(rules.patient)
@@ -141,7 +137,7 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
     if (perhaps.length > 0) throw indexUnknown(job, { progress: run.progress, part, done: state.done }, perhaps)
     await mark(run, job, part, context)
     Object.assign(state, { begun: true, ours: true, refused: false })
-    const { refusal } = await sendPart(run, job, part, part.first)
+    const { refusal } = await working(run, job, () => sendPart(work, job, part, part.first))
     if (refusal !== undefined) {
       state.refused = true
       // Who wants to stop does not wait for the table's users once more; the next run clears away what is left.
@@ -149,7 +145,6 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
       await work.query(own)
       throw await failed(run, job, part, { refusal, done: state.done })
     }
-    run.running = undefined
   }
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   await work.query(`${own}; ${rules.takeBackLocally}`)
@@ -167,18 +162,19 @@ async function timeoutsOf(run: Run): Promise<string> {
 }
 
 async function clear(run: Run, job: Job, part: Alone, { context = {}, begun, ours, done }: PartState): Promise<void> {
-  // It may wait for those who use the table, who then are to be named.
-  run.running = job.file
   try {
-    for (const message of await clearLeftovers(run.work, part.object, { context, begun, ours })) {
-      run.emit({ type: 'notice', file: job.file, message })
-    }
+    // It may wait for those who use the table, who then are to be named.
+    const cleared = await working(run, job, () => clearLeftovers(run.work, part.object, { context, begun, ours }))
+    for (const message of cleared) run.emit({ type: 'notice', file: job.file, message })
   } catch (error) {
     if (!isPoststackError(error) || isLost(error)) throw error
     throw partRefused(job, error, { progress: run.progress, part, done })
-  } finally {
-    run.running = undefined
   }
+}
+
+/** Never through a pooler, so the backend is the one that the session began with. */
+async function working<T>(run: Run, job: Job, work: () => Promise<T>): Promise<T> {
+  return await whileServerWorks(run, job, run.work.backendPid, work)
 }
 
 /** Says in the row that a statement begins whose end nobody may see. Fails when the lock is lost. */
@@ -228,7 +224,6 @@ interface Failed {
 }
 
 async function failed(run: Run, job: Job, part: Part, { refusal, done }: Failed): Promise<unknown> {
-  run.running = undefined
   await rollback(run.work)
   return partFailed(job, refusal, { progress: run.progress, part, done })
 }

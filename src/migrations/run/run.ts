@@ -80,7 +80,7 @@ export interface Run {
    * INDEX CONCURRENTLY that meets a transaction in the moment of a query waits for the end of that transaction.
    */
   readonly observer: () => Promise<Queryable>
-  readonly author: LedgerAuthor
+  author: LedgerAuthor
   readonly signal: AbortSignal
   readonly emit: (event: MigrationEvent) => void
   readonly rules: SessionRules
@@ -89,12 +89,8 @@ export interface Run {
   /** The connection goes through a pooler, so no session of its own outlives a transaction. */
   readonly pooled: boolean
   progress: Progress
-  /** The text that the server works on now. */
-  running: string | undefined
-  /** Backend that works on it. */
-  workPid: number | undefined
-  /** Who stood in the way last, in words. */
-  blockers: readonly string[]
+  /** The text that the server works on now, and the backend that does. */
+  working: { readonly file: string; readonly pid: number } | undefined
 }
 
 const defaultRetry: RetryLimits = { attempts: 20, totalMs: 300_000 }
@@ -138,13 +134,11 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
         recordsSchema: options.recordsSchema ?? true,
         pooled,
         progress: { direction: 'apply', jobs: [], done: 0, before: undefined },
-        running: undefined,
-        workPid: undefined,
-        blockers: [],
+        working: undefined,
       }
       work.onNotice((notice) => {
         // What the server says about our own statements is of no interest.
-        if (run.running !== undefined) emit({ type: 'server-notice', file: run.running, ...notice })
+        if (run.working !== undefined) emit({ type: 'server-notice', file: run.working.file, ...notice })
       })
       const result = await body(run)
       throwThrown()
@@ -202,10 +196,10 @@ function openedWhenAsked(open: () => Promise<Connection>): {
   }
 }
 
-/** The run with the commit of the checkout in its author; asked for only when something is going to be written. */
-export async function withCommit(run: Run, options: RunOptions): Promise<Run> {
+/** Has the run record the commit of the checkout; asked for only when something is going to be written. */
+export async function recordCommit(run: Run, options: RunOptions): Promise<void> {
   const gitCommit = await options.gitCommit?.()
-  return gitCommit === undefined ? run : Object.assign(run, { author: { ...run.author, gitCommit } })
+  run.author = { ...run.author, gitCommit }
 }
 
 // A user id without a name, as in many containers, has no user name to give.

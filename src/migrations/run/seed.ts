@@ -13,8 +13,8 @@ import { countOf, lockLost, migrationFailed } from './failure.ts'
 import { commit, guarded, throwIfStopped } from './guard.ts'
 import { prepareJobs } from './prepare.ts'
 import { retrying } from './retry.ts'
-import { type Job, type Progress, type Run, type RunOptions, withCommit, withRun } from './run.ts'
-import { sendPart } from './send.ts'
+import { type Job, type Progress, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
+import { sendPart, whileServerWorks } from './send.ts'
 import { resetSession, rollback, stayIdle } from './session.ts'
 
 export interface SeedOptions extends RunOptions {
@@ -46,7 +46,7 @@ async function seedLocked(run: Run, options: SeedOptions): Promise<readonly stri
   // Every text is looked at before the first runs.
   const jobs = await guarded(run, undefined, () => prepareJobs(run, pending.flatMap(jobOf)))
   refuseAlone(jobs)
-  await withCommit(run, options)
+  await recordCommit(run, options)
   run.progress = { direction: 'apply', noun: 'seed', jobs: pending.map(stepOf), done: 0, before: undefined }
   for (const [index, one] of pending.entries()) {
     throwIfStopped(run, undefined)
@@ -97,11 +97,11 @@ async function runText(run: Run, one: Seed, job: Job): Promise<void> {
   const { work, rules, progress } = run
   await resetSession(work)
   await work.query(rules.begin(job.program.directives, true))
-  run.workPid = await serverPid(work)
+  const pid = await serverPid(work)
   for (const part of job.program.parts) {
     // oxlint-disable-next-line no-await-in-loop -- at most one, as the text runs in one transaction
-    const { refusal, inTransaction } = await sendPart(run, job, part, part.first)
-    run.running = undefined
+    const sent = await whileServerWorks(run, job, pid, () => sendPart(work, job, part, part.first))
+    const { refusal, inTransaction } = sent
     if (refusal !== undefined) throw migrationFailed(job, refusal, progress)
     if (!inTransaction) throw escaped(job)
   }

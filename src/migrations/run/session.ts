@@ -5,7 +5,8 @@
 import { isPoststackError } from '../../errors.ts'
 import { rollBackOpen, type Connection } from '../connection.ts'
 import type { AloneObject, Directives } from '../sql/program.ts'
-import { ledgerSchema, stackTables } from '../ledger/layout.ts'
+import { stackTables } from '../ledger/layout.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import { equals, ownPath } from '../own-path.ts'
 import { isPooled } from '../lock/pooler.ts'
 

@@ -14,7 +14,7 @@ import { planMigrations } from './migrate-steps.ts'
 import { planHandOvers } from './handover-steps.ts'
 import { isOurs } from '../names.ts'
 import { dependencyOrder, selectServices } from '../order.ts'
-import type { Milestones, Planning } from '../planning.ts'
+import type { Looking, Milestones, Planning } from '../planning.ts'
 import { forgetUndeclared, owesAfterReady, planOwed, planOwing } from './owed-steps.ts'
 import { planRecords } from './record-steps.ts'
 import { createResources } from './resource-steps.ts'
@@ -82,19 +82,11 @@ function planAll(desired: Desired, observed: Observed, { options, owes, before: 
   const milestones = new Map<string, Milestones>()
   const freed = names.length === 0 && goal === 'up' ? removeOrphans(world) : new Map<number, number>()
   const restart = goal === 'restart' ? restarted(desired, names) : new Set<string>()
-  const before: Planning = {
-    ...world,
-    milestones,
-    freed,
-    restart,
-    resources: createResources(world),
-    stops: new Map(),
-    handedOver: new Map(),
-    takers: new Map(),
-  }
-  const stopping = { ...before, stops: planRestartStops(restart, before) }
+  const looking: Looking = { ...world, resources: createResources(world) }
+  const stops = planRestartStops(restart, looking)
   const services = dependencyOrder(selectServices(desired.services, names))
-  const planning = { ...stopping, ...planHandOvers(services, stopping) }
+  const handOvers = planHandOvers(services, { ...looking, freed })
+  const planning: Planning = { ...looking, ...handOvers, milestones, restart, stops }
 
   for (const service of services) {
     milestones.set(service.name, planService(service, planning))

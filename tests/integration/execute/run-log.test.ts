@@ -42,6 +42,17 @@ test('where nothing is done, nothing is written, whatever was said', async () =>
   await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('a bug must stand there with where it comes from', async () => {
+  const log = open()
+  log.event(started)
+  log.bug(new TypeError('no such thing'))
+  expect((await entries()).at(-1)).toMatchObject({
+    level: 'error',
+    code: 'BUG',
+    stack: expect.stringContaining('TypeError: no such thing\n    at ') as string,
+  })
+})
+
 test('each line is JSON with the id of its run, in the file of its category, and what was said before comes first', async () => {
   const log = open()
   log.event({ type: 'notice', message: 'first' })

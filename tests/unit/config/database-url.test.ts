@@ -48,6 +48,7 @@ describe('a database URL', () => {
     ['postgres://ann:s3cret#x@db/shop', ''],
     ['postgres://ann:s3cret%zz@db/shop', 'has a `%`'],
     ['postgres://ann:s3cret@one,two/shop', 'names several hosts'],
+    ['postgres://ann:s3cret@one:5432,two:5432/shop', 'names several hosts'],
     ['postgres://ann:s3cret@db:0/shop', 'has port 0'],
     ['postgres://ann:s3cret@db:99999/shop', ''],
     ['postgres://ann@db/shop?password=s3cret', 'says `password` after the `?`'],

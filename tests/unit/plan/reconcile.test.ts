@@ -229,7 +229,7 @@ describe('a plan', () => {
 
         #1 service:db  blocked  volume shop-db-data belongs to PostgreSQL 16, whose data version 17 cannot read
              - set \`version\` of db back to 16
-             - move the data: dump it with version 16, run poststack down --volumes, then up with version 17, and load it
+             - move the data: with version 16, run poststack database backup and poststack down --volumes; then, with version 17, poststack up and poststack database restore
              - if no data worth keeping is in it: poststack down --volumes
       "
     `)

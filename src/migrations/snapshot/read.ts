@@ -2,10 +2,10 @@
  * Takes the snapshot of a database: one query over the catalogs, in a transaction of its own or within the caller's.
  */
 import type { Queryable } from '../types.ts'
-import { otherBranches } from './snapshot-others.ts'
-import { relationBranches } from './snapshot-relations.ts'
-import { routineBranches } from './snapshot-routines.ts'
-import { sources } from './snapshot-sql.ts'
+import { otherBranches } from './others.ts'
+import { relationBranches } from './relations.ts'
+import { routineBranches } from './routines.ts'
+import { sources } from './sql.ts'
 import { createSnapshot, type SchemaObject, type Snapshot } from './snapshot.ts'
 
 /**
