@@ -160,7 +160,7 @@ async function readStart(response: IncomingMessage): Promise<string> {
 }
 
 function matchBody(pattern: string, text: string): ProbeAnswer {
-  return anyMatches(pattern, [text]) ? { ready: true } : notReady(`its answer does not match /${pattern}/`)
+  return matched(pattern, [text], `its answer does not match /${pattern}/`)
 }
 
 function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
@@ -204,24 +204,25 @@ async function askLog(
   const lines: string[] = []
   const onLine = ({ text }: LogLine): void => void lines.push(text.slice(0, longestLine))
   await runtime.readLogs(target, { tail: logLines, since, follow: false, onLine }, { signal })
-  if (anyMatches(pattern, lines)) return { ready: true }
-  return notReady(lines.length === 0 ? 'it wrote nothing yet' : 'no line matched yet')
+  return matched(pattern, lines, lines.length === 0 ? 'it wrote nothing yet' : 'no line matched yet')
 }
 
 /**
- * A pattern like `(a+)+$` can take years on one line, and nothing in JavaScript interrupts a running match but the time
+ * Ready when a line matches, else not for the reason that is given. A pattern like `(a+)+$` can take years on one line, and nothing in JavaScript interrupts a running match but the time
  * limit of a script of `node:vm`.
  */
-function anyMatches(pattern: string, lines: readonly string[]): boolean {
+function matched(pattern: string, lines: readonly string[], otherwise: string): ProbeAnswer {
   const script = new Script('const regex = new RegExp(pattern); lines.some((line) => regex.test(line))')
   const before = process.cpuUsage()
   try {
-    return script.runInContext(createContext({ pattern, lines }), { timeout: matchMs }) === true
+    const isMatch = script.runInContext(createContext({ pattern, lines }), { timeout: matchMs }) === true
+    return isMatch ? { ready: true } : notReady(otherwise)
   } catch (error) {
     const slow = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
     const { system, user } = process.cpuUsage(before)
     // The limit is one of time that passes, and on a busy machine hardly any of it is ours.
-    if (slow && (user + system) / 1000 < matchMs / 2) return false
+    if (slow && (user + system) / 1000 < matchMs / 2)
+      return notReady(`the machine was too busy to look for /${pattern}/`)
     throw new PoststackError(
       'CONFIG_INVALID',
       slow
