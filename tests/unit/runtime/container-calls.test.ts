@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { findContainer, read, readList } from '../../../src/runtime/container/calls.ts'
+import { watchEnds } from '../../../src/runtime/container/events.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
 
 const { signal } = new AbortController()
@@ -43,6 +44,36 @@ test.each([
   const { engine, asked } = answering([500, message], [500, message], [200, ''])
   expect(await readList(engine, '/images/json', signal)).toEqual([])
   expect(asked()).toBe(3)
+})
+
+test('an engine that does not tell its events must be asked ever less often', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const controller = new AbortController()
+  const { engine, asked } = answering([501, 'not implemented'])
+  const onEnd = vi.fn<(service: string | undefined) => void>()
+  const watching = watchEnds(engine, { stack: 'shop', project: 'abc' }, { signal: controller.signal, onEnd })
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(asked()).toBeGreaterThan(5)
+  expect(asked()).toBeLessThan(12)
+  expect(onEnd).toHaveBeenCalledWith(undefined)
+  controller.abort()
+  await watching
+})
+
+test('an event of another form is not ours, and ends nothing', async () => {
+  const controller = new AbortController()
+  const said: (string | undefined)[] = []
+  const { engine } = engineOf(() => ({ status: 200, body: [] }))
+  const send = engine.client.send.bind(engine.client)
+  engine.client.send = (request) => {
+    request.onData?.(Buffer.from('{"Action":"die"}\n{"Action":"die","Actor":[]}\nnull\n'))
+    controller.abort()
+    return send(request)
+  }
+  const ends = { signal: controller.signal, onEnd: (service: string | undefined) => void said.push(service) }
+  await watchEnds(engine, { stack: 'shop', project: 'abc' }, ends)
+  expect(said).toEqual([])
 })
 
 test('what stays wrong must be told with the words of the engine, after a bounded number of tries', async () => {
