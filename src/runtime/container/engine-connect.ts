@@ -73,6 +73,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
     }
   }
   const program = await findProgram(name, env)
+  if (program !== undefined && name === 'podman' && process.platform === 'darwin') throw machineNeeded(candidates)
   if (program !== undefined && name === 'podman') return startPodman(options)
   if (program === undefined && failures.length === 0) throw missing(name, candidates)
   throw failures[0] ?? notRunning(name, candidates)
@@ -230,7 +231,9 @@ async function waitForService(service: BackgroundProgram, address: EngineAddress
       throw new PoststackError(
         'RUNTIME_UNREACHABLE',
         `podman's service could not be started: ${lastWords ?? 'it does not answer'}`,
-        { hint: 'Run "podman info": it shows the same failure in full.' },
+        {
+          hint: 'Run "podman system service --time=5 unix:///tmp/podman-try.sock": it shows the same failure in full.',
+        },
       )
   }
 }
@@ -273,6 +276,15 @@ function notRunning(name: EngineName, candidates: readonly Candidate[]): Poststa
     `${title(name)} is installed, but its engine does not run: nothing at ${sockets.join(', ')}.`,
     { hint: startHint(name), details: { program: name, sockets } },
   )
+}
+
+/** Podman's program on macOS is a client only: its containers run in a virtual machine, whose socket has another path on each. */
+function machineNeeded(candidates: readonly Candidate[]): PoststackError {
+  const { code, details, message } = notRunning('podman', candidates)
+  return new PoststackError(code, message, {
+    hint: `Start its machine (podman machine start), and say where that listens:\nexport CONTAINER_HOST="unix://$(podman machine inspect --format '{{.ConnectionInfo.PodmanSocket.Path}}')"`,
+    details,
+  })
 }
 
 function startHint(name: EngineName): string {

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { RuntimeChoice } from '../../../src/config/define.ts'
 import { createContainerRuntime } from '../../../src/runtime/container/container.ts'
 import { startProgram } from '../../../src/runtime/background-program.ts'
@@ -55,7 +55,7 @@ test.skipIf(socketsHere)('an engine that is not installed says what was looked a
   })
   // Native runs no containers, so it is no way out for the whole stack.
   await expect(select('docker', [db, web])).rejects.toMatchObject({
-    hint: expect.stringMatching(/^[^]*\.\npoststack up db --runtime native, which needs no container engine$/),
+    hint: expect.stringMatching(/^[^]*\.\nStart what needs no container engine: poststack up db --runtime native$/),
   })
   await expect(select('podman', [db], { XDG_RUNTIME_DIR: '/run/nobody' })).rejects.toMatchObject({
     code: 'RUNTIME_MISSING',
@@ -98,6 +98,18 @@ test.skipIf(socketsHere)('a podman that cannot be started says so, and nothing h
   await expect(select('podman', [db])).rejects.toMatchObject({
     code: 'RUNTIME_UNREACHABLE',
     message: expect.stringMatching(/could not be started: The program "podman" was not found/),
+  })
+  await rm(join(root, 'podman'))
+})
+
+test.skipIf(socketsHere)('on macOS podman needs its machine, and the error says how to name it', async () => {
+  await writeFile(join(root, 'podman'), '#!/bin/sh\nexit 125\n', { mode: 0o755 })
+  const here = process.platform
+  onTestFinished(() => void Object.defineProperty(process, 'platform', { value: here }))
+  Object.defineProperty(process, 'platform', { value: 'darwin' })
+  await expect(select('podman', [db])).rejects.toMatchObject({
+    code: 'RUNTIME_UNREACHABLE',
+    hint: expect.stringMatching(/podman machine start[^]*CONTAINER_HOST="unix:[^]*podman machine inspect/),
   })
   await rm(join(root, 'podman'))
 })
