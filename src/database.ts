@@ -9,15 +9,13 @@ import type { Connect } from './migrations/connection.ts'
 import type { MigrationEvent } from './migrations/events.ts'
 import { parseMigrations } from './migrations/files/parse.ts'
 import { readMigrations } from './migrations/files/read.ts'
-import { readLedgerFacts } from './migrations/ledger/facts.ts'
-import { findHolder, type LockHolder } from './migrations/lock/lock.ts'
+import type { LockHolder } from './migrations/lock/lock.ts'
 import { asking } from './migrations/own-path.ts'
-import { resolveMigrations } from './migrations/resolve.ts'
+import { readStatus } from './migrations/read-status.ts'
 import { migrate as runMigrate, type MigrateResult } from './migrations/run/migrate.ts'
-import { tellInvalid } from './migrations/run/prepare.ts'
 import { rollback as runRollback, type RollbackResult } from './migrations/run/rollback.ts'
 import type { RetryLimits, RunOptions } from './migrations/run/run.ts'
-import { countStates, isDone, migrationStates, type MigrationState, type StateCounts } from './migrations/status.ts'
+import { isDone, type MigrationState, type StateCounts } from './migrations/status.ts'
 import type { MigrationFolder } from './migrations/types.ts'
 import type { RollbackProof } from './migrations/verify/proof.ts'
 import { verify as runVerify, type VerifyReport } from './migrations/verify/verify.ts'
@@ -62,7 +60,7 @@ export interface DatabaseOptions {
 }
 
 export interface RunLimits extends DatabaseOptions {
-  /** Hears what happens. @default nobody */
+  /** Called with each event. @default none */
   readonly onEvent?: ((event: MigrationEvent) => void) | undefined
   /** How long to wait for another run, in milliseconds. @default 300 000 */
   readonly lockWaitMs?: number | undefined
@@ -99,7 +97,7 @@ export type VerifyRequest = StatusRequest & {
   readonly rollbacks?: boolean | undefined
   /** Compare the live schema with the recorded one. @default false */
   readonly drift?: boolean | undefined
-  /** Hears of each rollback as soon as it is proved. @default nobody */
+  /** Called with each rollback as soon as it is proved. @default none */
   readonly onProof?: ((proof: RollbackProof, number: number, total: number) => void) | undefined
 }
 
@@ -142,13 +140,8 @@ export async function status(request: StatusRequest): Promise<DatabaseStatus> {
   const { connect: open } = accessTo(request)
   const connection = await asking(open)({ applicationName: 'poststack status', signal: signalOf(request) })
   try {
-    const run = await findHolder(connection)
-    const busy = run !== undefined
-    const rows = (await readLedgerFacts(connection, folder.migrations)) ?? []
-    const { pending } = resolveMigrations(folder.migrations, rows)
-    const invalid = await tellInvalid({ work: connection }, pending)
-    const migrations = migrationStates(folder.migrations, rows, { busy, invalid })
-    return { migrations, ...countStates(migrations, { busy }), upToDate: migrations.every(isDone), run }
+    const { states, counts, run } = await readStatus(connection, folder.migrations)
+    return { migrations: states, ...counts, upToDate: states.every(isDone), run }
   } finally {
     await connection.close()
   }
@@ -193,8 +186,22 @@ async function optionalFolder(source: Partial<MigrationSource>): Promise<Migrati
 function runOptions(request: DatabaseAddress & RunLimits): RunOptions {
   const { onEvent, lockWaitMs, lockTimeoutMs, statementTimeoutMs, retry } = request
   const { connect: open, connectWork } = accessTo(request)
-  const limits = { lockWaitMs, lockTimeoutMs, statementTimeoutMs, retry }
-  return { connect: open, connectWork, signal: signalOf(request), toolVersion: POSTSTACK_VERSION, onEvent, ...limits }
+  const limits = { lockWaitMs, lockTimeoutMs, statementTimeoutMs }
+  for (const [name, value] of Object.entries(limits)) if (value !== undefined) checkLimit(name, value)
+  if (retry !== undefined) {
+    checkLimit('retry.attempts', retry?.attempts)
+    checkLimit('retry.totalMs', retry?.totalMs)
+  }
+  const common = { connect: open, connectWork, signal: signalOf(request), toolVersion: POSTSTACK_VERSION }
+  return { ...common, onEvent, ...limits, retry }
+}
+
+/** As the server keeps its own: a number of 32 bits. What is none would be waited for without an end, or refused much later. */
+const mostOfLimit = 2_147_483_647
+
+function checkLimit(name: string, value: unknown): void {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostOfLimit) return
+  throw usage(`what ${name} is to be`, `${name} as a whole number from 0 to ${String(mostOfLimit)}`)
 }
 
 interface Access {

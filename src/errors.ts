@@ -123,9 +123,10 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }
 
-/** The exit code that an error leads to; whatever is not a `PoststackError` is a bug. */
+/** The exit code that an error leads to; whatever is not a `PoststackError` is a bug. One of a newer copy may have a code that is not known here. */
 export function exitCodeOf(error: unknown): ExitCode {
-  return isPoststackError(error) ? errorCodes[error.code] : ExitCode.bug
+  if (!isPoststackError(error)) return ExitCode.bug
+  return Object.hasOwn(errorCodes, error.code) ? errorCodes[error.code] : ExitCode.stepFailed
 }
 
 /** An error as data: what `PoststackError` holds, fit for JSON. */
@@ -144,4 +145,17 @@ export function recordError(error: PoststackError): ErrorRecord {
     ...(hint === undefined ? {} : { hint }),
     ...(Object.keys(details).length === 0 ? {} : { details }),
   }
+}
+
+/** What was thrown that should not have been, as data: with where it comes from, which is all that helps to find it. */
+export interface BugRecord {
+  readonly code: 'BUG'
+  readonly message: string
+  readonly stack?: string
+}
+
+export function recordBug(error: unknown): BugRecord {
+  if (!(error instanceof Error)) return { code: 'BUG', message: String(error) }
+  const { message, stack } = error
+  return { code: 'BUG', message, ...(stack === undefined ? {} : { stack }) }
 }

@@ -43,7 +43,8 @@ export type { ErrorCode, ErrorDetails, ErrorRecord, PoststackErrorOptions } from
 export type { Outcome, StackEvent, StepResult } from './events.ts'
 export type { ServiceStatus, StackStatus } from './plan/status.ts'
 export type { Plan, PlanStep } from './plan/step.ts'
-export type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
+export type { DeclaredDatabase } from './execute/database/choice.ts'
+export type { DatabaseChoice } from './plan/choose-database.ts'
 export type { MigrateResult } from './migrations/run/migrate.ts'
 export type { OpenOptions, Stack, WatchingStack } from './stack.ts'
 export type {

@@ -11,7 +11,8 @@ import type { Config } from './config/types.ts'
 import type { Emit, StackEvent } from './events.ts'
 import type { FoundProgram, ProgramOptions } from './execute/backup/program.ts'
 import { settlePorts } from './execute/auto-ports.ts'
-import type { DatabaseChoice, DeclaredDatabase } from './execute/database/choice.ts'
+import type { DeclaredDatabase } from './execute/database/choice.ts'
+import type { DatabaseChoice } from './plan/choose-database.ts'
 import { findDatabase } from './execute/declared-database.ts'
 import { loadAhead } from './execute/load-ahead.ts'
 import { readNames } from './execute/read-desired.ts'
@@ -42,7 +43,7 @@ import { createWhole } from './stack/whole.ts'
 import type { Watching } from './watch/watch.ts'
 
 export interface OpenOptions extends ConfigOptions {
-  /** Hears what happens. @default nobody */
+  /** Called with each event. @default none */
   readonly emit?: Emit | undefined
   /** Stops everything under way; what was begun is taken back. @default never */
   readonly signal?: AbortSignal | undefined

@@ -63,6 +63,9 @@ const config: PartialApplicationConfiguration = {
       ...text_en,
       formatException: (error) => (error instanceof Error ? error.message : String(error)),
       exceptionWhileParsingArguments: wrongWords,
+      exceptionWhileLoadingCommandContext: rethrow,
+      exceptionWhileLoadingCommandFunction: rethrow,
+      exceptionWhileRunningCommand: rethrow,
     },
   },
 }
@@ -80,13 +83,18 @@ const application = buildApplication(root, config, {
 export async function runApp(words: readonly string[], io: Io): Promise<number> {
   try {
     const started = await startedIn({ words, cwd: io.cwd })
-    return await runCommand(started.words, { ...io, cwd: started.cwd })
+    return await runCommand(started.words, { ...io, cwd: started.cwd, isElsewhere: started.cwd !== io.cwd })
   } catch (error) {
-    if (!isPoststackError(error)) throw error
     const report = await reporterOf(words, io)
-    report.error(recordError(error))
+    if (isPoststackError(error)) report.error(recordError(error))
+    else report.bug(error)
     return exitCodeOf(error)
   }
+}
+
+/** The parser would write the message alone, and no one would know where it comes from. */
+function rethrow(error: unknown): never {
+  throw error
 }
 
 async function runCommand(words: readonly string[], io: Io): Promise<number> {
@@ -124,7 +132,7 @@ async function propose(words: readonly string[], io: Io): Promise<number> {
   return ExitCode.ok
 }
 
-/** The parser's own codes are negative. All stand for mistakes on the command line, but those for code that cannot be loaded. */
+/** What the parser has found wrong with the words. */
 async function refuse(
   code: number,
   complaint: string,
@@ -133,11 +141,7 @@ async function refuse(
   const report = await reporterOf(words, io)
   const moved = hoistGlobalFlags(words, groupWords)
   const message = code === parserExit.UnknownCommand ? noCommand(moved) : complaint.trim()
-  const loadErrors: readonly number[] = [parserExit.CommandLoadError, parserExit.ContextLoadError]
-  if (loadErrors.includes(code)) {
-    report.bug(new Error(message))
-    return ExitCode.bug
-  }
+  if (code !== parserExit.UnknownCommand && code !== parserExit.InvalidArgument) throw new Error(message)
   const path = helpPath(moved)
   const more = `poststack ${path}--help`
   const example = path === 'database baseline ' && message.startsWith('--version is missing') ? baselineExample : ''

@@ -5,9 +5,9 @@ import { setMaxListeners } from 'node:events'
 
 import type { ExitCode } from '../errors.ts'
 import { readConfig, type ReadConfig } from '../stack/read-config.ts'
-import type { ConfigOptions } from '../stack/options.ts'
+import { configOptions } from './config-options.ts'
 import type { Context, Io } from './context.ts'
-import { permissionsOf, type CommonFlags } from './flags.ts'
+import type { CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
 import type { Reporter } from './report/reporter.ts'
 import { fail } from './session.ts'
@@ -38,18 +38,4 @@ export async function runConfig(
 
 export function readDeclared({ flags, io, report }: ConfigSession): Promise<ReadConfig> {
   return readConfig(configOptions(flags, io), { emit: report.event, signal: io.signal })
-}
-
-/** What the flags say about the config. */
-export function configOptions(flags: CommonFlags, io: Io): ConfigOptions {
-  return {
-    cwd: io.cwd,
-    configFile: flags.config,
-    mode: flags.mode,
-    instance: flags.instance,
-    env: io.env,
-    permissions: permissionsOf(flags),
-    allowAll: flags.allowAll,
-    runtime: flags.runtime,
-  }
 }

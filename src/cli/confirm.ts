@@ -3,6 +3,7 @@
  */
 import { createInterface } from 'node:readline/promises'
 
+import { onAbort } from '../abort.ts'
 import { PoststackError, type ErrorRecord } from '../errors.ts'
 import type { Plan } from '../plan/step.ts'
 import type { Io } from './context.ts'
@@ -51,37 +52,42 @@ export async function askNumber(question: string, most: number, io: Io): Promise
   }
 }
 
+interface Asked<Value> {
+  readonly usual: Value
+  readonly read: (text: string) => Value | undefined
+  /** What `read` takes: `a number from 1 to 9`. */
+  readonly expected: string
+  readonly io: Io
+}
+
 /** Asks for a text until `read` makes something of it; Enter, and nobody there to answer, mean the usual one. */
-export async function askFor<Value>(
-  question: string,
-  { usual, read, io }: { readonly usual: Value; readonly read: (text: string) => Value | undefined; readonly io: Io },
-): Promise<Value> {
+export async function askFor<Value>(question: string, asked: Asked<Value>): Promise<Value> {
+  const { usual, read, expected, io } = asked
   const answer = (await ask(`${question} [${String(usual)}] `, io)) ?? ''
   if (answer === '') return usual
   const value = read(answer)
   if (value !== undefined) return value
-  io.stderr.write(`"${answer}" does not do.\n`)
-  return await askFor(question, { usual, read, io })
+  io.stderr.write(`"${answer}" is not ${expected}.\n`)
+  return await askFor(question, asked)
 }
 
-/** The line that is typed, without blanks around it; undefined when nobody answers. */
+/** The line that is typed, without blanks around it; undefined when nobody answers, as after Ctrl-C. */
 async function ask(question: string, io: Io): Promise<string | undefined> {
-  if (!canAsk(io)) return undefined
+  if (!canAsk(io) || io.signal.aborted) return undefined
   const questions = createInterface({ input: io.stdin })
+  // Closed by Ctrl-D, and by Ctrl-C: nobody said anything.
+  const forget = onAbort(io.signal, () => questions.close())
   try {
     io.stderr.write(fit(visible(question), io.stderr))
     const answer = await new Promise<string | undefined>((resolve) => {
       questions.once('line', resolve)
-      // Ctrl-D and Ctrl-C: nobody said anything.
       questions.once('close', () => {
-        resolve(undefined)
-      })
-      io.signal.addEventListener('abort', () => {
         resolve(undefined)
       })
     })
     return answer?.trim()
   } finally {
+    forget()
     questions.close()
   }
 }

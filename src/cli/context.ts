@@ -14,6 +14,8 @@ export interface Output {
 export interface Io {
   /** Absolute; empty where that folder is gone. */
   readonly cwd: string
+  /** It was chosen with `-C`. */
+  readonly isElsewhere?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadableStream & {
     readonly isTTY?: boolean | undefined
@@ -24,7 +26,7 @@ export interface Io {
   readonly stdout: Output
   /** Takes everything that is said on the way. */
   readonly stderr: Output
-  /** Aborted by the first SIGINT or SIGTERM, with the error to end with as its reason. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, with the error to end with as its reason. */
   readonly signal: AbortSignal
   /**
    * From now on signals go to another program, which works in our place, and nothing of ours is aborted by them. The result takes it

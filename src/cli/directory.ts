@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
 import { PoststackError } from '../errors.ts'
+import { endedAtScript } from './flags.ts'
 
 export interface Started {
   readonly words: readonly string[]
@@ -13,15 +14,16 @@ export interface Started {
   readonly cwd: string
 }
 
-/** Several follow each other, as `cd` does. What stands behind `--` is another program's. Fails with `USAGE`. */
+/** Several follow each other, as `cd` does. What stands behind `--`, or the script of `run`, is another program's. Fails with `USAGE`. */
 export async function startedIn({ words, cwd }: Started): Promise<Started> {
   if (cwd === '') {
     throw new PoststackError('USAGE', 'The folder that this was started in is gone.', {
       hint: 'Go to a folder that is there: cd',
     })
   }
-  const end = words.includes('--') ? words.indexOf('--') : words.length
-  const own = words.slice(0, end)
+  const all = endedAtScript(words)
+  const end = all.includes('--') ? all.indexOf('--') : all.length
+  const own = all.slice(0, end)
   const rest: string[] = []
   let folder = cwd
   for (let index = 0; index < own.length; index++) {
@@ -39,5 +41,5 @@ export async function startedIn({ words, cwd }: Started): Promise<Started> {
   if (folder !== cwd && (await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
     throw new PoststackError('USAGE', `There is no folder ${folder}.`, { hint: 'Correct the path given with -C.' })
   }
-  return { words: [...rest, ...words.slice(end)], cwd: folder }
+  return { words: [...rest, ...all.slice(end)], cwd: folder }
 }

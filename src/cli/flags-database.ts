@@ -4,7 +4,7 @@
 import type { FlagParametersForType } from '@stricli/core'
 
 import { urlWithoutPassword } from '../config/database-url.ts'
-import type { Context } from './context.ts'
+import type { Context, Io } from './context.ts'
 import { commonAliases, commonFlags, type CommonFlags, databaseService, permissionWords, valued } from './flags.ts'
 
 export interface DatabaseFlags extends CommonFlags {
@@ -25,7 +25,7 @@ export const databaseFlags = {
 export const databaseAliases = commonAliases
 
 /** The flags that lead to the same database and folder once more, as they are typed into a shell. A password never stands in them. */
-export function sameTarget(flags: DatabaseFlags): string {
+export function sameTarget(flags: DatabaseFlags, { cwd, isElsewhere }: Pick<Io, 'cwd' | 'isElsewhere'>): string {
   const { config, database, instance, migrations, mode, profile, runtime, service, url } = flags
   const given = {
     url: url === undefined ? undefined : urlWithoutPassword(url),
@@ -39,7 +39,8 @@ export function sameTarget(flags: DatabaseFlags): string {
     runtime,
   }
   const words = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
-  return [...words, ...permissionWords(flags)].map((word) => ` ${quoted(word)}`).join('')
+  const folder = isElsewhere === true ? ['-C', cwd] : []
+  return [...folder, ...words, ...permissionWords(flags)].map((word) => ` ${quoted(word)}`).join('')
 }
 
 /** As a shell reads it back. */

@@ -3,6 +3,7 @@
  */
 import type { FlagParametersForType } from '@stricli/core'
 
+import { logChoices, runtimeChoices } from '../config/choices.ts'
 import type { LogChoice, RuntimeChoice } from '../config/options.ts'
 import { whyNoGrant, type Permissions } from '../config/permissions.ts'
 import type { Context } from './context.ts'
@@ -65,7 +66,7 @@ export const commonFlags = {
   },
   runtime: {
     kind: 'enum',
-    values: ['auto', 'podman', 'docker', 'native'],
+    values: runtimeChoices,
     brief: "what runs the services, instead of the config's choice",
     optional: true,
   },
@@ -79,7 +80,7 @@ export const commonFlags = {
   quiet: toggle('say nothing on the way but warnings and errors'),
   logLevel: {
     kind: 'enum',
-    values: ['debug', 'info', 'warning', 'error', 'off'],
+    values: logChoices,
     brief: "what is written to the log, instead of the config's choice",
     optional: true,
   },
@@ -138,6 +139,8 @@ export function permissionWords({ allowAll, allowEnv, allowNet, allowRead, allow
 
 /** Words that may stand before the command as well, and whether a value follows. */
 const globalWords: Readonly<Record<string, boolean>> = {
+  // Taken out before the words are parsed.
+  '-C': true,
   '--config': true,
   '-c': true,
   '--mode': true,
@@ -177,7 +180,7 @@ export function hoistGlobalFlags(words: readonly string[], groups: readonly stri
 }
 
 /** What stands behind the script of `run` is the script's, without a `--` that anybody has to type; to the parser it must be said. */
-function endedAtScript(words: readonly string[]): readonly string[] {
+export function endedAtScript(words: readonly string[]): readonly string[] {
   const { flags, rest } = takeFlags(words)
   if (rest[0] !== 'run') return words
   let index = 1

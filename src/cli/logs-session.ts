@@ -7,7 +7,7 @@ import { filledVariable, readEnvironment } from '../config/environment/environme
 import { logsOf } from '../config/logs.ts'
 import { type ExitCode, isPoststackError } from '../errors.ts'
 import { readConfig } from '../stack/read-config.ts'
-import { configOptions } from './config-session.ts'
+import { configOptions } from './config-options.ts'
 import type { Context, Io } from './context.ts'
 import type { CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'

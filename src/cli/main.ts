@@ -23,15 +23,11 @@ async function main(): Promise<number> {
 
   const { ExitCode, PoststackError: Interruption } = await import('../errors.ts')
   const interruption = new AbortController()
-  onSignal('SIGINT', {
-    interruption,
-    reason: new Interruption('INTERRUPTED', 'interrupted'),
-    exitCode: ExitCode.interrupted,
-  })
-  onSignal('SIGTERM', {
-    interruption,
-    reason: new Interruption('TERMINATED', 'terminated'),
-    exitCode: ExitCode.terminated,
+  const terminated = new Interruption('TERMINATED', 'terminated')
+  onSignals(interruption, {
+    SIGINT: { reason: new Interruption('INTERRUPTED', 'interrupted'), exitCode: ExitCode.interrupted },
+    SIGTERM: { reason: terminated, exitCode: ExitCode.terminated },
+    SIGHUP: { reason: terminated, exitCode: ExitCode.terminated },
   })
   // A reader that has seen enough (`| head`) is no error, and no reason to leave a stack half-made: the work goes on unheard.
   const unread = new AbortController()
@@ -73,22 +69,25 @@ function handOver(receiver: (name: NodeJS.Signals) => void): () => void {
 }
 
 interface SignalAnswer {
-  readonly interruption: AbortController
   readonly reason: PoststackError
   readonly exitCode: number
 }
 
-/** The first signal asks for a clean end; the second one ends the process at once. */
-function onSignal(name: 'SIGINT' | 'SIGTERM', { interruption, reason, exitCode }: SignalAnswer): void {
-  let asked = false
-  process.on(name, () => {
-    if (isHandedOver) return
-    if (asked) process.exit(exitCode)
-    asked = true
-    interruption.abort(reason)
-  })
+/** The first signal asks for a clean end; a second one, whichever it is, ends the process at once. */
+function onSignals(
+  interruption: AbortController,
+  answers: Readonly<Record<'SIGINT' | 'SIGTERM' | 'SIGHUP', SignalAnswer>>,
+): void {
+  for (const [name, { exitCode, reason }] of Object.entries(answers)) {
+    process.on(name, () => {
+      if (isHandedOver) return
+      if (interruption.signal.aborted) process.exit(exitCode)
+      interruption.abort(reason)
+    })
+  }
 }
 
+/** EIO is the terminal that was closed; SIGHUP has told of it, and what was begun is being taken back. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
 }

@@ -4,8 +4,9 @@
 import { errorCodes, ExitCode, exitCodeOf, isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { openStack, type Stack } from '../stack.ts'
+import { configOptions } from './config-options.ts'
 import type { Context, Io } from './context.ts'
-import { permissionsOf, type CommonFlags } from './flags.ts'
+import type { CommonFlags } from './flags.ts'
 import { createReporter } from './report/create.ts'
 import { logPlace } from './report/logged.ts'
 import type { Reporter } from './report/reporter.ts'
@@ -39,15 +40,7 @@ export async function runSession(
 /** The stack that the flags lead to. */
 export async function openDeclared(flags: CommonFlags, io: Io, report: Reporter): Promise<Stack> {
   const stack = await openStack({
-    cwd: io.cwd,
-    configFile: flags.config,
-    mode: flags.mode,
-    instance: flags.instance,
-    profiles: flags.profile,
-    env: io.env,
-    permissions: permissionsOf(flags),
-    allowAll: flags.allowAll,
-    runtime: flags.runtime,
+    ...configOptions(flags, io),
     emit: report.event,
     signal: io.signal,
   })

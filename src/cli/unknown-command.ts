@@ -1,7 +1,7 @@
 /**
  * What to say to a word that is no command: the commands that may be meant, of every level, as they are typed.
  */
-import { nearest } from '../config/schema/issues.ts'
+import { nearest } from '../config/nearest.ts'
 
 export interface CommandNames {
   readonly top: readonly string[]

@@ -13,7 +13,7 @@ import {
   UnsatisfiedPositionalError,
 } from '@stricli/core'
 
-import { nearest } from '../config/schema/issues.ts'
+import { nearest } from '../config/nearest.ts'
 
 /** One line for an error of the parser; that of another one stays as it is. */
 export function wrongWords(error: unknown): string {

@@ -30,7 +30,7 @@ export function parseDatabaseUrl(text: string, options: DatabaseUrlOptions = {})
 export function urlWithoutPassword(url: string): string {
   const [place = '', query = ''] = url.split(/\?(.*)/s)
   const parameters = query.split('&').filter((one) => one !== '' && !/^(ssl)?password=/i.test(one))
-  const shown = place.replace(/^(\w+:\/\/[^/:@]*):[^/]*@/, '$1@')
+  const shown = place.replace(/^(\w+:\/\/[^/:]*):[^/]*@/, '$1@')
   return parameters.length === 0 ? shown : `${shown}?${parameters.join('&')}`
 }
 

@@ -190,7 +190,8 @@ export function defineConfig(config: LayeredConfig): LayeredConfig
 export function defineConfig<const Services extends ServiceMap>(config: StackConfig<Services>): StackConfig<Services>
 export function defineConfig(config: ConfigExport): ConfigExport {
   const definitions = (globalThis as { [definedKey]?: Definitions })[definedKey]
-  definitions?.set(config, new Error('defined').stack ?? '')
+  // What is no config at all is told where it is read.
+  if (Object(config) === config) definitions?.set(config, new Error('defined').stack ?? '')
   return config
 }
 

@@ -35,15 +35,56 @@ export interface Glob {
 }
 
 export function parseGlob(pattern: string): Glob {
+  const all = expanded(pattern).map(parseOne)
+  return {
+    base: all.map(({ base }) => base).reduce(commonFolder),
+    matches: (path) => all.some(({ matches }) => matches(path)),
+    isDeep: (folder) => all.some(({ base, isDeep }) => isOnWay(folder, base) && isDeep(folder)),
+  }
+}
+
+/** A pattern for each choice that its braces give; braces that nothing closes are characters like others. */
+function expanded(pattern: string): readonly string[] {
+  for (let open = pattern.indexOf('{'); open !== -1; open = pattern.indexOf('{', open + 1)) {
+    const choices: string[] = []
+    let [depth, from] = [0, open + 1]
+    for (let at = open; at < pattern.length; at++) {
+      const sign = pattern[at]
+      if (sign === '{') depth++
+      if (sign === '}') depth--
+      if ((sign === ',' && depth === 1) || (sign === '}' && depth === 0)) {
+        choices.push(pattern.slice(from, at))
+        from = at + 1
+      }
+      if (depth === 0) break
+    }
+    if (depth === 0) return choices.flatMap((choice) => expanded(pattern.slice(0, open) + choice + pattern.slice(from)))
+  }
+  return [pattern]
+}
+
+function commonFolder(one: string, other: string): string {
+  const [parts, others] = [one.split('/'), other.split('/')]
+  const end = parts.findIndex((part, index) => part !== others[index])
+  return (end === -1 ? parts : parts.slice(0, end)).join('/')
+}
+
+/** Whether the folder leads to the base, or lies in it. */
+function isOnWay(folder: string, base: string): boolean {
+  return base === '' || `${base}/`.startsWith(`${folder}/`) || folder.startsWith(`${base}/`)
+}
+
+/** Of a pattern without braces. */
+function parseOne(pattern: string): Glob {
   const parts = pattern
     .replace(/^(?:\.\/)+/, '')
     .replace(/(^|\/)\*\*$/, '$1**/*')
     .split('/')
-  const first = parts.findIndex((part) => /[*?{]/.test(part))
+  const first = parts.findIndex((part) => /[*?]/.test(part))
   const base = join(...parts.slice(0, first === -1 ? -1 : first), '.')
   const expression = new RegExp(`^${parts.map(source).join('/').replaceAll(`${anyFolders}/`, `(?:${anyFolder}/)*`)}$`)
   const isNamed = parts.includes('node_modules')
-  const depth = parts.includes('**') || pattern.includes('{') ? Infinity : parts.length
+  const depth = parts.includes('**') ? Infinity : parts.length
   return {
     base: base === '.' ? '' : base,
     matches: (path) => expression.test(path),
@@ -66,13 +107,9 @@ const anyFolders = '(any folders)'
 function source(part: string): string {
   if (part === '**') return anyFolders
   const isHidden = part.startsWith('.')
-  let depth = 0
   const text = part.replaceAll(/[\s\S]/g, (sign) => {
     if (sign === '*') return '[^/]*'
     if (sign === '?') return '[^/]'
-    if (sign === '{') return (depth++, '(?:')
-    if (sign === '}' && depth > 0) return (depth--, ')')
-    if (sign === ',' && depth > 0) return '|'
     return sign.replace(/[.+^$()|[\]\\{}]/, String.raw`\$&`)
   })
   return isHidden ? text : String.raw`(?!\.)${text}`

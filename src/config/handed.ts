@@ -24,3 +24,9 @@ export interface HandedContainer {
   /** Of each published port, by its name. */
   readonly urls: Readonly<Record<string, string>>
 }
+
+/** Where it is reached, as `host:port`. */
+export function addressesOf(service: HandedService): readonly string[] {
+  if (service.kind === 'postgres') return [`${service.host}:${String(service.port)}`]
+  return Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
+}

@@ -33,7 +33,7 @@ export interface RememberedHook extends Omit<Hook, 'once'> {
   readonly once?: 'per-content' | undefined
 }
 
-/** What is run at which moment. A hook that fails stops what comes after it. */
+/** What is run at which moment. A hook that fails stops what comes after it, and is run by the next `up`, as is one that was cut. */
 export interface Hooks {
   /** Before anything else, when `up` has something to do. With `once: 'per-content'` a new content is something to do. */
   readonly beforeUp?: RememberedHook | undefined

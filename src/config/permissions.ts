@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isRecord } from './is-record.ts'
-import { showValue, suggest } from './schema/issues.ts'
+import { suggest } from './nearest.ts'
+import { showValue } from './schema/issues.ts'
 import { nearestFile, parseJsonc } from './load/dependencies.ts'
-import { invalid } from './parse/parse.ts'
+import { invalid } from './parse/mistakes.ts'
 import type { ConfigIssue } from './schema/issues.ts'
 
 /** Grants for configs. `true` grants all of a kind. */

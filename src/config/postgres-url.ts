@@ -13,6 +13,8 @@ export interface PostgresUrl {
 /** Parameters that say what stands before the `?` already; with both, a reader could not tell which one counts. */
 const ownParameters = new Set(['host', 'hostaddr', 'port', 'user', 'password', 'dbname', 'database', 'passfile'])
 
+const severalHosts = 'names several hosts; give the one that accepts writes'
+
 /** The parts of the URL, or a sentence that says what is wrong with it. The sentence never holds the password. */
 export function parsePostgresUrl(text: string): PostgresUrl | string {
   if (!/^postgres(?:ql)?:\/\//i.test(text)) return 'expected `postgres://user:password@host:port/database`'
@@ -20,6 +22,7 @@ export function parsePostgresUrl(text: string): PostgresUrl | string {
   try {
     url = new URL(text)
   } catch {
+    if (/^\w+:\/\/(?:[^/?#]*@)?[^/?#@]*,/.test(text)) return severalHosts
     return 'is not a valid URL; in user and password write `@ : / ? # %` percent-encoded (`@` is `%40`)'
   }
   if (url.hash !== '') return 'contains a `#`; in a password write it as `%23`'
@@ -31,7 +34,7 @@ export function parsePostgresUrl(text: string): PostgresUrl | string {
     return 'has a `%` that begins no percent-encoded character; write it as `%25`'
   }
   if (host === '') return 'names no host'
-  if (host.includes(',')) return 'names several hosts; give the one that accepts writes'
+  if (host.includes(',')) return severalHosts
   if (host.startsWith('/')) return 'names a socket folder; give a host name or address'
   if (user === '') return 'names no user'
   if (url.port === '0') return 'has port 0; expected 1 to 65535'

@@ -1,6 +1,6 @@
 /** Which services of a stack run without being named: profiles decide, and what others need. */
 import { PoststackError } from '../errors.ts'
-import { suggest } from './schema/issues.ts'
+import { suggest } from './nearest.ts'
 import type { ConfigIssue } from './schema/issues.ts'
 import type { PlainStack } from './schema/schema.ts'
 import type { ServiceConfig } from './types.ts'

@@ -1,15 +1,16 @@
 /** Why a script has ended, as far as that is about Poststack: what its process said, with the way out. */
 import { isIP } from 'node:net'
 import { PoststackError } from '../errors.ts'
+import { isRecord } from './is-record.ts'
 import type { FoundConfig } from './load/find.ts'
 import { describeDenial } from './load/denied.ts'
+import { addressesOf } from './handed.ts'
 import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
 
 /** Of what was said on descriptor 3, line by line; nothing where the script's own words are enough. */
 export function failureIn(said: string, script: FoundConfig, stack: HandedStack): PoststackError | undefined {
-  const line = said.split('\n').find((one) => one !== '')
-  if (line === undefined) return undefined
-  const report = JSON.parse(line) as ScriptReport
+  const report = reportIn(said)
+  if (report === undefined) return undefined
   if (report.kind === 'denied') {
     const { what, hint, details } = describeDenial(report.denial, script, 'script')
     return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
@@ -22,6 +23,18 @@ export function failureIn(said: string, script: FoundConfig, stack: HandedStack)
     hint: down === undefined ? hint : start(down),
     details,
   })
+}
+
+const kinds: ReadonlySet<unknown> = new Set<ScriptReport['kind']>(['denied', 'failed', 'refused'])
+
+/** The script may have written there, too, and may have been ended in the middle of a line. */
+function reportIn(said: string): ScriptReport | undefined {
+  try {
+    const report: unknown = JSON.parse(said.split('\n').find((one) => one !== '') ?? '')
+    return isRecord(report) && kinds.has(report['kind']) ? (report as ScriptReport) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Another address is none of ours. */
@@ -40,13 +53,9 @@ function start(service: string): string {
 
 function serviceAt(address: string, { services }: HandedStack): string | undefined {
   const wanted = withoutNames(address)
-  const found = Object.entries(services).find(([, service]) => {
-    const addresses =
-      service.kind === 'postgres'
-        ? [`${service.host}:${String(service.port)}`]
-        : Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
-    return addresses.some((one) => withoutNames(one) === wanted)
-  })
+  const found = Object.entries(services).find(([, service]) =>
+    addressesOf(service).some((one) => withoutNames(one) === wanted),
+  )
   return found?.[0]
 }
 

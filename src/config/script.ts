@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { FoundConfig } from './load/find.ts'
-import { bundleConfig, bundleOwn, type Bundle } from './load/bundle.ts'
-import { deniesNetwork, guardFlags, readableFolders } from './load/guarded.ts'
+import { bundleConfig, bundleOwn, listModules, ownProgram, type Bundle } from './load/bundle.ts'
+import { guardFlags, hostsFor, readableFolders, visible } from './load/guarded.ts'
 import { trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
 import { jobVariable, type HandedStack, type OwnModules, type ScriptJob } from './child/script-protocol.ts'
+import { addressesOf } from './handed.ts'
 import { failureIn } from './script-failure.ts'
 import { temporaryFolder } from './temporary.ts'
 
@@ -80,7 +81,7 @@ async function prepare(
   request: ScriptRequest,
 ): Promise<Omit<PreparedScript, 'close'>> {
   const own = ownPackage()
-  const program = await childProgram(own, folder)
+  const program = await ownProgram(own.scriptChild, own, folder)
   const outfile = join(folder, 'script.mjs')
   const bundle = await bundleScript(script, own, outfile)
   const { grants, root, stack } = request
@@ -89,14 +90,14 @@ async function prepare(
   const isDirect = grants.trusted || manifest.all === true
   const modules = isDirect ? await ownModules(own, folder) : {}
   if (!isDirect) await writeFile(outfile, bundle.code)
-  const addresses = isDirect ? [] : addressesOf(stack)
+  // A script is for the services of the stack, so it may reach them whatever else is granted.
+  const addresses = isDirect ? [] : Object.values(stack.services).flatMap(addressesOf)
   const folders = [...readableFolders(root, bundle.externals), folder, join(own.root, 'dist')]
   const job: ScriptJob = {
     url: pathToFileURL(isDirect ? script.file : outfile).href,
     file: script.file,
-    isDirect,
     needsRequire: bundle.needsRequire,
-    modules: bundle.modules,
+    modulesFile: isDirect ? await listModules(bundle, folder) : undefined,
     own: modules,
     stack,
     ...(isDirect
@@ -111,7 +112,7 @@ async function prepare(
   return {
     program: process.execPath,
     args: [...flags, ...quiet, program, script.file, ...request.args],
-    env: { ...environment(request.env, job), [jobVariable]: JSON.stringify(job) },
+    env: { ...(isDirect ? request.env : visible(request.env, job.withheld)), [jobVariable]: JSON.stringify(job) },
     report: (text) => {
       said += text
     },
@@ -129,13 +130,6 @@ async function bundleScript(script: FoundConfig, own: OwnPackage, outfile: strin
   }
 }
 
-async function childProgram(own: OwnPackage, folder: string): Promise<string> {
-  if (!own.isSource) return own.scriptChild
-  const program = join(folder, 'child.mjs')
-  await bundleOwn(own.scriptChild, program)
-  return program
-}
-
 /** For what tsx executes as it is: a bundle has found our entries already. */
 async function ownModules(own: OwnPackage, folder: string): Promise<OwnModules> {
   const entries = { poststack: own.entry, 'poststack/run': own.run }
@@ -147,20 +141,6 @@ async function ownModules(own: OwnPackage, folder: string): Promise<OwnModules> 
   return Object.fromEntries(await Promise.all(made))
 }
 
-/** Where the services of the stack are: a script is for them, so it may reach them whatever else is granted. */
-function addressesOf({ services }: HandedStack): readonly string[] {
-  return Object.values(services).flatMap((service) => {
-    if (service.kind === 'postgres') return [`${service.host}:${String(service.port)}`]
-    return Object.values(service.urls).map((url) => url.replace(/^\w+:\/\//, ''))
-  })
-}
-
-/** Where Node denies the network, it is denied before Node does, because Node does not say what was wanted for. */
-function hostsFor({ net }: Permissions, addresses: readonly string[]): readonly string[] | undefined {
-  if (net === undefined) return deniesNetwork(process.versions.node) ? addresses : undefined
-  return net === true ? undefined : [...net, ...addresses]
-}
-
 /** What drivers of PostgreSQL look at by themselves. */
 const driverVariable = /^(?:PG[A-Z]+|USER|USERNAME)$/
 
@@ -168,14 +148,4 @@ function withheldFrom({ env }: Permissions, { env: present, variables }: ScriptR
   if (env === undefined || env === true) return []
   const may = new Set([...env, ...Object.keys(variables)])
   return Object.keys(present).filter((name) => !may.has(name) && !driverVariable.test(name))
-}
-
-/** Variables that could undo the guard. */
-const nodeVariables = new Set(['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'NODE_COMPILE_CACHE'])
-
-function environment(env: ScriptRequest['env'], { isDirect, withheld }: ScriptJob): ScriptRequest['env'] {
-  if (isDirect) return env
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !nodeVariables.has(name) && !withheld.includes(name)),
-  )
 }

@@ -1,5 +1,5 @@
 /** A config as it may be shown: what was declared and what follows from it, in the words of whoever writes it, without a secret in it. */
-import { formatPath, looksSecret, urlPassword } from './schema/issues.ts'
+import { formatPath, hideUrlPasswords, looksSecret } from './schema/issues.ts'
 import { isRecord } from './is-record.ts'
 import { usualLogs } from './logs.ts'
 import { hideValues } from './secrets.ts'
@@ -117,8 +117,7 @@ function masked({ path, value, isDeclared }: ShownValue, secrets: readonly strin
 function hidden(value: PlainValue, secrets: readonly string[]): PlainValue {
   if (Array.isArray(value)) return value.map((item: PlainValue) => hidden(item, secrets))
   if (typeof value !== 'string') return value
-  const password = urlPassword.exec(value)?.[1]
-  return hideValues(password === undefined ? value : value.replace(`:${password}@`, ':***@'), secrets)
+  return hideValues(hideUrlPasswords(value), secrets)
 }
 
 export function pathText({ path }: Pick<ShownValue, 'path'>): string {

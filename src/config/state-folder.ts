@@ -3,8 +3,8 @@
  * all, whenever a run is cut off.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { isCode, isPoststackError, PoststackError } from '../errors.ts'
 
 /** The path of `<root>/.poststack/<name>`, or of the folder itself. */
@@ -34,6 +34,22 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+  // The file is there; what a killed run left beside it harms nobody.
+  await sweep(path).catch(() => undefined)
+}
+
+/** Nobody takes this long for one file: what is older was left by a run that was killed. */
+const youngMs = 60 * 60 * 1000
+
+async function sweep(path: string): Promise<void> {
+  const left = (await readdir(dirname(path))).filter(
+    (name) => name.startsWith(`${basename(path)}.`) && /\.[\da-f]{12}$/.test(name),
+  )
+  for (const name of left) {
+    const file = join(dirname(path), name)
+    const { mtimeMs } = await stat(file)
+    if (Date.now() - mtimeMs > youngMs) await rm(file, { force: true })
   }
 }
 

@@ -1,15 +1,11 @@
 /**
- * Gives the ports declared as `'auto'` their numbers: the one that the service's container was made with, while it can be had, else the
- * first candidate that is free.
+ * Gives the ports declared as `'auto'` their numbers: of those that `plan/auto-ports.ts` proposes, the first that is free.
  */
-import { autoPortCandidate, type AutoPort } from '../config/parse/auto-ports.ts'
-import { isRecord } from '../config/is-record.ts'
-import type { Config, ServiceConfig } from '../config/types.ts'
+import type { Config } from '../config/types.ts'
+import { portWish, withPort } from '../plan/auto-ports.ts'
 import { currentContainer } from '../plan/current.ts'
 import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import { projectId } from '../plan/names.ts'
-import { postgresPort } from '../plan/references.ts'
-import type { ObservedContainer } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { busyPorts } from './ports.ts'
 
@@ -54,27 +50,13 @@ export async function choosePorts(config: Config, options: ChooseOptions): Promi
   const { containers } = await runtime.observe(scope, { signal })
   let settled = config
   for (const auto of config.autoPorts) {
-    const service = settled.services.find(({ name }) => name === auto.service)
-    const port = service === undefined ? undefined : portOf(service, auto)
-    if (port === undefined) continue
-    const container = currentContainer(auto.service, containers, scope)
-    const recorded = recordedPort(container, port)
-    const isHeld = recorded !== undefined && container?.ports.some(({ host }) => host === recorded) === true
-    // Ports of the other services are taken, whether or not something listens there now.
-    const others = hostPorts(settled.services).filter((number) => number !== port.host)
-    const candidates = [
-      ...(recorded === undefined ? [] : [recorded]),
-      ...Array.from({ length: mostTries }, (_, n) =>
-        autoPortCandidate([config.root, config.name, auto.service, auto.port ?? ''], n),
-      ),
-    ].filter((number) => !others.includes(number))
-    const number = isHeld ? recorded : await firstFree(candidates, port.hostAddress, options)
+    const wish = portWish(auto, settled, currentContainer(auto.service, containers, scope))
+    if (wish === undefined) continue
+    const number = wish.held ?? (await firstFree(wish.candidates, wish.hostAddress, options))
     if (number !== undefined) settled = withPort(settled, auto, number)
   }
   return settled
 }
-
-const mostTries = 100
 
 async function firstFree(
   candidates: readonly number[],
@@ -86,45 +68,4 @@ async function firstFree(
     if (busy.length === 0) return host
   }
   return undefined
-}
-
-interface Port {
-  readonly host: number
-  readonly container: number
-  readonly hostAddress: string
-  readonly protocol: string
-}
-
-function portOf(service: ServiceConfig, auto: AutoPort): Port | undefined {
-  if (service.kind === 'external') return undefined
-  if (service.kind === 'postgres')
-    return { host: service.port, container: postgresPort, hostAddress: service.hostAddress, protocol: 'tcp' }
-  const port = service.ports.find(({ name }) => name === auto.port)
-  return port?.host === undefined ? undefined : { ...port, host: port.host }
-}
-
-function hostPorts(services: Config['services']): readonly number[] {
-  return services.flatMap((service) => {
-    if (service.kind === 'external') return []
-    return service.kind === 'postgres' ? [service.port] : service.ports.flatMap(({ host }) => host ?? [])
-  })
-}
-
-/** The host port of the same container port, as the container was made. */
-function recordedPort(container: ObservedContainer | undefined, port: Port): number | undefined {
-  const ports = container?.spec?.['ports']
-  for (const one of Array.isArray(ports) ? (ports as readonly unknown[]) : []) {
-    if (!isRecord(one) || one['container'] !== port.container || one['protocol'] !== port.protocol) continue
-    if (typeof one['host'] === 'number') return one['host']
-  }
-  return undefined
-}
-
-function withPort(config: Config, auto: AutoPort, host: number): Config {
-  const services = config.services.map((service): ServiceConfig => {
-    if (service.name !== auto.service || service.kind === 'external') return service
-    if (service.kind === 'postgres') return { ...service, port: host }
-    return { ...service, ports: service.ports.map((port) => (port.name === auto.port ? { ...port, host } : port)) }
-  })
-  return { ...config, services }
 }

@@ -24,10 +24,8 @@ export interface Carrier extends World {
 }
 
 export interface StepWorld extends Carrier {
-  /** Ends the engine's short calls, a moment after `signal`. */
-  readonly shortSignal: AbortSignal
-  /** Ends stops, which may take as long as a service needs: cut off, one would go on and end what the way back has started. */
-  readonly stopSignal: AbortSignal
+  /** Ends the engine's short calls and its stops, a while after `signal`: cut off, a stop would go on and end what the way back has started. */
+  readonly lateSignal: AbortSignal
   readonly facts: StepFacts
   /** Says what a long step is doing. */
   readonly progress: (text: string) => void
@@ -43,7 +41,7 @@ type Act<Kind extends Action['kind']> = Extract<Action, { readonly kind: Kind }>
 export async function carryOut(step: PlanStep, world: StepWorld): Promise<string | undefined> {
   const { action } = step
   const { limit, runtime } = world
-  const short = { signal: world.shortSignal }
+  const short = { signal: world.lateSignal }
   switch (action.kind) {
     case 'build':
       return build(action, world)
@@ -55,6 +53,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
       return quiet(limit(() => runtime.createVolume(action.name, action.labels, short)))
     case 'remember':
       return quiet(remember(action, { ...world, ...short }))
+    case 'forget':
+      return quiet(limit(() => runtime.removeVolume(action.target, short)))
     case 'create':
       return create(action, { ...world, ...short })
     case 'start':
@@ -73,10 +73,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
       return quiet(runHook(action, world))
     case 'record':
       return record(action, world)
-    case 'stop': {
-      const { graceSeconds, target } = action
-      return quiet(limit(() => runtime.stopContainer(target, graceSeconds, { signal: world.stopSignal })))
-    }
+    case 'stop':
+      return quiet(limit(() => runtime.stopContainer(action.target, action.graceSeconds, short)))
     case 'rename':
       return quiet(limit(() => runtime.renameContainer(action.target, action.to, short)))
     case 'remove':
@@ -182,7 +180,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     timeoutMs: action.timeoutMs,
     onProgress: progress,
     hide: (text) => secrets.hide(text),
-    probeDatabase: (target) => databases.probe(target, signal),
+    probeDatabase: (target, limited) => databases.probe(target, limited),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
 }

@@ -1,9 +1,8 @@
 /**
  * The real databases behind observing and executing: connects with revealed passwords, reads ledgers, applies migrations.
  */
-import { throwIfAborted } from '../abort.ts'
 import type { Secrets } from '../config/secrets.ts'
-import { isPoststackError, recordError } from '../errors.ts'
+import { recordError } from '../errors.ts'
 import { migrate } from '../migrations/run/migrate.ts'
 import { refusalOf } from '../migrations/run/preview.ts'
 import { recordStack } from '../migrations/run/record-stack.ts'
@@ -15,11 +14,14 @@ import { readStackTables } from '../migrations/ledger/stack-tables.ts'
 import type { ObservedDatabase } from '../plan/answers.ts'
 import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
 import { readGitCommit, type ProgramEnvironment } from './git-commit.ts'
-import { connect, probePostgres, type ConnectTarget } from './database/database.ts'
+import { connect, type ConnectTarget } from './database/database.ts'
+import { lookAt, probePostgres } from './database/look.ts'
 import type { Databases, MigrateRequest, MigrationRun } from './world.ts'
 
 /** For a single look or probe: long enough for a slow network, short enough to look again. */
 const lookTimeoutMs = 3_000
+/** For each answer of a look: longer than a big ledger takes over a slow network. */
+const answerTimeoutMs = 15_000
 /** For work that has begun: the server was seen ready just before. */
 const workTimeoutMs = 15_000
 
@@ -71,9 +73,7 @@ async function read(
   { before = [], folder, seeds = [] }: NonNullable<DesiredService['migrations']>,
   signal: AbortSignal,
 ): Promise<ObservedDatabase> {
-  let connection: Connection | undefined
-  try {
-    connection = await connect(target, signal)
+  const found = await lookAt(target, { signal, answerMs: answerTimeoutMs }, async (connection) => {
     const rows = await readLedgerBeside(folder.migrations, connection)
     const recorded = await readStackTables(connection)
     const seeded = before.length + seeds.length === 0 ? undefined : await readSeeded(connection)
@@ -84,14 +84,9 @@ async function read(
       ...(seeded === undefined ? {} : { seeded }),
       ...(recorded === undefined ? {} : { recorded }),
       ...(refused === undefined ? {} : { refused: recordError(refused) }),
-    }
-  } catch (error) {
-    throwIfAborted(signal)
-    if (!isPoststackError(error)) throw error
-    return { state: 'unreachable', code: error.code, reason: error.message }
-  } finally {
-    await connection?.close()
-  }
+    } as const
+  })
+  return 'code' in found ? { state: 'unreachable', ...found } : found
 }
 
 async function apply(

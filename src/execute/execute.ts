@@ -4,20 +4,21 @@
  */
 import { interruption } from '../abort.ts'
 import { isPoststackError, recordError, type ErrorRecord } from '../errors.ts'
-import type { StepFacts, StepResult } from '../events.ts'
+import type { Emit, StepFacts, StepResult } from '../events.ts'
 import type { Plan, PlanStep } from '../plan/step.ts'
 import { carryOut, type Carrier, type StepWorld } from './carry-out.ts'
 import { createLimit } from './limits.ts'
-import { linger } from './linger.ts'
+import { deadline, linger } from './linger.ts'
 import type { World } from './world.ts'
 
 /** Engine calls at once. More does not make an engine faster. */
 const parallelCalls = 4
-/** How long the engine's short calls, and its stops, may go on after an interruption. */
-const shortLingerMs = 10_000
-const stopLingerMs = 60_000
-/** The way back gets this long, also when the run was interrupted. */
+/** How long the engine's short calls may go on after an interruption. */
+const lingerMs = 10_000
+/** A step of the way back gets this long, also when the run was interrupted. */
 const undoDeadlineMs = 120_000
+/** A stop takes as long as its service may, and this for the engine. */
+const stopMs = 60_000
 
 /**
  * Carries the plan out and returns one result for every step, in the plan's order. Steps that do not depend on a failed one
@@ -25,15 +26,16 @@ const undoDeadlineMs = 120_000
  */
 export async function execute(plan: Plan, world: World): Promise<readonly StepResult[]> {
   const bugs: unknown[] = []
-  const short = linger(world.signal, shortLingerMs)
-  const stop = linger(world.signal, stopLingerMs)
+  // Who listens must not stop the work; what failed there is told when all of it is done.
+  const emit: Emit = (event) => {
+    try {
+      world.emit(event)
+    } catch (error) {
+      bugs.push(error)
+    }
+  }
   const walk: Walk = {
-    carrier: { ...world, limit: createLimit(parallelCalls), startLimit: createLimit(1) },
-    forward: {
-      signal: world.signal,
-      shortSignal: short.signal,
-      stopSignal: stop.signal,
-    },
+    carrier: { ...world, emit, limit: createLimit(parallelCalls), startLimit: createLimit(1) },
     plan,
     results: new Map(),
     bugs,
@@ -42,17 +44,14 @@ export async function execute(plan: Plan, world: World): Promise<readonly StepRe
     walk.results.set(step.id, step.undo === undefined ? forward(step, walk) : back(step, step.undo, walk))
   }
   const results = await Promise.all(walk.results.values())
-  short.end()
-  stop.end()
   if (bugs.length > 0) throw bugs[0]
   return results
 }
 
-type Signals = Pick<StepWorld, 'signal' | 'shortSignal' | 'stopSignal'>
+type Signals = Pick<StepWorld, 'signal' | 'lateSignal'>
 
 interface Walk {
   readonly carrier: Carrier
-  readonly forward: Signals
   readonly plan: Plan
   readonly results: Map<number, Promise<StepResult>>
   readonly bugs: unknown[]
@@ -61,12 +60,25 @@ interface Walk {
 async function forward(step: PlanStep, walk: Walk): Promise<StepResult> {
   const needed = await resultsOf(step.needs, walk)
   const blocker = needed.find(({ status }) => status !== 'done')
-  if (blocker !== undefined || walk.carrier.signal.aborted) {
-    const because = blocker === undefined ? {} : { because: blocker.step }
-    walk.carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
-    return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
+  if (blocker !== undefined || walk.carrier.signal.aborted) return skip(step, blocker, walk)
+  const { signal } = walk.carrier
+  const late = linger(signal, stopTime(step) ?? lingerMs)
+  try {
+    return await attempt(step, walk, { signal, lateSignal: late.signal })
+  } finally {
+    late.end()
   }
-  return attempt(step, walk, walk.forward)
+}
+
+function skip(step: PlanStep, blocker: StepResult | undefined, { carrier }: Walk): StepResult {
+  const because = blocker === undefined ? {} : { because: blocker.step }
+  carrier.emit({ type: 'step-skipped', ...factsOf(step), ...because })
+  return { ...factsOf(step), status: 'skipped', durationMs: 0, ...because }
+}
+
+/** Longer than a stop of that service can take; nothing for other steps. */
+function stopTime({ action }: PlanStep): number | undefined {
+  return action.kind === 'stop' ? action.graceSeconds * 1000 + stopMs : undefined
 }
 
 /** A step of the way back runs when its step had an effect and the whole did not succeed. */
@@ -75,11 +87,21 @@ async function back(step: PlanStep, undo: NonNullable<PlanStep['undo']>, walk: W
   const [origin] = await resultsOf([undo.of], walk)
   const group = await resultsOf(undo.unless, walk)
   const failed = group.some(({ status }) => status !== 'done')
-  // A rename happens or does not; anything else that failed may have happened in part.
-  const begun = origin?.status === 'done' || (origin?.status === 'failed' && origin.kind !== 'rename')
+  const begun = origin?.status === 'done' || (origin?.status === 'failed' && mayHaveBegun(origin))
   if (!failed || !begun) return { ...factsOf(step), status: 'not-needed', durationMs: 0 }
-  const signal = AbortSignal.timeout(undoDeadlineMs)
-  return attempt(step, walk, { signal, shortSignal: signal, stopSignal: signal })
+  const [blocker] = undo.unlessFailed === undefined ? [] : await resultsOf([undo.unlessFailed], walk)
+  if (blocker?.status === 'failed') return skip(step, blocker, walk)
+  const { end, signal } = deadline(Math.max(stopTime(step) ?? 0, undoDeadlineMs))
+  try {
+    return await attempt(step, walk, { signal, lateSignal: signal })
+  } finally {
+    end()
+  }
+}
+
+/** A rename happens or does not, and what has the name of what was to be made is something else; all other steps can fail in the middle. */
+function mayHaveBegun({ error, kind }: StepResult): boolean {
+  return kind !== 'rename' && error?.code !== 'NAME_TAKEN'
 }
 
 async function attempt(step: PlanStep, walk: Walk, signals: Signals): Promise<StepResult> {

@@ -22,15 +22,25 @@ export function createLimit(most: number): Limit {
   }
 }
 
-/** For lists of any length, such as the files of a big tree: takes an item only when there is room, so nothing piles up. */
+/**
+ * For lists of any length, such as the files of a big tree: takes an item only when there is room, so nothing piles up, and none when
+ * one has failed.
+ */
 export async function forEachLimited<Item>(
   items: Iterable<Item>,
   limit: number,
   act: (item: Item) => Promise<void>,
 ): Promise<void> {
   const queue = items[Symbol.iterator]()
+  let hasFailed = false
+  const take = (): IteratorResult<Item, unknown> => (hasFailed ? { done: true, value: undefined } : queue.next())
   const work = async () => {
-    for (let next = queue.next(); next.done !== true; next = queue.next()) await act(next.value)
+    try {
+      for (let next = take(); next.done !== true; next = take()) await act(next.value)
+    } catch (error) {
+      hasFailed = true
+      throw error
+    }
   }
   await Promise.all(Array.from({ length: limit }, work))
 }

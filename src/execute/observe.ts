@@ -9,7 +9,7 @@ import { currentContainer } from '../plan/current.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired, DesiredService, Observed, ObservedContainer, RuntimeSnapshot } from '../plan/types.ts'
-import { reachable } from './probe-attempts.ts'
+import { hostSide } from '../plan/references.ts'
 import { probeOnce } from './probes.ts'
 import type { World } from './world.ts'
 
@@ -90,9 +90,12 @@ async function ask(
   if (service.probe.kind === 'completed') return unasked(service)
   const target = running === undefined ? undefined : { name: running.name, id: running.id }
   const { databases, runtime, signal } = observer
-  const probeDatabase = (connection: Parameters<typeof databases.probe>[0]): ReturnType<typeof databases.probe> =>
-    databases.probe(connection, signal)
-  const result = await probeOnce(service.probe, { target, runtime, signal, probeDatabase })
+  const result = await probeOnce(service.probe, {
+    target,
+    runtime,
+    signal,
+    probeDatabase: (connection, limited) => databases.probe(connection, limited),
+  })
   const probe: ObservedProbe = result.ready ? { state: 'ready' } : notReady(result)
   return { service: service.name, probe, database: undefined }
 }
@@ -109,7 +112,7 @@ async function askMoved(
 ): Promise<Answer | undefined> {
   const [port] = running?.ports ?? []
   if (probe.kind !== 'postgres' || port === undefined) return undefined
-  const address = { host: reachable(port.hostAddress), port: port.host }
+  const address = { host: hostSide(port.hostAddress), port: port.host }
   if (migrations === undefined) {
     const answer = await databases.probe({ ...probe.connection, ...address }, signal)
     if (!answer.ready && answer.code === 'DATABASE_UNREACHABLE') return undefined

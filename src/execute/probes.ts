@@ -46,7 +46,7 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
 
 /** Asks once, now, for a look at how things are. */
 export async function probeOnce(probe: Probe, context: ProbeContext): Promise<ProbeAnswer> {
-  const looks = probe.kind === 'running' || probe.kind === 'completed'
+  const looks = probe.kind === 'running' || probe.kind === 'completed' || probe.kind === 'log'
   return attempt(probe, looks ? await look(context) : undefined, context)
 }
 
@@ -112,7 +112,7 @@ async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAn
   if (running !== undefined && running.startedAt !== startedAt) return crashed(wait, container)
   const enoughMs = Math.min(settleMs, wait.context.timeoutMs / 2)
   const isSettled = running !== undefined && performance.now() - running.since >= enoughMs
-  return isSettled ? { ready: true } : { ready: false, reason: 'it runs since a moment' }
+  return isSettled ? { ready: true } : { ready: false, reason: 'it has only just started' }
 }
 
 /** A container that is over, whatever the probe says: a port may be answered by something else. */

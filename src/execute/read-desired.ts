@@ -14,7 +14,7 @@ import { readMigrations } from '../migrations/files/read.ts'
 import { readRemembered, readSeeds } from '../migrations/seeds/read.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import { desiredState, type ServiceSeeds } from '../plan/desired.ts'
-import type { BuildFacts } from '../plan/images.ts'
+import { type BuildFacts, projectBuilds } from '../plan/images.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
 import { readBuild } from './fingerprint/fingerprint.ts'
@@ -70,7 +70,7 @@ const unread: BuildFacts = { fingerprint: 'unread', baseImages: [] }
 
 /** The declared names alone. No file is read, so a stack can be taken down whatever is wrong with its files. */
 export function readNames(config: Config): Desired {
-  const builds = Object.fromEntries([...config.services, ...config.images].map(({ name }) => [name, unread]))
+  const builds = Object.fromEntries(projectBuilds(config).map(({ place }) => [place, unread]))
   return desiredState({
     config,
     folders: {},
@@ -133,19 +133,13 @@ function placed(error: unknown, place: string): PoststackError | undefined {
 }
 
 async function readBuilds(config: Config, options: BuildOptions): Promise<Readonly<Record<string, BuildFacts>>> {
-  const idle = config.services.flatMap((service) =>
-    service.idle === undefined ? [] : [[service.name, unread] as const],
-  )
-  const services = selectServices(config.services, []).flatMap((service) =>
-    service.kind === 'container' && service.build !== undefined
-      ? [{ name: service.name, build: service.build, place: `services.${service.name}.build` }]
-      : [],
-  )
-  const images = config.images.map(({ name, build }) => ({ name, build, place: `containers/${name}` }))
+  const wanted = projectBuilds({ ...config, services: selectServices(config.services, []) })
+  // What does not run without being named: its files stand in nobody's way.
+  const idle = projectBuilds(config).map(({ place }) => [place, unread] as const)
   const problems: PoststackError[] = []
-  const facts = [...services, ...images].map(async ({ name, build, place }) => {
+  const facts = wanted.map(async ({ build, place }) => {
     try {
-      return [[name, await readBuild(build, options)] as const]
+      return [[place, await readBuild(build, options)] as const]
     } catch (error) {
       const problem = placed(error, place)
       if (problem === undefined) throw error

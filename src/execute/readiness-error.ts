@@ -31,7 +31,9 @@ interface ErrorContext {
 
 const logLines = 20
 const logMs = 5000
-const lastWordsMs = 200
+/** Longer on a busy machine than one would think. */
+const lastWordsMs = 1000
+const lookMs = 100
 
 /** Reads the last of the log and puts everything together. */
 export async function readinessError(
@@ -152,12 +154,13 @@ function duration(ms: number): string {
 async function lastLines({ runtime, target, hide }: ErrorContext): Promise<readonly string[]> {
   if (target === undefined) return []
   const signal = AbortSignal.timeout(logMs)
-  const read = () => runtime.logs(target, logLines, { signal })
+  const until = performance.now() + lastWordsMs
   try {
-    const lines = await read()
-    if (lines.length > 0) return lines.map(hide)
-    await pause(lastWordsMs, signal)
-    return (await read()).map(hide)
+    for (;;) {
+      const lines = await runtime.logs(target, logLines, { signal })
+      if (lines.length > 0 || performance.now() > until) return lines.map(hide)
+      await pause(lookMs, signal)
+    }
   } catch {
     return []
   }

@@ -19,7 +19,10 @@ export interface Sql {
     text: string,
     values?: readonly unknown[],
   ): Promise<readonly Row[]>
-  /** Runs all of it in one transaction: committed when the function returns, rolled back when it throws. */
+  /**
+   * Runs all of it in one transaction: committed when the function returns, rolled back when it throws. Where a statement failed, it is rolled
+   * back too, and `begin` fails, even if the function has caught the error.
+   */
   begin<Result>(body: (sql: Sql) => Promise<Result>): Promise<Result>
 }
 

@@ -223,9 +223,9 @@ function parseOwner(text: string): Owner | undefined {
 
 function describe(owner: Owner, own: Owner): string {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(owner.since)) / 1000))
-  const since = Number.isFinite(seconds) ? `, since ${seconds} s` : ''
+  const time = Number.isFinite(seconds) ? `, for ${seconds} s` : ''
   const host = owner.host === own.host ? '' : ` on ${owner.host}`
-  return `${owner.command} (pid ${owner.pid}${host}${since})`
+  return `${owner.command} (pid ${owner.pid}${host}${time})`
 }
 
 function timeout(lock: Lock, { holder, file }: Refusal, waitedMs: number): PoststackError {

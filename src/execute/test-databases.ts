@@ -8,7 +8,7 @@ import { PoststackError } from '../errors.ts'
 import { type Connect, type Connection, isServerError } from '../migrations/connection.ts'
 import { isPooled } from '../migrations/lock/pooler.ts'
 import { clauseLike, type ServerAccess } from '../migrations/verify/scratch.ts'
-import { asking } from '../migrations/own-path.ts'
+import { withOwnPath } from '../migrations/own-path.ts'
 import type { Sql } from './sql.ts'
 
 const ownPrefix = 'poststack_test_'
@@ -41,7 +41,7 @@ export interface TemplateRequest {
 
 /** Fails with `DATABASE_POOLED` through a pooler, and with `STEP_FAILED` where the role may not create databases. */
 export async function openTestRun({ connect, connectTo }: ServerAccess, signal: AbortSignal): Promise<TestRun> {
-  const admin = await asking(connect)({ applicationName: 'poststack tests', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack tests', signal })
   try {
     if (await isPooled(admin)) throw pooled()
     const id = randomBytes(5).toString('hex')

@@ -30,7 +30,7 @@ export type MigrationEvent =
     }
   /** Something the server said while a file ran, such as RAISE NOTICE. */
   | ({ readonly type: 'server-notice'; readonly file: string } & ServerNotice)
-  /** Its statement waits for a lock that others hold; said about twice a second. */
+  /** Its statement waits for a lock that others hold; said about twice a second. A seed has no version: then it is empty. */
   | {
       readonly type: 'migration-blocked'
       readonly version: string

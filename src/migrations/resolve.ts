@@ -6,9 +6,8 @@ import { fileNameOf } from './files/file-name.ts'
 import type { AppliedMigration, Migration, MigrationProblem, Resolution } from './types.ts'
 import { canonicalVersion, compareVersions } from './version.ts'
 
-/** A version that a run is to stop at, as the person wrote it. */
 export interface ResolveOptions {
-  /** Nothing after this one is pending. */
+  /** The last version that is to be applied, as the person wrote it: nothing after it is pending. @default all */
   readonly target?: string | undefined
 }
 

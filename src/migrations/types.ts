@@ -45,8 +45,10 @@ export interface MigrationFolder {
 export interface Seed {
   /** File name without its folder. */
   readonly file: string
-  /** SHA-256 in hex: of SQL over what it includes, too; of a script over its own text. */
+  /** SHA-256 in hex, whatever the line ends: of SQL over what it includes, too; of a script over what it imports. */
   readonly checksum: string
+  /** The same of a script with the line ends that it has, where these are others: an older ledger has that. */
+  readonly asWritten?: string
   readonly content:
     | { readonly kind: 'sql'; readonly text: SqlText }
     | { readonly kind: 'script'; readonly path: string }

@@ -31,7 +31,9 @@ export function planClean({ desired, observed, images, volumes }: CleanInput): P
   const leaving = ours.filter((container) => !isRunning(container) && !isFinishedJob(container, desired))
   const staying = ours.filter((container) => !leaving.includes(container))
   const kept = new Set(staying.flatMap(mountedVolumes))
-  const unused = observed.volumes.filter(({ key, owner }) => isOurs(owner, desired) && !kept.has(key ?? ''))
+  // What remembers a job or a hook is no data: without it that would run again, on the data that stay. Where those go, it counts for nothing.
+  const data = observed.volumes.filter(({ job, owner }) => isOurs(owner, desired) && job === undefined)
+  const unused = data.filter(({ key }) => !kept.has(key ?? ''))
   const draft = createDraft({
     goal: 'clean',
     stack: desired.stack,
@@ -50,7 +52,7 @@ export function planClean({ desired, observed, images, volumes }: CleanInput): P
   return draft.finish()
 }
 
-/** The container is the only record that the job has done its work: without it, the next `up` would run it again. */
+/** It is no leftover: it shows that the job has done its work, and what it said. */
 function isFinishedJob({ exitCode, service, state }: ObservedContainer, { services }: Desired): boolean {
   const declared = services.find(({ name }) => name === service)
   return declared?.probe.kind === 'completed' && state === 'exited' && exitCode === 0

@@ -2,8 +2,8 @@
  * The canonical spec of a container that is no PostgreSQL server of ours, and how to find out that it is ready. Pure.
  */
 import type { Config, ContainerServiceConfig, PostgresServiceConfig } from '../config/types.ts'
-import { builtRef, qualifyImage, type ImageInput } from './images.ts'
-import { resolveText } from './references.ts'
+import { builtRef, qualifyImage, serviceBuild, type ImageInput } from './images.ts'
+import { hostSide, resolveText } from './references.ts'
 import { defaultGraceSeconds } from './spec.ts'
 import { hostsInside } from './this-machine.ts'
 import type { ContainerSpec, Probe, SpecMount, SpecPort } from './types.ts'
@@ -19,8 +19,8 @@ export function mountedContent(service: string, target: string): string {
 }
 
 export function containerSpec(service: ContainerServiceConfig, input: ContainerInput): ContainerSpec {
-  const { build, name } = service
-  const image = build === undefined ? qualifyImage(service.image ?? '') : builtRef({ name, build }, input)
+  const build = serviceBuild(service)
+  const image = build === undefined ? qualifyImage(service.image ?? '') : builtRef(build, input)
   return {
     image,
     ...(service.platform === undefined ? {} : { platform: service.platform }),
@@ -97,10 +97,4 @@ export function containerProbe(service: ContainerServiceConfig): Probe {
       return { kind: 'postgres', connection: { host: address.hostAddress, port: port.host, user, database, password } }
     }
   }
-}
-
-/** "All addresses" is an address to listen on, not one to connect to. */
-export function hostSide(address: string): string {
-  if (address === '0.0.0.0') return '127.0.0.1'
-  return address === '::' ? '::1' : address
 }

@@ -10,10 +10,10 @@ import type {
 } from '../config/types.ts'
 import { compareText } from '../config/text-order.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
-import { containerProbe, containerSpec, hostSide, runFields } from './desired-container.ts'
+import { containerProbe, containerSpec, runFields } from './desired-container.ts'
 import { desiredImages, qualifyImage, type ImageInput } from './images.ts'
 import { projectId } from './names.ts'
-import { passwordFile, postgresPort } from './references.ts'
+import { hostSide, passwordFile, postgresPort } from './references.ts'
 import type { ContainerSpec, DatabaseTarget, Desired, DesiredService, DesiredVolume } from './types.ts'
 
 export interface DesiredInput extends ImageInput {

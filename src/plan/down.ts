@@ -5,6 +5,7 @@ import { isRunning } from './current.ts'
 import { blockedByDamage } from './reconcile/damaged.ts'
 import { createDraft } from './reconcile/draft.ts'
 import { planHook } from './reconcile/hook-steps.ts'
+import { owedBy } from './reconcile/owed-steps.ts'
 import { inStopOrder, planLeaving } from './leaving.ts'
 import { isOurs } from './names.ts'
 import type { Plan } from './step.ts'
@@ -55,12 +56,14 @@ export function planDown(
         { needs: all, risk: 'data-loss' },
       )
     }
-    // No data is lost with these: they only say that a job has worked on the data that goes, or that a hook has run.
-    for (const { job, name } of ours) {
+    // No data is lost with these: they only say that a job has worked on the data that goes, or that a hook has run or is owed.
+    for (const volume of ours) {
+      const { job, name } = volume
       if (job === undefined) continue
-      const action = { kind: 'remove-volume', target: { name } } as const
-      const subject = job.service.includes(':') ? job.service : `service:${job.service}`
-      draft.add(subject, action, 'forgotten, so that it runs again', { needs: all })
+      const owed = owedBy(volume)
+      const subject = owed ?? (job.service.includes(':') ? job.service : `service:${job.service}`)
+      const cause = owed === undefined ? 'so that it runs again' : 'it is owed no more'
+      draft.add(subject, { kind: 'forget', target: { name } }, cause, { needs: all })
     }
   }
   return draft.finish()

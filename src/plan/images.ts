@@ -1,7 +1,7 @@
 /**
  * Which images a stack needs, what they are called, and what they are built from. Pure.
  */
-import type { BuildConfig, Config, ImageConfig } from '../config/types.ts'
+import type { BuildConfig, Config, ContainerServiceConfig, ImageConfig } from '../config/types.ts'
 import { selectServices } from './order.ts'
 import type { ContextBulk, DesiredImage } from './types.ts'
 
@@ -15,10 +15,27 @@ export interface BuildFacts {
 
 export interface ImageInput {
   readonly config: Config
-  /** What each build was found to be made from, by the name of its service or image. */
+  /** What each build was found to be made from, by its place. */
   readonly builds: Readonly<Record<string, BuildFacts>>
   /** Folder of the images that Poststack ships. */
   readonly shippedImages: string
+}
+
+export interface ProjectBuild extends ImageConfig {
+  /** Where it is declared. A service and a project container may have one name, and be built from different files. */
+  readonly place: string
+}
+
+/** All that is built for a project, whether it is asked for or not. */
+export function projectBuilds({ images, services }: Pick<Config, 'images' | 'services'>): readonly ProjectBuild[] {
+  return [
+    ...services.flatMap((service) => (service.kind === 'container' ? (serviceBuild(service) ?? []) : [])),
+    ...images.map((image) => ({ ...image, place: `containers/${image.name}` })),
+  ]
+}
+
+export function serviceBuild({ build, name }: ContainerServiceConfig): ProjectBuild | undefined {
+  return build === undefined ? undefined : { name, build, place: `services.${name}.build` }
 }
 
 const baseDebian = 'poststack/base-debian:latest'
@@ -38,17 +55,17 @@ export function qualifyImage(reference: string): string {
  * an image of that name?", two checkouts never fight over one tag, and the image of a container that is being replaced stays.
  * It is called after the Dockerfile's folder under `containers/`, so services that share a Dockerfile share the image.
  */
-export function builtRef(image: ImageConfig, input: ImageInput): string {
-  return `${repositoryOf(image, input)}:${factsOf(image.name, input).fingerprint.slice(0, fingerprintLength)}`
+export function builtRef(image: ProjectBuild, input: ImageInput): string {
+  return `${repositoryOf(image, input)}:${factsOf(image, input).fingerprint.slice(0, fingerprintLength)}`
 }
 
 function repositoryOf({ name, build }: ImageConfig, { config }: ImageInput): string {
   return `${config.name}/${/\/containers\/([a-z0-9][a-z0-9_.-]*)\/[^/]+$/.exec(build.dockerfile)?.[1] ?? name}`
 }
 
-function factsOf(name: string, input: ImageInput): BuildFacts {
-  const facts = input.builds[name]
-  if (facts === undefined) throw new Error(`no fingerprint for build ${name}`)
+function factsOf({ place }: ProjectBuild, input: ImageInput): BuildFacts {
+  const facts = input.builds[place]
+  if (facts === undefined) throw new Error(`no fingerprint for build ${place}`)
   return facts
 }
 
@@ -56,12 +73,7 @@ export function desiredImages(input: ImageInput): readonly DesiredImage[] {
   const { images } = input.config
   const services = selectServices(input.config.services, [])
   const shipped = services.filter((service) => service.kind === 'postgres').filter(({ image }) => image === undefined)
-  const built = [
-    ...services.flatMap((service) =>
-      service.kind === 'container' && service.build !== undefined ? [{ name: service.name, build: service.build }] : [],
-    ),
-    ...images,
-  ]
+  const built = projectBuilds({ images, services })
   const pulled = services.flatMap((service): readonly DesiredImage[] => {
     if (service.kind === 'external' || service.image === undefined) return []
     const platform = service.kind === 'container' ? service.platform : undefined
@@ -106,8 +118,8 @@ export function shippedImages(
 
 type BuildImage = Extract<DesiredImage, { kind: 'build' }>
 
-function projectImage(image: ImageConfig, input: ImageInput): BuildImage {
-  const facts = factsOf(image.name, input)
+function projectImage(image: ProjectBuild, input: ImageInput): BuildImage {
+  const facts = factsOf(image, input)
   const needs = facts.baseImages.some((ref) => /^(?:localhost\/)?poststack\/base-debian(?::latest)?$/.test(ref))
     ? [baseDebian]
     : []

@@ -36,7 +36,10 @@ export function jobMemory(
 ): JobMemory {
   const spec = service.container?.spec
   const digest = spec === undefined ? '' : specDigest(spec, desired.digests)
-  const memories = volumes.filter(({ job, owner }) => isOurs(owner, desired) && job?.service === service.name)
+  // The newest first: a run that was cut may have left an older one of the same digest, whose time does not count any more.
+  const memories = volumes
+    .filter(({ job, owner }) => isOurs(owner, desired) && job?.service === service.name)
+    .toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0))
   const exact = memories.find(({ job }) => job?.digest === digest)
   const memory = exact ?? ofBefore(memories, spec, desired)
   const lost = memory === undefined ? undefined : lostData(service, desired, { volumes, since: memory })
@@ -46,7 +49,7 @@ export function jobMemory(
     remember:
       memories.length === 1 && exact !== undefined && lost === undefined
         ? undefined
-        : rememberAction({ service, digest, memories, lost: lost === undefined ? undefined : memory }, desired),
+        : rememberAction({ service, digest, memories, kept: lost === undefined ? exact : undefined }, desired),
   }
 }
 
@@ -65,18 +68,20 @@ interface Remembering {
   readonly service: DesiredService
   readonly digest: string
   readonly memories: readonly ObservedVolume[]
-  /** The memory of data that is gone: its time does not count any more. */
-  readonly lost: ObservedVolume | undefined
+  /** The one that is right. The time of any other one does not count: a new one needs a name of its own. */
+  readonly kept: ObservedVolume | undefined
 }
 
 function rememberAction(
-  { service, digest, memories, lost }: Remembering,
+  { service, digest, memories, kept }: Remembering,
   desired: Desired,
 ): NonNullable<JobMemory['remember']> {
-  const plain = nameOf(service, desired, digest)
-  const name = lost?.name === plain ? nameOf(service, desired, `${digest} again`) : plain
+  const taken = memories.map((memory) => memory.name)
+  let content = digest
+  while (taken.includes(nameOf(service, desired, content))) content += ' again'
+  const name = kept?.name ?? nameOf(service, desired, content)
   const labels = { ...ownerLabels(desired), [label.job]: service.name, [label.done]: digest }
-  const outdated = memories.map((memory) => memory.name).filter((other) => other !== name)
+  const outdated = taken.filter((other) => other !== name)
   return { kind: 'remember', name, labels, outdated }
 }
 

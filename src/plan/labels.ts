@@ -15,9 +15,9 @@ export const label = {
   volume: `${prefix}volume`,
   /** Major version of the PostgreSQL whose data a volume holds. */
   postgres: `${prefix}postgres`,
-  /** The job that an empty volume remembers. */
+  /** The job, or the hook, that an empty volume remembers. */
   job: `${prefix}job`,
-  /** Digest of the spec with which that job has ended well. */
+  /** Digest of the spec with which that job has ended well; of a hook that is owed: `no`. */
   done: `${prefix}done`,
   /** Canonical JSON of the container's spec, secrets as keyed digests. */
   spec: `${prefix}spec`,

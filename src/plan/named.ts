@@ -1,7 +1,7 @@
 /**
  * What people name on a command line, and what they probably meant when there is nothing of that name.
  */
-import { nearest } from '../config/schema/issues.ts'
+import { nearest } from '../config/nearest.ts'
 import { compareText } from '../config/text-order.ts'
 import { PoststackError } from '../errors.ts'
 import { isOurs } from './names.ts'

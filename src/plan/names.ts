@@ -31,6 +31,11 @@ export function isReplacedName(name: string): boolean {
   return name.endsWith(replacedSuffix)
 }
 
+/** The name that it had. */
+export function nameBefore(replaced: string): string {
+  return replaced.slice(0, -replacedSuffix.length)
+}
+
 /** The name an object gets when another checkout of the same stack has the preferred one. */
 function secondName(name: string, project: string): string {
   return `${name}-${project.slice(0, 6)}`

@@ -7,18 +7,16 @@ import type { Desired, DesiredService, Observed } from './types.ts'
 /** Steps of this run by which a service reaches each condition; a condition that is met already has none. */
 export type Milestones = Readonly<Partial<Record<Condition, number | undefined>>>
 
-/** A change of the declaration as a way out. Where there is no config file, a variable can say some of it. */
-export function waysInConfig(way: string, { conventional }: Desired, variable?: string): readonly string[] {
-  if (conventional !== true) return [`${way} in the config`]
-  const inFile = `write a poststack.config.ts, and ${way} in it`
-  return variable === undefined ? [inFile] : [`set another ${variable}, in .env or the environment`, inFile]
-}
-
-export interface Planning {
+/** What is known from the beginning. */
+export interface Looking {
   readonly desired: Desired
   readonly observed: Observed
   readonly draft: Draft
   readonly resources: Resources
+}
+
+/** And once all stops are planned that come before any start. */
+export interface Planning extends Looking {
   /** Services that are started anew, whatever runs of them, and the steps that stop those which run. */
   readonly restart: ReadonlySet<string>
   readonly stops: ReadonlyMap<string, number>
@@ -32,9 +30,14 @@ export interface Planning {
   readonly takers: ReadonlyMap<string, readonly string[]>
 }
 
-/** What planning one service's container goes by. */
-export interface ServiceContext extends Planning {
+interface OneService {
   readonly service: DesiredService
   readonly container: NonNullable<DesiredService['container']>
   readonly subject: string
 }
+
+/** What judging one service's container goes by. */
+export interface JudgeContext extends Looking, OneService {}
+
+/** What planning one service's container goes by. */
+export interface ServiceContext extends Planning, OneService {}

@@ -66,6 +66,12 @@ function containerProperty(service: Extract<ServiceConfig, { kind: 'container' }
   return kind === 'url' ? `http://${service.name}:${String(port.container)}` : String(port.container)
 }
 
+/** "All addresses" is an address to listen on, not one to connect to. */
+export function hostSide(address: string): string {
+  if (address === '0.0.0.0' || address === '') return '127.0.0.1'
+  return address === '::' || address === '[::]' ? '::1' : address
+}
+
 /** An IPv6 address stands in brackets inside a URL. */
 export function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host

@@ -3,6 +3,7 @@
  */
 import { PoststackError } from '../errors.ts'
 import type { Plan } from './step.ts'
+import type { Desired } from './types.ts'
 
 /** Somebody has to agree to the loss of exactly this data first. */
 export function consentNeeded(plan: Plan): PoststackError {
@@ -39,4 +40,11 @@ export function refuseBlocked(plan: Plan): void {
       })),
     },
   })
+}
+
+/** A change of the declaration as a way out. Where there is no config file, a variable can say some of it. */
+export function waysInConfig(way: string, { conventional }: Desired, variable?: string): readonly string[] {
+  if (conventional !== true) return [`${way} in the config`]
+  const inFile = `write a poststack.config.ts, and ${way} in it`
+  return variable === undefined ? [inFile] : [`set another ${variable}, in .env or the environment`, inFile]
 }

@@ -46,8 +46,6 @@ export interface ContainerSpec {
   /** Fully qualified (`docker.io/library/nginx:1`), or a local tag for images that are built (`shop/web`). */
   readonly image: string
   readonly platform?: string
-  /** Fingerprint of the build's inputs, for images of the project. */
-  readonly fingerprint?: string
   readonly command?: readonly string[]
   readonly entrypoint?: readonly string[]
   readonly env?: Readonly<Record<string, SpecText>>
@@ -85,5 +83,5 @@ export interface PostgresSpec {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** A spec as it stands in a label: each text with secrets is `{ secret: <keyed digest> }`. */
+/** A spec as it stands in a label: each secret is `{ secret: <its name>, digest: <keyed digest> }`. */
 export type RecordedSpec = Readonly<Record<string, unknown>>

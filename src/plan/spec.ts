@@ -9,7 +9,7 @@ import type { ContainerSpec, PostgresSpec, RecordedSpec } from './types.ts'
 /** What people see instead of a secret. */
 const mask = '(secret)'
 
-/** Version of the label's format. A reader that meets a higher one compares only what it knows. */
+/** Version of the label's format. A field that a reader does not know counts as a change: the container that it makes has none. */
 const format = 1
 
 /**

@@ -4,7 +4,7 @@
 import { resolveMigrations } from '../migrations/resolve.ts'
 import { currentContainer } from './current.ts'
 import { jobMemory } from './jobs.ts'
-import { hostInUrl } from './references.ts'
+import { hostInUrl, hostSide } from './references.ts'
 import type { Plan, PlanStep } from './step.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
 
@@ -87,9 +87,8 @@ function notAsked(profiles: readonly string[]): string {
   return `not asked for; with --profile ${profiles.join(' or ')}, or by its name, it runs`
 }
 
-/** Causes that name another step by its number say nothing where the numbers are not shown. */
 function describe({ action, cause }: PlanStep): string {
-  return /^(created|started) by #/.test(cause.text) ? action.kind : `${action.kind}: ${cause.text}`
+  return cause.follows === true ? action.kind : `${action.kind}: ${cause.text}`
 }
 
 function stateOf(service: DesiredService, desired: Desired, observed: Observed): ServiceStatus['state'] {
@@ -139,7 +138,9 @@ export function addressesOf(service: DesiredService, port?: number): readonly st
   return (service.container?.spec.ports ?? []).flatMap(({ host, hostAddress = '127.0.0.1', protocol }) =>
     host === undefined
       ? []
-      : [`${host === httpPort && protocol === 'tcp' ? 'http' : protocol}://${hostInUrl(hostAddress)}:${String(host)}`],
+      : [
+          `${host === httpPort && protocol === 'tcp' ? 'http' : protocol}://${hostInUrl(hostSide(hostAddress))}:${String(host)}`,
+        ],
   )
 }
 

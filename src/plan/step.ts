@@ -29,14 +29,13 @@ export interface Cause {
   readonly text: string
   /** Sorted by path; empty unless a spec changed. */
   readonly changes: readonly FieldChange[]
+  /** It only points at other steps of the plan, and says nothing where these are not shown. */
+  readonly follows?: true
 }
-
-/** Cause of a `record` step that only follows from the others of its plan. */
-export const recordsFollow = 'containers change'
 
 export type Risk = 'none' | 'downtime' | 'data-loss'
 
-/** What a step does. One action is one call of the engine, one wait, or one migration run. */
+/** What a step does, as one thing that is done or has failed. */
 export type Action =
   | {
       readonly kind: 'build'
@@ -49,12 +48,14 @@ export type Action =
   | { readonly kind: 'create-network'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'create-volume'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | {
-      /** Remembers that a job has ended well: makes the volume of that name, then removes those that are out of date. */
+      /** Remembers that a job has ended well, or that a hook is owed: makes the volume of that name, then removes those that are out of date. */
       readonly kind: 'remember'
       readonly name: string
       readonly labels: Readonly<Record<string, string>>
       readonly outdated: readonly string[]
     }
+  /** Removes a volume that remembered something, and holds no data. */
+  | { readonly kind: 'forget'; readonly target: Target }
   | { readonly kind: 'create'; readonly container: ContainerPlan }
   | {
       readonly kind: 'start'
@@ -142,9 +143,10 @@ export interface PlanStep {
   readonly needs: readonly number[]
   /**
    * A step of the way back. It takes back the effect of one step, and is carried out only if that one was begun and any of
-   * the `unless` steps was not done. What it `needs` must have ended, however it ended.
+   * the `unless` steps was not done. What it `needs` must have ended, however it ended, but if the step `unlessFailed` has failed, it is
+   * left out.
    */
-  readonly undo?: { readonly of: number; readonly unless: readonly number[] }
+  readonly undo?: { readonly of: number; readonly unless: readonly number[]; readonly unlessFailed?: number }
 }
 
 export interface PlanWarning {

@@ -21,6 +21,8 @@ export type {
 export interface Target {
   readonly name: string
   readonly id?: string
+  /** Whose a container must be that is found by its name: something else may have taken that meanwhile. */
+  readonly owner?: Pick<Owner, 'stack' | 'project'> | undefined
 }
 
 /** A container as it is made: the spec with names resolved, and the labels that make it ours. */
@@ -197,7 +199,7 @@ export interface DeclaredService {
 
 export type RuntimeName = 'podman' | 'docker' | 'native' | 'memory'
 
-/** Whose an object is, read from its labels. `undefined` fields mean: not made by Poststack. */
+/** Whose an object is, read from its labels. What Poststack did not make has none. */
 export interface Owner {
   readonly stack: string
   readonly project: string
@@ -227,6 +229,8 @@ export interface ObservedContainer {
   readonly outOfMemory?: true
   /** When its main process was started last, in the engine's words; only where one container was looked at by itself. */
   readonly startedAt?: string
+  /** When it ended last before that start, if ever, in the engine's words; where `startedAt` is told. */
+  readonly endedBefore?: string
   /** The command of its health check, that of its image included; only where one container was looked at by itself. */
   readonly healthcheck?: readonly string[]
   /** Where a record holds the name that cannot be read: its paths, and the process of its server if that still runs. */

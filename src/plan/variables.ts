@@ -4,7 +4,7 @@
  */
 import type { ContainerServiceConfig, SecretPart, ServiceConfig } from '../config/types.ts'
 import { databaseTarget } from './desired.ts'
-import { hostInUrl } from './references.ts'
+import { hostInUrl, hostSide } from './references.ts'
 import type { DatabaseTarget, SpecText } from './types.ts'
 
 type Named = readonly [name: string, value: SpecText]
@@ -87,8 +87,7 @@ export function publishedUrls({ ports, ready }: ContainerServiceConfig): Publish
     if (host === undefined) return []
     const asked = ready.kind === 'http' && ready.port === port
     const scheme = asked || port === 'http' ? 'http' : port === 'https' ? 'https' : protocol
-    const address = hostAddress === '0.0.0.0' ? '127.0.0.1' : hostAddress === '::' ? '::1' : hostAddress
-    return [{ port, asked, url: `${scheme}://${hostInUrl(address)}:${String(host)}` }]
+    return [{ port, asked, url: `${scheme}://${hostInUrl(hostSide(hostAddress))}:${String(host)}` }]
   })
   const main = published.find(({ asked }) => asked) ?? published.find(({ port }) => port === 'http') ?? published[0]
   return { main: main?.url, ports: published.map(({ port, url }) => ({ port, url })) }

@@ -6,7 +6,6 @@ import { containersOf, projectContainers } from '../config/parse/conventions.ts'
 import { ownPackage } from '../config/load/own-package.ts'
 import { defaultPostgres } from '../config/parse/services.ts'
 import type { Secrets } from '../config/secrets.ts'
-import type { ImageConfig } from '../config/types.ts'
 import { PoststackError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { observeRuntime } from '../execute/observe.ts'
@@ -108,10 +107,7 @@ export async function withProjectContainers(opened: Opened): Promise<Opened> {
   // In Poststack's own repository they are the images that it brings.
   const isOwn = ownPackage().root === config.root
   const found = isOwn ? [] : await projectContainers(config.root, containersOf(config))
-  const more = found
-    .filter(({ build: { dockerfile } }) => !builds.includes(dockerfile))
-    // No service has such a name, and what is known of builds goes by name.
-    .map((image): ImageConfig => ({ ...image, name: `containers/${image.name}` }))
+  const more = found.filter(({ build: { dockerfile } }) => !builds.includes(dockerfile))
   return withConfig(opened, { ...config, images: [...config.images, ...more] })
 }
 

@@ -22,8 +22,11 @@ export function createEventStreams(emit: Emit): EventStreams {
   const listeners = new Set<Listener>()
   return {
     emit: (event) => {
-      emit(event)
-      for (const { hear } of listeners) hear(event)
+      try {
+        emit(event)
+      } finally {
+        for (const { hear } of listeners) hear(event)
+      }
     },
     listen: (...signals) => {
       const given = signals.filter((signal) => signal !== undefined)

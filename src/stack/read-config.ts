@@ -11,6 +11,7 @@ import {
   type Environment,
   type Variable,
 } from '../config/environment/environment.ts'
+import { isRecord } from '../config/is-record.ts'
 import type { ConfigInputs } from '../config/load/inputs.ts'
 import { loadConfig, type LoadedConfig, takeConfig } from '../config/load/load.ts'
 import { parseConfig, type ParsedConfig } from '../config/parse/parse.ts'
@@ -58,8 +59,7 @@ export async function readConfig(
   const conventions = conventional ? [conventionsNotice(origins)] : []
   for (const message of [...conventions, ...loaded.notices, ...loaded.output.stdout, ...loaded.output.stderr])
     emit({ type: 'notice', message })
-  // What a variable says of the logs was checked where it was read.
-  const isUnchanged = [...origins.keys()].every((path) => path.startsWith('logs.'))
+  const isUnchanged = [...origins.keys()].every((path) => isBeside(path, loaded.plain))
   const parsed = await parseConfig(plain, {
     root,
     issues,
@@ -107,6 +107,16 @@ async function load(
     signal,
     onWaiting,
   })
+}
+
+/**
+ * Whether a variable only adds to what the config says, and by what was checked where it was read: then the config passes the checks as it
+ * stands, too.
+ */
+function isBeside(path: string, plain: LoadedConfig['plain']): boolean {
+  if (!path.startsWith('logs.')) return false
+  const logs = isRecord(plain) ? plain['logs'] : undefined
+  return logs === undefined || (isRecord(logs) && logs[path.slice('logs.'.length)] === undefined)
 }
 
 function containersIn({ root, variables }: Environment): string | undefined {

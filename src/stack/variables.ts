@@ -2,8 +2,7 @@
  * The connection variables of the host's view, with passwords in them.
  */
 import { openSecrets } from '../config/secrets.ts'
-import type { DatabaseChoice } from '../execute/database/choice.ts'
-import { chooseDatabase, databasesMeant } from '../execute/declared-database.ts'
+import { chooseDatabase, databasesMeant, type DatabaseChoice } from '../plan/choose-database.ts'
 import { revealTexts } from '../execute/reveal.ts'
 import { hostVariables } from '../plan/variables.ts'
 import type { Opened } from './opened.ts'

@@ -28,15 +28,18 @@ export interface FollowOptions {
 export interface InputWatchOptions {
   /** Gets the paths of inputs whose content has changed, sorted. */
   readonly onChanged: (paths: readonly string[]) => void
-  readonly onError: (error: unknown) => void
   readonly emit: Emit
   readonly signal: AbortSignal
 }
 
-export function createInputWatch({ onChanged, onError, emit, signal }: InputWatchOptions): InputWatch {
+export function createInputWatch({ onChanged, emit, signal }: InputWatchOptions): InputWatch {
   const contents = createContents(signal)
   let current: { readonly inputs: Inputs; readonly files: FileWatch } | undefined
   let hasToldOfPolling = false
+  const onError = (error: unknown): void => {
+    const message = `some files cannot be watched: ${error instanceof Error ? error.message : String(error)}`
+    emit({ type: 'warning', message })
+  }
   const report = createSettling({ contents, onChanged, onError, signal })
   const onPolling = (reason: string): void => {
     if (hasToldOfPolling) return

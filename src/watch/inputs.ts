@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import type { ConfigInputs } from '../config/load/inputs.ts'
 import { containersOf } from '../config/parse/conventions.ts'
 import { configNames } from '../config/load/find.ts'
+import { ignoreFiles } from '../config/ignore-files.ts'
 import { parseGlob } from '../config/glob.ts'
 import { importsOf } from '../config/load/imports.ts'
 import type { BuildConfig, Config } from '../config/types.ts'
@@ -172,8 +173,8 @@ async function mountedFiles(config: Config): Promise<readonly string[]> {
 }
 
 /** Beside the context: they may lie anywhere. */
-function buildFiles({ context, dockerfile }: BuildConfig): readonly string[] {
-  return [dockerfile, `${dockerfile}.dockerignore`, join(context, '.dockerignore')]
+function buildFiles(build: BuildConfig): readonly string[] {
+  return [build.dockerfile, ...ignoreFiles(build, 'podman'), ...ignoreFiles(build, 'docker')]
 }
 
 async function buildFolder(build: BuildConfig): Promise<InputFolder> {

@@ -3,7 +3,8 @@
  */
 import { type ErrorCode, isPoststackError } from '../errors.ts'
 import type { Emit, Outcome } from '../events.ts'
-import type { DatabaseChoice, DeclaredDatabase } from '../execute/database/choice.ts'
+import type { DeclaredDatabase } from '../execute/database/choice.ts'
+import type { DatabaseChoice } from '../plan/choose-database.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Plan } from '../plan/step.ts'
 import type { EndOptions } from '../runtime/runtime.ts'

@@ -3,11 +3,11 @@
  */
 import type { Emit } from '../events.ts'
 import type { DeclaredDatabase } from '../execute/database/choice.ts'
-import { summarizeDifferences } from '../migrations/verify/describe.ts'
-import { compareSnapshots } from '../migrations/verify/difference.ts'
-import { recordedSnapshot } from '../migrations/verify/recorded.ts'
-import { readSnapshot } from '../migrations/verify/snapshot-read.ts'
-import type { Snapshot } from '../migrations/verify/snapshot.ts'
+import { summarizeDifferences } from '../migrations/snapshot/describe.ts'
+import { compareSnapshots } from '../migrations/snapshot/difference.ts'
+import { recordedSnapshot } from '../migrations/snapshot/recorded.ts'
+import { readSnapshot } from '../migrations/snapshot/read.ts'
+import type { Snapshot } from '../migrations/snapshot/snapshot.ts'
 import { asking } from '../migrations/own-path.ts'
 
 export interface SchemaWatch {

@@ -4,14 +4,16 @@
 import { relative } from 'node:path'
 
 import { interruption, onAbort } from '../abort.ts'
-import { type ErrorCode, errorCodes, type ErrorRecord, ExitCode, isPoststackError, recordError } from '../errors.ts'
+import { type ErrorRecord, isPoststackError, recordError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { selectServices } from '../plan/order.ts'
 import { createCrashes, type Crashes } from './crashes.ts'
-import { type Judgement, judgeEnds, loopingFailure } from './ends.ts'
+import { type Judgement, judgeEnds } from './ends.ts'
+import { isHopeless, loopingFailure, notConverged } from './failures.ts'
 import { createInputWatch, type InputWatch } from './input-watch.ts'
 import { type Inputs, isConfigInput, readInputs, withEveryModule } from './inputs.ts'
 import { latest } from './latest.ts'
+import { listen } from './listen.ts'
 import { ownedDatabases, type RunRequest, runOnce, type WatchedStack } from './one-run.ts'
 import { createProofs, type Proofs } from './proofs.ts'
 import { type SchemaWatch, watchSchemas } from './schema.ts'
@@ -42,20 +44,17 @@ export interface Watching {
 export async function watch(options: WatchOptions): Promise<Watching> {
   const since = now()
   const stack = await options.open(undefined)
+  const inputs = await orClose(readInputs(stack), () => stack.close())
   // A bug of ours, or what no waiting mends.
   const broken = new AbortController()
   const session: Session = {
     options,
     stack,
-    inputs: await readInputs(stack),
+    inputs,
     isBroken: false,
     files: createInputWatch({
       emit: options.emit,
       signal: options.signal,
-      onError: (error) => {
-        const message = `some files cannot be watched: ${error instanceof Error ? error.message : String(error)}`
-        options.emit({ type: 'warning', message })
-      },
       onChanged: (paths) => {
         for (const path of paths) session.wanted.paths.add(path)
         request()
@@ -70,15 +69,16 @@ export async function watch(options: WatchOptions): Promise<Watching> {
     failure: undefined,
     stopListening: () => undefined,
     request: () => request(),
+    wentWrong: (error) => {
+      if (!options.signal.aborted) broken.abort(error)
+    },
   }
   const next = latest(() => step(session))
   let running: Promise<void> = Promise.resolve()
   const request = (): void => {
     if (options.signal.aborted) return
     running = next()
-    running.catch((error: unknown) => {
-      if (!options.signal.aborted) broken.abort(error)
-    })
+    running.catch(session.wentWrong)
   }
   const ended = async (): Promise<WatchEnd> => {
     try {
@@ -87,16 +87,13 @@ export async function watch(options: WatchOptions): Promise<Watching> {
       )
       broken.signal.throwIfAborted()
       await running.catch(() => undefined)
-      return { inRun, failure: session.failure }
+      return { inRun, failure: failureOf(session) }
     } finally {
-      session.stopListening()
-      await session.files.close()
-      await session.proofs.settled
-      await session.stack.close()
+      await closeAll(session)
     }
   }
-  await session.files.follow(session.inputs, { since, anew: true })
-  listen(session)
+  await orClose(session.files.follow(inputs, { since, anew: true }), () => closeAll(session))
+  listenTo(session)
   request()
   return {
     run: () => {
@@ -128,9 +125,29 @@ interface Session {
   isRunning: boolean
   /** No run has come to its end yet. */
   isFirst: boolean
+  /** What the last run failed with. */
   failure: ErrorRecord | undefined
   stopListening: () => void
   readonly request: () => void
+  /** Gets what nothing mends. */
+  readonly wentWrong: (error: unknown) => void
+}
+
+async function closeAll(session: Session): Promise<void> {
+  session.stopListening()
+  await session.files.close()
+  await session.proofs.settled
+  await session.stack.close()
+}
+
+/** What the work comes to. Where it fails, what was opened before is closed: nobody else can. */
+async function orClose<Result>(work: Promise<Result>, close: () => Promise<void>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
 async function step(session: Session): Promise<void> {
@@ -141,18 +158,19 @@ async function step(session: Session): Promise<void> {
   if (signal.aborted) return
   const isChange = isAsked || paths.size > 0
   const began = performance.now()
-  if (!isChange) {
-    const { isWanted, looping } = await judgeEnds(session.stack, { crashes, services: options.services, ended })
-    if (looping.length > 0) tellLooping(session, { looping, began })
-    if (!isWanted) return
-  }
+  // A change asks for a run whatever has ended.
+  const { died, isWanted, looping }: Judgement = isChange
+    ? { died: [], isWanted: true, looping: [] }
+    : await judgeEnds(session.stack, { crashes, services: options.services, ended })
+  for (const [service, deaths] of looping) emit({ type: 'watch-crashing', service, deaths })
+  if (looping.length > 0) tellWaiting(session, began)
+  if (!isWanted) return
   session.isRunning = true
   session.proofs.hold()
   const since = now()
   try {
     const { root } = session.stack.config
     const changed = [...paths].map((path) => relative(root, path)).toSorted()
-    const died = [...ended.keys()].filter((service) => service !== undefined).toSorted()
     if (changed.length + died.length > 0) emit({ type: 'watch-changed', paths: changed, services: died })
     if (isChange) crashes.forget()
     const isConfig = [...paths].some((path) => isConfigInput(session.inputs, path))
@@ -172,9 +190,20 @@ async function step(session: Session): Promise<void> {
   tellWaiting(session, began)
 }
 
-function tellWaiting({ failure, files, options }: Session, began: number): void {
+function tellWaiting(session: Session, began: number): void {
+  const { files, options } = session
   const durationMs = Math.round(performance.now() - began)
-  options.emit({ type: 'watch-waiting', files: files.count, asDeclared: failure === undefined, durationMs })
+  const asDeclared = failureOf(session) === undefined
+  options.emit({ type: 'watch-waiting', files: files.count, asDeclared, durationMs })
+}
+
+/** Why the stack is not as declared. */
+function failureOf(session: Session): ErrorRecord | undefined {
+  return session.failure ?? loopingFailure(loopingIn(session))
+}
+
+function loopingIn({ crashes, stack }: Session): readonly string[] {
+  return stack.config.services.map(({ name }) => name).filter((name) => crashes.isLooping(name))
 }
 
 /** The config as it is now. Where it cannot be read, the stack stays the one from before, and the error is thrown. */
@@ -187,13 +216,13 @@ async function reload(session: Session): Promise<void> {
   session.stopListening()
   session.stack = stack
   await before.close()
-  listen(session)
+  listenTo(session)
 }
 
 async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' | 'pull'>): Promise<void> {
   const { crashes, options, proofs, schemas, stack } = session
   // Left out for as long as nothing changes; what it needs is looked after for the others that need it.
-  const looping = stack.config.services.map(({ name }) => name).filter((name) => crashes.isLooping(name))
+  const looping = loopingIn(session)
   const services =
     looping.length === 0 ? options.services : wantedServices(session).filter((name) => !looping.includes(name))
   // Nobody is left; an empty list would stand for everybody.
@@ -206,7 +235,7 @@ async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' |
     performance.now(),
   )
   session.failure = outcome.ok
-    ? loopingFailure(looping)
+    ? undefined
     : (outcome.results.find(({ error }) => error !== undefined)?.error ?? notConverged)
   options.onOutcome?.(outcome)
   if (options.signal.aborted) throw interruption(options.signal)
@@ -224,52 +253,22 @@ function provesRollbacks(onEdit: OnEdit): boolean {
   return onEdit === 'rollback' || onEdit === 'ask'
 }
 
-/** No file that is edited mends it, so that waiting for one is of no use. */
-function isHopeless(code: ErrorCode): boolean {
-  return code === 'UNKNOWN_SERVICE' || errorCodes[code] === ExitCode.machineLacks
-}
-
-const notConverged: ErrorRecord = { code: 'NOT_CONVERGED', message: 'the stack did not stay as declared' }
-
 function wantedServices({ options, stack }: Session): readonly string[] {
   if (options.services.length > 0) return options.services
   return selectServices(stack.config.services, []).map(({ name }) => name)
 }
 
-function tellLooping(
-  session: Session,
-  { looping, began }: Pick<Judgement, 'looping'> & { readonly began: number },
-): void {
-  for (const [service, deaths] of looping) session.options.emit({ type: 'watch-crashing', service, deaths })
-  session.failure = loopingFailure(looping.map(([service]) => service))
-  tellWaiting(session, began)
-}
-
-/** A removal by hand is an end and then the removal: who looks between the two starts what is about to go. */
-const endMs = 150
-
-function listen(session: Session): void {
-  const { options, stack } = session
-  const controller = new AbortController()
-  let soon: NodeJS.Timeout | undefined
-  const forget = onAbort(options.signal, () => controller.abort(options.signal.reason))
-  session.stopListening = () => {
-    forget()
-    controller.abort()
-    clearTimeout(soon)
-  }
-  stack
-    .watchEnds({
-      services: options.services,
-      signal: controller.signal,
-      onEnd: (service) => {
-        if (!session.wanted.ended.has(service)) session.wanted.ended.set(service, performance.now())
-        clearTimeout(soon)
-        soon = setTimeout(session.request, endMs)
-      },
-    })
-    // Without a runtime nothing can end; the run that needs one says why there is none.
-    .catch(() => undefined)
+function listenTo(session: Session): void {
+  const { options, request, stack, wentWrong } = session
+  session.stopListening = listen(stack, {
+    services: options.services,
+    signal: options.signal,
+    onEnd: (service) => {
+      if (!session.wanted.ended.has(service)) session.wanted.ended.set(service, performance.now())
+    },
+    onQuiet: request,
+    onBug: wentWrong,
+  })
 }
 
 interface Follow {

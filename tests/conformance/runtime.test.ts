@@ -82,7 +82,11 @@ describe.each(await runtimesUnderTest())('$title', (tested) => {
       spec: JSON.parse(made.container.labels[label.spec] ?? ''),
       ports: [],
     })
-    expect(await on.runtime.inspect({ name: made.container.name }, options)).toEqual(container)
+    const { name } = made.container
+    expect(await on.runtime.inspect({ name }, options)).toEqual(container)
+    expect(await on.runtime.inspect({ name, owner: container?.owner }, options)).toEqual(container)
+    const theirs = { stack: on.harness.stack, project: 'another' }
+    expect(await on.runtime.inspect({ name, owner: theirs }, options)).toBeUndefined()
     expect(await on.runtime.inspect({ name: 'another', id: container?.id ?? '' }, options)).toEqual(container)
   })
 

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { processesNaming } from '../support/config-project.ts'
 import { tempProject, type Project } from '../support/project.ts'
 import { symlink } from 'node:fs/promises'
 
@@ -40,6 +41,8 @@ test('config-validate tells all mistakes at once, those of files and of types to
   await project.write(parts)
   const right = await project.run('config-validate', '--json')
   expect(right).toMatchObject({ code: 0, stderr: '' })
+  const profile = await project.run('config-validate', '--profile', 'typo')
+  expect(profile).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('typo') as string })
   expect(JSON.parse(right.stdout)).toEqual({
     version: 1,
     type: 'config-valid',
@@ -64,6 +67,10 @@ export default defineConfig({
 })
 `,
   })
+  await project.write({ '.env': 'POSTSTACK_CONFIG=\n' })
+  const unnamed = await project.run('config-validate', '--types')
+  expect(unnamed.stderr.match(/is empty/g)).toHaveLength(1)
+  await project.write({ '.env': '' })
   const wrong = await project.run('config-validate', '--types')
   expect(wrong).toMatchObject({ code: 2, stdout: '' })
   for (const words of [
@@ -191,4 +198,14 @@ test('a config that was kept is not run again: no process, no bundler, no schema
   expect(clock.stderr).toContain('not kept: the config reads the clock (Date.now) at poststack.config.ts:1:')
   const plain = await project.run('config-show')
   expect(plain.stderr).toBe('')
+})
+
+test('a config that waits for ever ends with the Poststack that was killed', async () => {
+  const project = await projectWith('setInterval(() => {}, 1000)\nawait new Promise(() => {})\nexport default {}\n')
+  const running = project.start(['config-show'])
+  const evaluating = (): readonly string[] => processesNaming(project.root).filter((line) => !line.includes('cli.js'))
+  await expect.poll(evaluating, { timeout: 20_000 }).toHaveLength(1)
+  running.process.kill('SIGKILL')
+  await expect.poll(evaluating, { timeout: 20_000 }).toEqual([])
+  await project.destroy()
 })

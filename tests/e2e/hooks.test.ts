@@ -1,10 +1,10 @@
 /**
  * Hooks: programs of the project at their moments, in the environment of the stack.
  */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tempProject, type Project } from '../support/project.ts'
+import { appliedMigrations, tempProject, type Project } from '../support/project.ts'
 import { itemsMigration } from '../support/services.ts'
 import { startWatch } from '../support/watching.ts'
 
@@ -79,6 +79,44 @@ test('must be run at their moments, each with its cause in the plan, and stop wh
   expect(await project.sql("SELECT to_regclass('never')")).toEqual([[null]])
   await project.succeed('down', '--volumes', '--yes')
   expect((await commands()).split('\n').slice(-2)).toEqual(['down', ''])
+})
+
+test('one that was killed or failed must be run by the next up, until it has ended well', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  const memories = async (): Promise<readonly string[]> =>
+    (await readdir(join(project.root, '.poststack/native/volumes'))).filter((name) => name.includes('-owed-'))
+  await project.write({
+    ...itemsMigration,
+    'poststack.config.ts': `import { defineConfig, hook, postgres } from 'poststack'
+export default defineConfig({
+  name: '${project.stack}',
+  hooks: { afterMigrate: hook(['sh', './hook.sh']) },
+  services: { db: postgres({ port: ${String(project.port)}, migrations: './migrations' }) },
+})
+`,
+    'hook.sh': 'kill -9 $PPID\n',
+  })
+  expect((await project.run('up')).code).not.toBe(0)
+  expect(await project.sql(appliedMigrations)).toEqual([['001_items applied']])
+  expect(await memories()).toHaveLength(1)
+
+  await project.write({ 'hook.sh': 'exit 3\n' })
+  expect((await project.run('plan', '--check')).stdout).toContain('it did not end well in an earlier run')
+  const failed = await project.run('up')
+  expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('[SCRIPT_FAILED]')])
+
+  await project.write({ 'hook.sh': 'echo ran >> ran.txt\n' })
+  await project.succeed('up')
+  expect((await project.succeed('up')).stdout).toContain('nothing to do')
+  expect(await readFile(join(project.root, 'ran.txt'), 'utf8')).toBe('ran\n')
+  expect(await memories()).toEqual([])
+
+  // With the data goes what is owed for them.
+  await project.write({ 'hook.sh': 'exit 3\n', 'migrations/002_more.sql': 'CREATE TABLE more ();\n' })
+  await project.run('up')
+  expect(await memories()).toHaveLength(1)
+  expect((await project.succeed('down', '--volumes', '--yes')).stdout).toContain('its data is deleted')
+  expect(await memories()).toEqual([])
 })
 
 test('a wrong one must be refused with its place', async () => {

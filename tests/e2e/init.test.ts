@@ -37,7 +37,7 @@ test('init must take over what it finds, ask on a terminal, and what it writes b
   const typed = [
     ['Name of the stack', `${project.stack}\n`],
     ['Major version', 'x\n'],
-    ['does not do', '17\n'],
+    ['is not a number from 13 to 18', '17\n'],
     ['Port on this machine', '\n'],
   ] as const
   const written = await project.runWith(init, { bare: true, typed })

@@ -72,7 +72,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         expect(await project.world.containers()).toEqual([])
         expect(ended.code).toBe(4)
         expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
-        "error  nothing was done. image:127.0.0.1:9/absent:1: not found, and \`pull: 'never'\` forbids to pull it  [IMAGE_MISSING]
+        "error  nothing was done. image:127.0.0.1:9/absent:1: not found, and \`pull: 'never'\` forbids pulling it  [IMAGE_MISSING]
 
                try: bring it here: RUNTIME pull 127.0.0.1:9/absent:1, or RUNTIME load -i FILE
                try: or leave \`pull\` out of the config, and it is pulled

@@ -105,6 +105,8 @@ test('what cannot be had must be told, with the page and the code of what went w
   expect(page).toContain('This report is not complete')
   expect(page).toContain('DATABASE_UNREACHABLE')
   expect(page).not.toContain('secret')
+  const piped = await project.run('report', '--html', '-')
+  expect(piped).toMatchObject({ code: 1, stderr: expect.stringContaining('not in it: schema of far') as string })
 
   await project.declare({ web: `container({ image: 'nothing:1' })`, db: `postgres({ port: ${String(project.port)} })` })
   const noEngine = await project.runWith(['report', '--html', 'out.html', '--runtime', 'docker'], {

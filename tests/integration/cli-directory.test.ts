@@ -21,6 +21,12 @@ test('-C runs it in another folder, wherever it stands, and several follow each 
     words: ['exec', '--', 'tar', '-C', '/nowhere'],
     cwd: root,
   })
+  for (const before of [[], ['-C', root], ['--json']]) {
+    expect(await startedIn({ words: [...before, 'run', '-C', 'a', 'pack.ts', '-C', 'data'], cwd: root })).toEqual({
+      words: [...before.filter((word) => word === '--json'), 'run', '--', 'pack.ts', '-C', 'data'],
+      cwd: join(root, 'a'),
+    })
+  }
   for (const [words, said] of [
     [['-C', join(root, 'c'), 'status'], 'There is no folder'],
     [['status', '-C'], '-C is missing its folder'],

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { LoadedConfig, LoadOptions } from '../../src/config/load/load.ts'
+import { openStack } from '../../src/stack.ts'
 import { configProject, load } from '../support/config-project.ts'
 
 const state = {
@@ -51,7 +52,7 @@ describe.each([
       'lib/name.ts': "export const name: string = 'shop'",
       'poststack.config.ts': source(
         'name',
-        "import { name } from './lib/name'\nconsole.log('hello', new Date(0).getTime())",
+        "import { name } from './lib/name'\nconsole.log('hello', new Intl.DateTimeFormat('en', { timeZone: 'UTC' }).format(0))",
       ),
     })
     const first = await keep(root, { trusted })
@@ -61,7 +62,7 @@ describe.each([
     expect(again.cache).toEqual({ hit: true, passed: true })
     for (const key of ['plain', 'issues', 'file', 'root', 'images', 'inputs', 'sources', 'output', 'notices'] as const)
       expect([key, again[key]]).toEqual([key, first[key]])
-    expect(again.output.stdout).toEqual(['hello 0'])
+    expect(again.output.stdout).toEqual(['hello 1/1/1970'])
   })
 
   it.each([
@@ -84,6 +85,9 @@ describe('a config is not kept when it asks for', () => {
     ['Date()', 'reads the clock (Date)'],
     ['performance.now()', 'reads the clock (performance.now)'],
     ['process.hrtime.bigint()', 'reads the clock (process.hrtime.bigint)'],
+    ["new Intl.DateTimeFormat('en').format()", 'reads the clock (Intl.DateTimeFormat.format)'],
+    ["new Intl.DateTimeFormat('en').formatToParts()", 'reads the clock (Intl.DateTimeFormat.formatToParts)'],
+    ['process.pid', 'asks for the machine (process.pid)'],
     ['Math.random()', 'asks for random values (Math.random)'],
     ['crypto.randomUUID()', 'asks for random values (crypto.randomUUID)'],
     ["(await import('node:crypto')).randomBytes(1)", 'asks for random values (crypto.randomBytes)'],
@@ -143,6 +147,34 @@ export default { services: {
     await keep(root)
     await utimes(join(root, 'poststack.config.ts'), new Date(), new Date())
     expect((await loadAndKeep(root)).evaluated).toBe(false)
+  })
+
+  it('has not passed the checks where a variable stood in place of what the config says', async () => {
+    const levelOf = async (more: Readonly<Record<string, string>>): Promise<string | undefined> => {
+      const stack = await openStack({ cwd: root, env: { ...env, ...more }, emit: () => undefined })
+      await stack.close()
+      return stack.config.logs?.level
+    }
+    const root = await configProject({
+      ...esm,
+      'poststack.config.ts': "export default { name: 'shop', logs: { level: 'verbose' }, services: {} }",
+    })
+    for (const _ of [1, 2]) expect(await levelOf({ POSTSTACK_LOG_LEVEL: 'debug' })).toBe('debug')
+    await expect(levelOf({})).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+
+  it('is nothing, and no bug, when a file that it depends on cannot be looked at', async () => {
+    const root = await configProject({
+      ...esm,
+      'poststack.config.ts':
+        "import { readText } from 'poststack'\nexport default { name: readText('link').trim(), services: {} }",
+    })
+    await writeFile(join(root, 'text'), 'shop')
+    await symlink('text', join(root, 'link'))
+    const loaded = await load(root)
+    await rm(join(root, 'link'))
+    await symlink('link', join(root, 'link'))
+    expect(await loaded.keep(true)).toContain('ELOOP')
   })
 
   it('is made anew when it is damaged or gone', async () => {

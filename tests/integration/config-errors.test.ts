@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -128,6 +128,7 @@ describe.each(ways)('$way: what goes wrong in a config', ({ trusted }) => {
     ['a string', "export default 'shop'", 'exports a string'],
     ['an array', 'export default []', 'exports an array'],
     ['undefined', 'export default undefined', 'exports undefined'],
+    ['undefined that is defined', `${start}export default defineConfig(undefined as never)`, 'exports undefined'],
     ['nothing', 'export {}', 'exports nothing'],
     ['a named export only', 'export const config = { services: {} }', 'exports config, but no default'],
     ['one service', `${start}export default postgres()`, 'exports one service, not a stack'],
@@ -280,6 +281,15 @@ describe('files that are no config', () => {
     const root = await configProject({})
     await mkdir(join(root, 'poststack.config.ts'))
     expect((await loadError(root)).message).toBe('poststack.config.ts: is a folder, not a config file')
+  })
+
+  it('a link that leads nowhere', async () => {
+    const root = await configProject({})
+    await symlink('gone.ts', join(root, 'poststack.config.ts'))
+    expect(await loadError(root)).toMatchObject({
+      code: 'CONFIG_FAILED',
+      message: expect.stringContaining('poststack.config.ts: cannot be read: ENOENT'),
+    })
   })
 
   it('two in one folder', async () => {

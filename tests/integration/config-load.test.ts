@@ -226,6 +226,29 @@ describe.each(ways)('$way: what a config may be', ({ trusted }) => {
     expect(loaded.plain).toEqual(plain)
   })
 
+  it('does not wait for a program that has left its group and holds its output', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'poststack.config.ts': `${db}import { spawn } from 'node:child_process'\nconst left = spawn('sleep', ['300'], { detached: true, stdio: 'inherit' })\nprocess.stdout.write(String(left.pid))\nexport default defineConfig({ services: { db: postgres({ port: 5433 }) } })`,
+    })
+    const loaded = await load(root, { trusted, permissions: { run: true } })
+    process.kill(Number(loaded.output.stdout[0]))
+    expect(loaded.plain).toEqual(plain)
+  })
+
+  it('may have more files than names fit into an argument', async () => {
+    const folder = Array.from({ length: 14 }, () => 'a'.repeat(200)).join('/')
+    const names = Array.from({ length: 60 }, (_, index) => `part${String(index)}`)
+    const root = await configProject({
+      'package.json': '{}',
+      ...Object.fromEntries(
+        names.map((name, index) => [`${folder}/${name}.ts`, `export const ${name} = ${String(index)}`]),
+      ),
+      'poststack.config.ts': `${db}${names.map((name) => `import { ${name} } from './${folder}/${name}.ts'`).join('\n')}\nexport default defineConfig({ services: { db: postgres({ port: 5373 + [${names.join()}].length }) } })`,
+    })
+    expect((await load(root, { trusted })).plain).toEqual(plain)
+  })
+
   it('hands over the environment it is given, and nothing of NODE_OPTIONS', async () => {
     const root = await configProject({
       'package.json': '{ "type": "module" }',

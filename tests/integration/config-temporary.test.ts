@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdir, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
+import { replaceFile } from '../../src/config/state-folder.ts'
 import { temporaryFolder } from '../../src/config/temporary.ts'
 
 const exists = (path: string): Promise<boolean> =>
@@ -11,6 +12,19 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+test('a file that is replaced takes with it what a killed run left of it long ago', async () => {
+  const folder = await temporaryFolder('test')
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const [old, young, other] = ['a.json.0123456789ab', 'a.json.ba9876543210', 'b.json.0123456789ab'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string]
+  await Promise.all([old, young, other].map((path) => writeFile(path, 'key')))
+  const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000)
+  await Promise.all([old, other].map((path) => utimes(path, longAgo, longAgo)))
+  await replaceFile(join(folder, 'a.json'), 'new', 0o600)
+  expect((await readdir(folder)).toSorted()).toEqual(['a.json', basename(young), basename(other)])
+})
 
 test('a temporary folder is private, and what a killed process left long ago is removed', async () => {
   const dead = spawnSync(process.execPath, ['-e', '']).pid

@@ -1,11 +1,12 @@
 /** A config as data: the same stack as a program declares, and mistakes with line and column. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { stack } from '../../src/config/schema/schema.ts'
 import type { Config } from '../../src/config/types.ts'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
 import { openStack } from '../../src/stack.ts'
-import { configProject } from '../support/config-project.ts'
+import { configProject, load } from '../support/config-project.ts'
 
 async function open(cwd: string, configFile: string): Promise<Config> {
   const opened = await openStack({ cwd, configFile, env: { PATH: process.env['PATH'] } })
@@ -65,6 +66,22 @@ test('YAML and JSON declare the same stack as a program does', async () => {
   const text = JSON.stringify({ $schema: './x.json', name: 'shop', services: { db: service } }, undefined, '\t')
   const data = await configProject({ 'config.json': text })
   expect((await open(data, 'config.json')).services).toMatchObject([{ name: 'db', port: 5433 }])
+  expect(await (await load(data, { file: 'config.json' })).keep(true)).toBe('data is read each time')
+})
+
+test('one that is not named is refused where it would be passed over, with how to name it', async () => {
+  const root = await configProject({ 'shop/poststack.config.yaml': yaml, 'poststack.config.ts': program })
+  const cwd = join(root, 'shop')
+  const refusal = {
+    code: 'CONFIG_NOT_FOUND',
+    hint: expect.stringContaining('--config poststack.config.yaml\n') as string,
+  }
+  await expect(openStack({ cwd, env: {} })).rejects.toMatchObject(refusal)
+  // Nor where conventions would apply.
+  await rm(join(root, 'poststack.config.ts'))
+  await expect(openStack({ cwd, env: {} })).rejects.toMatchObject(refusal)
+  await writeFile(join(cwd, '.env'), 'POSTSTACK_CONFIG=poststack.config.yaml\n')
+  await (await openStack({ cwd, env: {} })).close()
 })
 
 describe('mistakes', () => {

@@ -76,9 +76,16 @@ function anyContainer(name: string): fc.Arbitrary<ContainerServiceConfig> {
     )
 }
 
+const hook = { kind: 'command', command: ['make'], once: false } as const
+
 const anyConfig: fc.Arbitrary<Config> = fc
-  .record({ db: anyPostgres, web: fc.option(anyContainer('web')), worker: fc.option(anyContainer('worker')) })
-  .map(({ db, web, worker }) => {
+  .record({
+    db: anyPostgres,
+    web: fc.option(anyContainer('web')),
+    worker: fc.option(anyContainer('worker')),
+    hooks: fc.subarray(['afterReady', 'afterMigrate'] as const),
+  })
+  .map(({ db, web, worker, hooks }) => {
     // A port that two services want is refused with the config.
     const taken = new Set([db.port])
     const others = [web, worker].flatMap((service) => {
@@ -87,33 +94,41 @@ const anyConfig: fc.Arbitrary<Config> = fc
       for (const { host = 0 } of ports) taken.add(host)
       return [{ ...service, ports }]
     })
-    return stackConfig([db, ...others])
+    return stackConfig([db, ...others], { hooks: Object.fromEntries(hooks.map((event) => [event, hook])) })
   })
 
 /** Something that happens to the world between two runs. */
 const anyAccident = fc.oneof(
   fc.record({ kind: fc.constant('kill' as const), index: fc.nat(5) }),
   fc.record({ kind: fc.constant('drop' as const), index: fc.nat(5) }),
+  fc.record({ kind: fc.constant('hook' as const) }),
   fc.record({
     kind: fc.constant('fail' as const),
     call: fc.integer({ min: 1, max: 40 }),
     moment: fc.constantFrom('before' as const, 'after' as const),
+    forGood: fc.boolean(),
   }),
 )
 
 type Accident = typeof anyAccident extends fc.Arbitrary<infer Value> ? Value : never
 
 function strike(accident: Accident, runtime: MemoryRuntime): void {
+  if (accident.kind === 'hook') return
   const names = [...runtime.world.containers.values()]
     .filter(({ state }) => accident.kind === 'drop' || state === 'running')
     .map(({ name }) => name)
-  if (accident.kind === 'fail') runtime.failCall(accident.call, accident.moment)
+  if (accident.kind === 'fail') runtime[accident.forGood ? 'cut' : 'failCall'](accident.call, accident.moment)
   else if (names.length > 0) {
     const name = names[accident.index % names.length] ?? ''
     if (accident.kind === 'kill') runtime.kill(name)
     else runtime.drop(name)
   }
 }
+
+/** Another checkout of the stack, which wants the same names. */
+const neighbour = desiredOf(
+  stackConfig([containerService({ name: 'web' }), postgresService({ port: 5434 })], { root: '/projects/shop-2' }),
+)
 
 describe('convergence', () => {
   test('after any past, one undisturbed up leaves nothing to do', async () => {
@@ -123,13 +138,15 @@ describe('convergence', () => {
           fc.record({ config: anyConfig, accident: fc.option(anyAccident), count: fc.integer({ min: 0, max: 3 }) }),
           { minLength: 1, maxLength: 5 },
         ),
-        async (past) => {
+        fc.option(fc.nat(4)),
+        async (past, neighbourComes) => {
           const world = createMemoryWorld()
           world.behaviour = ({ plan }) => (plan?.service !== 'db' && isJob(plan?.service, past) ? { exits: 0 } : 'runs')
           const ledgers: Ledgers = new Map()
           let applied = 0
           let last: Desired | undefined
-          for (const { config, accident, count } of past) {
+          for (const [round, { config, accident, count }] of past.entries()) {
+            if (round === neighbourComes) await memoryStack(createMemoryRuntime({ world })).up(neighbour)
             const runtime = createMemoryRuntime({ world })
             if (accident !== null) strike(accident, runtime)
             applied = Math.max(applied, count)
@@ -137,18 +154,22 @@ describe('convergence', () => {
               migrations: Array.from({ length: applied }, (_, index) => migration(`00${String(index + 1)}`)),
             })
             // A run that an engine's failure ends early is a past like any other.
-            await memoryStack(runtime, ledgers).up(last).catch(ignoreEngineFailure)
+            const runCommand = (): Promise<void> => (accident?.kind === 'hook' ? notWell() : Promise.resolve())
+            await memoryStack(runtime, ledgers, runCommand).up(last).catch(ignoreEngineFailure)
           }
           const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
           if (last === undefined) return
           const { results } = await stack.up(last)
           expect(results.filter(({ status }) => status === 'failed')).toEqual([])
           expect(formatPlan(await stack.plan(last))).toBe('shop on memory: everything is as declared\n')
-          const names = [...world.containers.values()].map(({ plan }) => plan?.service ?? '').toSorted(compareText)
+          const names = containersOf(world, last)
+            .map(({ plan }) => plan?.service ?? '')
+            .toSorted(compareText)
           // A job that was done in the past is not made again.
           const done = [...world.volumes.values()].flatMap(({ labels }) => labels[label.job] ?? [])
           const needed = last.services.filter(({ name }) => names.includes(name) || !done.includes(name))
           expect(names).toEqual(needed.map(({ name }) => name))
+          expect(done.filter((job) => job.startsWith('owed:'))).toEqual([])
           expectRecorded(world, ledgers, last)
         },
       ),
@@ -158,21 +179,32 @@ describe('convergence', () => {
 })
 
 /** The database of a stack with migrations must know the very containers there are. */
-function expectRecorded(world: MemoryRuntime['world'], ledgers: Ledgers, { services }: Desired): void {
+function expectRecorded(world: MemoryRuntime['world'], ledgers: Ledgers, { project, services }: Desired): void {
   const declared = services.find(({ name }) => name === 'db')?.migrations?.folder.migrations ?? []
   if (declared.length === 0) return
-  const recorded = ledgers.get(world.volumes.get('shop-db-data')?.id ?? '')?.recorded
+  const data = [...world.volumes.values()].find(
+    ({ labels }) => labels[label.project] === project && labels[label.volume] === 'db-data',
+  )
+  const recorded = ledgers.get(data?.id ?? '')?.recorded
   expect(recorded?.services.map(({ name }) => name)).toEqual(services.map(({ name }) => name))
   expect(recorded?.containers.map(({ id, name, state }) => ({ id, name, state }))).toEqual(
-    [...world.containers.values()]
+    containersOf(world, { project })
       .toSorted((a, b) => compareText(a.plan?.service ?? '', b.plan?.service ?? ''))
       .map(({ id, name, state }) => ({ id, name, state })),
   )
 }
 
+function containersOf({ containers }: MemoryRuntime['world'], { project }: Pick<Desired, 'project'>) {
+  return [...containers.values()].filter(({ labels }) => labels[label.project] === project)
+}
+
 function isJob(service: string | undefined, past: readonly { readonly config: Config }[]): boolean {
   const declared = past.at(-1)?.config.services.find(({ name }) => name === service)
   return declared?.kind === 'container' && declared.job
+}
+
+function notWell(): Promise<never> {
+  return Promise.reject(new PoststackError('SCRIPT_FAILED', 'it ended with 3'))
 }
 
 function ignoreEngineFailure(error: unknown): void {
@@ -190,11 +222,16 @@ const web = containerService({
 const seed = containerService({ name: 'seed', job: true, dependsOn: [{ service: 'db', condition: 'migrated' }] })
 const before = desiredOf(stackConfig([db, web, seed]), { migrations: [migration('001')] })
 const after = desiredOf(
-  stackConfig([
-    { ...db, settings: { work_mem: '8MB' } },
-    { ...web, env: { VALUE: ['b'] } },
-    { ...seed, command: ['again'] },
-  ]),
+  stackConfig(
+    [
+      { ...db, settings: { work_mem: '8MB' } },
+      { ...web, env: { VALUE: ['b'] } },
+      { ...seed, command: ['again'] },
+      // Nothing is there that would run again if its start fails.
+      containerService({ name: 'fresh' }),
+    ],
+    { hooks: { afterReady: hook } },
+  ),
   { migrations: [migration('001'), migration('002')] },
 )
 
@@ -211,7 +248,13 @@ describe('the fault sweep', () => {
 
         const runtime = createMemoryRuntime({ world })
         runtime.failCall(n, moment)
-        const { results } = await memoryStack(runtime, ledgers)
+        // Which containers there were when the hook ended well.
+        let readied: readonly string[] = []
+        const runCommand = (): Promise<void> => {
+          readied = [...world.containers.keys()].toSorted(compareText)
+          return Promise.resolve()
+        }
+        const { results } = await memoryStack(runtime, ledgers, runCommand)
           .up(after)
           .catch(() => ({ results: [] }))
         const failed =
@@ -219,14 +262,15 @@ describe('the fault sweep', () => {
         expect(runningOf(world, 'db'), `after failing call ${String(n)}`).toBe(1)
         expect(runningOf(world, 'web'), `after failing call ${String(n)}`).toBe(1)
 
-        const stack = memoryStack(createMemoryRuntime({ world }), ledgers)
+        const stack = memoryStack(createMemoryRuntime({ world }), ledgers, runCommand)
         const { results: healed } = await stack.up(after)
         expect(healed.filter(({ status }) => status === 'failed')).toEqual([])
         expect((await stack.plan(after)).steps).toEqual([])
         expect(world.volumes.get('shop-db-data')?.id).toBe(data)
         expect([...ledgers.values()].map(({ applied }) => applied.length)).toEqual([2])
         expectRecorded(world, ledgers, after)
-        expect(world.containers.size).toBe(3)
+        expect(world.containers.size).toBe(4)
+        expect(readied).toEqual(expect.arrayContaining([...world.containers.keys()]))
         if (runtime.calls.length < n) break
         expect(failed).toBe(true)
       }

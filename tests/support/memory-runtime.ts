@@ -44,6 +44,8 @@ export interface MemoryRuntime extends Runtime {
    * engine dies in the middle.
    */
   failCall(n: number, moment?: 'before' | 'after', error?: Error): void
+  /** The same for all calls from the nth on, as when the program is killed there. */
+  cut(n: number, moment?: 'before' | 'after'): void
   /** From outside: the main process of a container ends. */
   kill(name: string, exitCode?: number): void
   /** From outside: somebody removes a container, running or not. */
@@ -53,14 +55,15 @@ export interface MemoryRuntime extends Runtime {
 export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryRuntime {
   const world = options.world ?? createMemoryWorld()
   const calls: MemoryCall[] = []
-  let failure: { left: number; readonly moment: 'before' | 'after'; readonly error: Error } | undefined
+  const gone = new PoststackError('RUNTIME_UNREACHABLE', 'The engine went away.')
+  let failure: Failure | undefined
 
   /** Every call goes through here: it is counted, can be made to fail, and gives away copies only. */
   const call = async <Result>(method: keyof Runtime, subject: string, step: CallStep<Result>): Promise<Result> => {
     throwIfAborted(step.options.signal)
     calls.push({ method, subject })
     const failing = failure !== undefined && --failure.left === 0 ? failure : undefined
-    if (failing !== undefined) failure = undefined
+    if (failing !== undefined) failure = failing.forGood ? { ...failing, moment: 'before', left: 1 } : undefined
     if (failing?.moment === 'before') throw failing.error
     const result = structuredClone(step.act())
     if (failing !== undefined) throw failing.error
@@ -74,8 +77,11 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryR
     changesInPlace: options.changesInPlace ?? false,
     world,
     calls,
-    failCall: (n, moment = 'before', error = new PoststackError('RUNTIME_UNREACHABLE', 'The engine went away.')) => {
-      failure = { left: n, moment, error }
+    failCall: (n, moment = 'before', error = gone) => {
+      failure = { left: n, moment, error, forGood: false }
+    },
+    cut: (n, moment = 'before') => {
+      failure = { left: n, moment, error: gone, forGood: true }
     },
     kill: (name, exitCode = 137) => end(find(world, { name }), exitCode),
     drop: (name) => void world.containers.delete(find(world, { name }).id),
@@ -103,6 +109,13 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryR
     watchEnds: (scope, ends) => watchMemoryEnds(world, scope, ends),
     close: () => Promise.resolve(),
   }
+}
+
+interface Failure {
+  left: number
+  readonly moment: 'before' | 'after'
+  readonly error: Error
+  readonly forGood: boolean
 }
 
 interface CallStep<Result> {

@@ -15,6 +15,7 @@ import type { AppliedMigration, Migration, Seed, SeededFile } from '../../src/mi
 import { checkTexts } from '../../src/migrations/run/check-texts.ts'
 import { reformattedWords } from '../../src/migrations/ledger/reformatted.ts'
 import { resolveMigrations } from '../../src/migrations/resolve.ts'
+import { projectBuilds } from '../../src/plan/images.ts'
 import { desiredState } from '../../src/plan/desired.ts'
 import { reconcile } from '../../src/plan/reconcile/reconcile.ts'
 import type { Plan } from '../../src/plan/step.ts'
@@ -109,8 +110,8 @@ export function desiredOf(config: Config, options: DesiredOptions = {}): Desired
     seeds: Object.fromEntries(databases.map(({ name }) => [name, { before, after }])),
     ...(hookContents === undefined ? {} : { hookContents }),
     builds: Object.fromEntries(
-      [...config.services, ...config.images].map(({ name }) => [
-        name,
+      projectBuilds(config).map(({ name, place }) => [
+        place,
         { fingerprint: `${name}-0123456789abcdef`, baseImages: [] },
       ]),
     ),
@@ -225,7 +226,11 @@ export interface MemoryStack {
   ): Promise<{ readonly plan: Plan; readonly results: readonly StepResult[] }>
 }
 
-export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()): MemoryStack {
+export function memoryStack(
+  runtime: MemoryRuntime,
+  ledgers: Ledgers = new Map(),
+  runCommand: World['runCommand'] = () => Promise.resolve(),
+): MemoryStack {
   const events: StackEvent[] = []
   const world: World = {
     runtime,
@@ -239,7 +244,7 @@ export function memoryStack(runtime: MemoryRuntime, ledgers: Ledgers = new Map()
     secrets: noSecrets,
     emit: (event) => void events.push(event),
     runScript: () => Promise.resolve(),
-    runCommand: () => Promise.resolve(),
+    runCommand,
     signal: new AbortController().signal,
   }
   const plan = async (desired: Desired, services: readonly string[] = []): Promise<Plan> =>

@@ -2,7 +2,8 @@
  * What the runtime in memory keeps: an engine's things as plain records, which tests may look at and change.
  */
 import type { ChangeableFields, ContainerPlan, ObservedContainer, Target } from '../../src/plan/types.ts'
-import type { Labels } from '../../src/runtime/container/inspect.ts'
+import { isOurs } from '../../src/plan/names.ts'
+import { type Labels, ownerOf } from '../../src/runtime/container/inspect.ts'
 import type { Revealed } from '../../src/runtime/runtime.ts'
 
 export interface MemoryContainer {
@@ -56,7 +57,9 @@ export function createMemoryWorld(): MemoryWorld {
 /** An id wins over a name, as in an engine: the name may belong to another container by now. */
 export function lookUp(world: MemoryWorld, target: Target): MemoryContainer | undefined {
   if (target.id !== undefined) return world.containers.get(target.id)
-  return [...world.containers.values()].find(({ name }) => name === target.name)
+  const found = [...world.containers.values()].find(({ name }) => name === target.name)
+  const isTheirs = target.owner !== undefined && !isOurs(ownerOf(found?.labels ?? {}), target.owner)
+  return isTheirs ? undefined : found
 }
 
 export function holderOf(world: MemoryWorld, host: number): MemoryContainer | undefined {

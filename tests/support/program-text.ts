@@ -3,21 +3,20 @@
  */
 import { compileSql } from '../../src/migrations/sql/compile.ts'
 import { placeAt } from '../../src/migrations/sql/frame.ts'
-import type { AloneObject, Part, Program, QualifiedName, Script } from '../../src/migrations/sql/program.ts'
+import type { AloneObject, Part, Program, QualifiedName, Script, SqlNotice } from '../../src/migrations/sql/program.ts'
 
 /** What becomes of a text: its parts, or its problems with line and column. */
 export async function programText(sql: string): Promise<string> {
+  const told = ({ index, message }: SqlNotice): string => {
+    const { line, column } = placeAt(sql, index)
+    return `${line}:${column} ${message}`
+  }
   const compiled = await compileSql(sql)
-  if ('program' in compiled) return formatProgram(compiled.program)
-  return compiled.problems
-    .map(({ index, message }) => {
-      const { line, column } = placeAt(sql, index)
-      return `!${line}:${column} ${message}`
-    })
-    .join('\n')
+  if ('program' in compiled) return formatProgram(compiled.program, compiled.program.notices.map(told))
+  return compiled.problems.map((problem) => `!${told(problem)}`).join('\n')
 }
 
-function formatProgram({ parts, directives, parsed, notices }: Program): string {
+function formatProgram({ parts, directives, parsed }: Program, notices: readonly string[]): string {
   const set = Object.entries(directives).filter(([, value]) => value !== undefined && value !== false)
   const lines = [
     ...(parsed ? [] : ['unparsed']),

@@ -173,7 +173,7 @@ const sections: readonly Section[] = [
   {
     title: '`hooks`',
     about:
-      "What is run at which moment: `hook('./file.ts')`, or a command as `hook(['npm', 'run', 'codegen'])`. A failed one stops what comes after it.",
+      "What is run at which moment: `hook('./file.ts')`, or a command as `hook(['npm', 'run', 'codegen'])`. A failed one stops what comes after it, and is run by the next `up`.",
     from: ['Hooks'],
   },
   {

@@ -261,7 +261,7 @@ const blockedSteps: readonly ReportStep[] = [
     id: 4,
     subject: 'service:api',
     kind: 'start',
-    cause: { text: 'created by #3', changes: [] },
+    cause: { text: 'created by #3', changes: [], follows: true },
     risk: 'none',
     needs: [3],
   },

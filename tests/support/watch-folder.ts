@@ -8,7 +8,6 @@ import { createInputWatch } from '../../src/watch/input-watch.ts'
 const [root = ''] = process.argv.slice(2)
 const watch = createInputWatch({
   signal: new AbortController().signal,
-  onError: (error) => console.log(String(error)),
   onChanged: (paths) => console.log(`changed ${String(paths.length)}`),
   emit: (event) => {
     if (event.type === 'warning') console.log(event.message)

@@ -23,12 +23,16 @@ export interface PretendedRuns {
   closed: number
   /** What a look finds to be done. */
   steps: readonly PlanStep[]
+  /** What became of the steps of each run. */
+  results: Outcome['results']
   /** Tells the watch of an end, once it listens. */
   end: ((service: string | undefined) => void) | undefined
+  /** How listening for ends comes to its own end; when absent, with the signal. */
+  listening?: () => Promise<void>
 }
 
 export function pretendedRuns(): PretendedRuns {
-  return { seen: [], running: 0, atOnce: 0, opened: 0, closed: 0, steps: [], end: undefined }
+  return { seen: [], running: 0, atOnce: 0, opened: 0, closed: 0, steps: [], results: [], end: undefined }
 }
 
 export interface Pretended {
@@ -67,15 +71,18 @@ export async function openPretended({ root, file, runs, runMs }: Pretended): Pro
       await sleep(runMs)
       runs.seen.push(await readFile(join(root, file), 'utf8').catch(() => '(gone)'))
       runs.running -= 1
-      const outcome: Outcome = { ok: true, plan: plan(), results: [], durationMs: 1, services: [], remaining: [] }
-      return outcome
+      const { results } = runs
+      const ok = results.every(({ status }) => status === 'done')
+      return { ok, plan: plan(), results, durationMs: 1, services: [], remaining: [] }
     },
     database: () => Promise.resolve(noDatabase(root)),
-    watchEnds: ({ onEnd, signal }) =>
-      new Promise((resolve) => {
-        runs.end = onEnd
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      }),
+    watchEnds: ({ onEnd, signal }) => {
+      runs.end = onEnd
+      return (
+        runs.listening?.() ??
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      )
+    },
     close: () => {
       runs.closed += 1
       return Promise.resolve()

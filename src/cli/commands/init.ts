@@ -44,16 +44,19 @@ async function choose(usual: StarterChoices, io: Io): Promise<StarterChoices> {
   const name = await askFor('Name of the stack', {
     usual: usual.name,
     read: (text) => (namePattern.test(text) ? text : undefined),
+    expected: 'a name of at most 40 lower-case letters, digits and `-` that begins with a letter',
     io,
   })
   const version = await askFor('Major version of PostgreSQL', {
     usual: usual.version,
     read: (text) => numberIn(text, 13, 18),
+    expected: 'a number from 13 to 18',
     io,
   })
   const port = await askFor<StarterChoices['port']>('Port on this machine, or auto', {
     usual: usual.port,
     read: (text) => (text === 'auto' ? text : numberIn(text, 1, 65_535)),
+    expected: 'auto or a number from 1 to 65535',
     io,
   })
   // Ctrl-C at a question is no answer to it.

@@ -7,7 +7,7 @@ import { exitCodeOfReport, gatherReport } from '../page/gather.ts'
 import { reportPage } from '../page/page.ts'
 import { refuseOthers, writePage } from '../page/write.ts'
 import { logPlace } from '../report/logged.ts'
-import { reportText } from '../report/report-words.ts'
+import { gapsText, reportText } from '../report/report-words.ts'
 import { runSession } from '../session.ts'
 
 interface ReportFlags extends CommonFlags {
@@ -31,8 +31,11 @@ export async function report(this: Context, flags: ReportFlags): Promise<void> {
     const page = flags.html === undefined ? undefined : reportPage(found)
     if (page !== undefined && file !== undefined) await writePage(file, page)
     const document = { type: 'report', ...found, ...(file === undefined ? {} : { file }) } as const
-    if (toStdout && page !== undefined) io.stdout.write(page)
-    else reporter.result(document, reportText(document, page))
+    if (toStdout && page !== undefined) {
+      io.stdout.write(page)
+      const gaps = gapsText(found).trim()
+      if (gaps !== '') reporter.say(gaps)
+    } else reporter.result(document, reportText(document, page))
     return exitCodeOfReport(found)
   })
 }

@@ -7,9 +7,10 @@ import { watchStack } from '../../watch-stack.ts'
 import type { TakeBackQuestion } from '../../watch/take-back.ts'
 import type { WatchEnd } from '../../watch/watch.ts'
 import { formatPlan } from '../../plan/format.ts'
+import { configOptions } from '../config-options.ts'
 import { confirm } from '../confirm.ts'
 import type { Context } from '../context.ts'
-import { permissionsOf, type CommonFlags } from '../flags.ts'
+import type { CommonFlags } from '../flags.ts'
 import { type Keys, listenToKeys } from '../keys.ts'
 import { createLogLines } from '../report/container-words.ts'
 import { createReporter } from '../report/create.ts'
@@ -33,15 +34,7 @@ export async function watch(this: Context, flags: WatchFlags, ...services: strin
   let wantsDown = false
   try {
     const watching = await watchStack({
-      cwd: io.cwd,
-      configFile: flags.config,
-      mode: flags.mode,
-      instance: flags.instance,
-      profiles: flags.profile,
-      permissions: permissionsOf(flags),
-      env: io.env,
-      allowAll: flags.allowAll,
-      runtime: flags.runtime,
+      ...configOptions(flags, io),
       services,
       onEdit: flags.onEdit,
       emit: report.event,

@@ -2,6 +2,7 @@
  * The one door to markup: whatever is put into a template is text, and is escaped; only what another template has made stays as it is.
  * So no name of a table and no word of a server can become a tag, whoever wrote it.
  */
+import { steers } from '../report/visible.ts'
 
 const markup = Symbol('markup')
 
@@ -57,9 +58,8 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-// What no page may hold, and what turns the direction of the text around it, so that a name reads as another one.
-const unseen =
-  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF\uFFFE\uFFFF]/g // oxlint-disable-line no-control-regex
+// What no page may hold, beside what steers.
+const unseen = new RegExp(String.raw`(?![\n\r\t])[${steers}\uFEFF\uFFFE\uFFFF]`, 'gu')
 
 function escaped(text: string): string {
   return text

@@ -3,11 +3,11 @@
  */
 import type { MigrationState } from '../../migrations/status.ts'
 import { describeHolder } from '../../migrations/lock/lock.ts'
-import { duration } from '../report/words.ts'
+import { duration, minuteOf } from '../report/words.ts'
 import type { ReportDatabase } from './document.ts'
 import { html, type Html } from './html.ts'
 import { markOf, migrationStanding } from './marks.ts'
-import { amount, fold, hintOf, minuteOf, missing, told } from './pieces.ts'
+import { amount, fold, hintOf, missing, told } from './pieces.ts'
 
 /** What stands open; older ones are folded. */
 const shown = 40

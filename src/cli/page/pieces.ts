@@ -1,6 +1,7 @@
 /**
  * Small pieces that several parts of the page are made of.
  */
+import { minuteOf } from '../report/words.ts'
 import { html, type Html, type Piece } from './html.ts'
 import type { Gap } from './document.ts'
 import { markOf } from './marks.ts'
@@ -8,10 +9,6 @@ import { markOf } from './marks.ts'
 /** In UTC, and said so: who reads a page may be anywhere. */
 export function timeOf(iso: string): Html {
   return html`<time datetime="${iso}">${minuteOf(iso)}</time>`
-}
-
-export function minuteOf(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
 }
 
 /** Something that is not on the page: why, and what to do. */

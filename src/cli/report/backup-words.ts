@@ -5,7 +5,7 @@ import type { Manifest } from '../../execute/backup/manifest.ts'
 import { counted, placeText } from './database-words.ts'
 import { sizeText } from './size-text.ts'
 import type { BackupDocument, BackupListDocument, RestoreDocument } from './upkeep-documents.ts'
-import { duration, table } from './words.ts'
+import { duration, minuteOf, table } from './words.ts'
 
 /** The ledger of a backup, as the documents have it. */
 export function ledgerFacts({ state: { ledger } }: Pick<Manifest, 'state'>): {
@@ -52,7 +52,7 @@ export function backupListText({ backups, folder, others }: BackupListDocument):
   const nameOf = (file: string): string => file.slice(folder.length + 1)
   const rows = backups.map((backup) => [
     nameOf(backup.file),
-    timeText(backup.time),
+    minuteOf(backup.time),
     sizeText(backup.bytes),
     backup.database.service ?? `${backup.database.name} at ${backup.database.host}`,
     ledgerText(backup),
@@ -65,9 +65,4 @@ export function backupListText({ backups, folder, others }: BackupListDocument):
     ...(rest.length === 0 ? [] : ['', 'no good:', ...table(rest)]),
     '',
   ].join('\n')
-}
-
-/** `2026-11-26 01:12 UTC`. */
-export function timeText(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
 }

@@ -56,7 +56,8 @@ function previewText(head: string, files: readonly PreviewedFile[]): string {
     return [
       row,
       ...alone.map(
-        ({ statement, line, what }) => `      line ${String(line)}: ${what} (statement ${String(statement)})`,
+        ({ statement, file, line, what }) =>
+          `      ${file === undefined ? '' : `${file}, `}line ${String(line)}: ${what} (statement ${String(statement)})`,
       ),
       ...notices.map((notice) => `      note: ${notice}`),
     ]

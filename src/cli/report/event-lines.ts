@@ -26,6 +26,8 @@ export function printEvents({ say, warn, live, verbose }: PrinterOptions): (even
   return (event) => {
     switch (event.type) {
       case 'run-started':
+        // What was made first, such as a backup, does not say that it has ended.
+        running.end(alone)
         width = Math.max(...event.subjects.map((subject) => subjectText(subject).length), 0)
         if (event.steps > 0 && verbose) say(`${event.stack} on ${event.runtime}: ${String(event.steps)} steps`)
         return
@@ -128,6 +130,8 @@ function tellWatch(event: WatchEvent, { say, live, running }: Telling): void {
 
 interface Running {
   begin(key: number, text: string): void
+  /** Whether the thing with this key is this one. */
+  isNow(key: number, text: string): boolean
   /** What the thing with this key is doing now; false if there is none. */
   progress(key: number, text: string): boolean
   end(key: number): void
@@ -148,6 +152,7 @@ function showRunning(live: LiveLine): Running {
   })
   return {
     begin: (key, text) => void running.set(key, { text, since: performance.now(), progress: '' }),
+    isNow: (key, text) => running.get(key)?.text === text,
     progress(key, text) {
       const one = running.get(key)
       if (one !== undefined) one.progress = text
@@ -173,8 +178,7 @@ function beginMigration(
 
 function showBytes({ bytes, total, what }: Extract<StackEvent, { type: 'backup-progress' }>, running: Running): void {
   const text = total === undefined ? sizeText(bytes) : `${sizeText(bytes)} of ${sizeText(total)}`
-  if (running.progress(alone, text)) return
-  running.begin(alone, what)
+  if (!running.isNow(alone, what)) running.begin(alone, what)
   running.progress(alone, text)
 }
 

@@ -1,7 +1,7 @@
 /**
  * What one line of `--json` can be. the schemas in docs/json/ are made from these types.
  */
-import type { ErrorRecord } from '../../errors.ts'
+import type { BugRecord, ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import type { StackStatus } from '../../plan/status.ts'
 import type { Plan } from '../../plan/step.ts'
@@ -33,7 +33,7 @@ export interface StatusLine extends StackStatus {
 export interface ErrorLine {
   readonly type: 'error'
   /** With code `BUG`: something was thrown that should not have been. */
-  readonly error: ErrorRecord | { readonly code: 'BUG'; readonly message: string }
+  readonly error: ErrorRecord | BugRecord
 }
 
 /** The answer of `poststack version`. */

@@ -2,6 +2,7 @@
  * Machine-readable output: results are versioned documents, progress is one event a line, all on stdout. The last line of a
  * run is its `outcome`, or an `error`.
  */
+import { recordBug } from '../../errors.ts'
 import type { Outcome } from '../../events.ts'
 import { isBlocked } from '../../plan/format.ts'
 import type { Output } from '../context.ts'
@@ -40,7 +41,7 @@ export function createJsonReporter({ stdout }: { readonly stdout: Output }, verb
       write({ type: 'error', error })
     },
     bug: (error) => {
-      write({ type: 'error', error: { code: 'BUG', message: error instanceof Error ? error.message : String(error) } })
+      write({ type: 'error', error: recordBug(error) })
     },
     close: () => undefined,
   }

@@ -1,6 +1,7 @@
 /**
  * One line on a terminal that shows what runs now, and goes away when something is to be said for good.
  */
+import { cutToWidth } from '../../migrations/sql/frame.ts'
 import type { Output } from '../context.ts'
 
 const refreshMs = 100
@@ -33,7 +34,8 @@ export function createLiveLine(output: Output, env: Readonly<Record<string, stri
     if (text === '') return
     // A terminal that nobody has told its size says that it has none.
     const columns = output.columns === undefined || output.columns === 0 ? 80 : output.columns
-    output.write(text.slice(0, Math.max(1, columns - 1)))
+    // Whatever moves the cursor would leave rows behind that nothing wipes.
+    output.write(cutToWidth(text.replaceAll(/[\t-\r]+/g, ' '), Math.max(1, columns - 1)))
     drawn = true
   }
   return {

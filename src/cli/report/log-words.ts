@@ -1,12 +1,13 @@
 /**
  * The answers of the commands about logs, as text for people. Pure; no colour.
  */
-import type { LogEntry, LogLevel } from '../../execute/log/lines.ts'
+import type { LogLevel } from '../../config/choices.ts'
+import type { LogEntry } from '../../execute/log/lines.ts'
 import { logCategories, type LogFile } from '../../execute/log/log-files.ts'
 import { counted } from './database-words.ts'
 import { sizeText } from './size-text.ts'
 import type { LogCleanDocument, LogListDocument, LogSizeDocument } from './upkeep-documents.ts'
-import { duration, table } from './words.ts'
+import { duration, minuteOf, table } from './words.ts'
 
 export function logListText({ files, folder }: LogListDocument): string {
   if (files.length === 0) return `no logs in ${folder}\n`
@@ -19,7 +20,7 @@ function rowsOf(files: readonly LogFile[], folder: string): readonly string[] {
       path.slice(folder.length + 1),
       category,
       sizeText(bytes),
-      `${changed.slice(0, 16).replace('T', ' ')} UTC`,
+      minuteOf(changed),
     ]),
   )
 }

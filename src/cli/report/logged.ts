@@ -5,7 +5,7 @@ import { type Environment, filledVariable } from '../../config/environment/envir
 import { logsOf } from '../../config/logs.ts'
 import type { LogChoice } from '../../config/options.ts'
 import type { Config } from '../../config/types.ts'
-import { logLevels } from '../../execute/log/lines.ts'
+import { logChoices } from '../../config/choices.ts'
 import { createRunLog, type RunLog } from '../../execute/log/run-log.ts'
 import type { Io } from '../context.ts'
 import type { LogPlace, Reporter, Speaker } from './reporter.ts'
@@ -50,6 +50,12 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
       })
       speaker.error(error)
     },
+    bug(error) {
+      keep((one) => {
+        one.bug(error)
+      })
+      speaker.bug(error)
+    },
     keepLog({ folder, level }) {
       if (level === undefined || log !== undefined) return
       log = createRunLog({
@@ -79,6 +85,6 @@ export function logPlaceIn(
 ): LogPlace {
   const { root, variables } = environment
   const said = filledVariable(variables, 'LOG_LEVEL')?.value.toLowerCase()
-  const level = [...logLevels, 'off' as const].find((one) => one === said || (one === 'warning' && said === 'warn'))
+  const level = logChoices.find((one) => one === said || (one === 'warning' && said === 'warn'))
   return logPlace({ root, logs: logsOf({ folder: filledVariable(variables, 'LOG_DIR')?.value, level }, root) }, flag)
 }

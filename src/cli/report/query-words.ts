@@ -51,7 +51,7 @@ function isNumber(type: number | undefined): boolean {
   return type !== undefined && (numbers.has(type) || greatNumbers.has(type))
 }
 
-/** Numbers that fit, booleans and JSON as such; everything else as the text that the server writes. */
+/** Numbers that fit, booleans, and JSON whose numbers fit as what they are; everything else as the text that the server writes. */
 export function answerDocuments(answers: readonly Answer[]): QueryDocument['results'] {
   return answers.map(({ columns, command, count, rows }) => {
     const names = uniqueNames(columns.map(({ name }) => name))
@@ -65,10 +65,20 @@ export function answerDocuments(answers: readonly Answer[]): QueryDocument['resu
 function jsonValue(value: string | null, type: number): unknown {
   if (value === null) return null
   if (type === boolean) return value === 't'
-  if (json.has(type)) return JSON.parse(value)
+  if (json.has(type)) return holdsLostNumber(value) ? value : JSON.parse(value)
   const number = Number(value)
   // NaN and Infinity are no JSON.
   return numbers.has(type) && Number.isFinite(number) ? number : value
+}
+
+/** Whether a JSON text holds a number that JavaScript would round. */
+function holdsLostNumber(text: string): boolean {
+  const numbersIn = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').match(/-?\d[\d.eE+-]*/g) ?? []
+  return numbersIn.some((number) => {
+    const value = Number(number)
+    const digits = number.replace(/e.*/i, '').replaceAll(/\D/g, '').replace(/^0+/, '')
+    return !Number.isFinite(value) || (digits.length > 15 && String(value) !== number)
+  })
 }
 
 function uniqueNames(names: readonly string[]): readonly string[] {

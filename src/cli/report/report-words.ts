@@ -6,7 +6,7 @@ import { planWords } from '../page/plan-part.ts'
 import { counted } from './database-words.ts'
 import type { ReportDocument } from './documents.ts'
 import { sizeText } from './size-text.ts'
-import { duration, hintLines, statusText, table } from './words.ts'
+import { duration, hintLines, minuteOf, statusText, table } from './words.ts'
 
 /** With a page: where it is, and what is not on it. Without one: in short what would stand on it. */
 export function reportText(report: ReportDocument, page: string | undefined): string {
@@ -44,10 +44,11 @@ function lastRun({ runs }: Report): string {
   const { command, durationMs, startedAt, state } = last
   const took = durationMs === undefined ? '' : ` in ${duration(durationMs)}`
   const end = state === 'unfinished' ? '' : `: ${state}`
-  return `${command}${end}${took}, ${startedAt.slice(0, 16).replace('T', ' ')} UTC`
+  return `${command}${end}${took}, ${minuteOf(startedAt)}`
 }
 
-function gapsText(report: Report): string {
+/** What could not be read, and why; nothing where all was. */
+export function gapsText(report: Report): string {
   return gapsOf(report)
     .map(({ hint, message, what }) => {
       const ways = hint === undefined ? [] : hintLines(hint).map((line) => `  ${line}`)

@@ -3,7 +3,7 @@
  */
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
-import type { LogLevel } from '../../execute/log/lines.ts'
+import type { LogLevel } from '../../config/choices.ts'
 import type { StackStatus } from '../../plan/status.ts'
 import type { Document } from './documents.ts'
 import type { Plan } from '../../plan/step.ts'

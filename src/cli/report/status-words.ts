@@ -6,7 +6,7 @@ import { describeHolder } from '../../migrations/lock/lock.ts'
 import type { MigrationState } from '../../migrations/status.ts'
 import { placeText } from './database-words.ts'
 import type { MigrationStatusDocument } from './documents.ts'
-import { duration, hintLines, table } from './words.ts'
+import { duration, hintLines, minuteOf, table } from './words.ts'
 
 /** The table, and below it what is to be known and what is wrong. Where a terminal has fewer columns, what they were applied from and by whom is left out. */
 export function migrationStatusText(status: MigrationStatusDocument, columns?: number): string {
@@ -105,9 +105,4 @@ const stateWords: Readonly<Record<MigrationState['state'], string>> = {
 const workingWords: Partial<Record<MigrationState['state'], string>> = {
   running: 'running now',
   'rolling-back': 'being rolled back now',
-}
-
-// In UTC and said so: the readers of one ledger sit in several time zones.
-function minuteOf(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
 }

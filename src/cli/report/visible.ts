@@ -5,8 +5,10 @@
 
 /** What programs colour their lines with; it says nothing. */
 const colouring = new RegExp(String.raw`\u{1B}\[[\d;:]*m`, 'gu')
-/** What steers a terminal, and what turns the direction of the text around it. A line break and a tab are text. */
-const steering = /(?![\n\t])[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu
+/** What steers a terminal, and what turns the direction of the text around it, so that a name reads as another one. As in a `[…]`. */
+export const steers = String.raw`\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069`
+// A line break and a tab are text.
+const steering = new RegExp(String.raw`(?![\n\t])[${steers}]`, 'gu')
 /** Longer lines tell nobody more. */
 const longest = 2000
 

@@ -4,8 +4,9 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
+import { displayWidth } from '../../migrations/sql/frame.ts'
 import { changesOf, noServices } from '../../plan/format.ts'
-import { recordsFollow, type Cause, type Plan, type StepKind } from '../../plan/step.ts'
+import type { Cause, Plan, StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
@@ -13,6 +14,7 @@ const doing: Readonly<Record<StepKind, string>> = {
   'create-network': 'creating',
   'create-volume': 'creating',
   remember: 'remembering',
+  forget: 'forgetting',
   create: 'creating',
   start: 'starting',
   update: 'updating',
@@ -37,6 +39,7 @@ const done: Readonly<Record<StepKind, string>> = {
   'create-network': 'created',
   'create-volume': 'created',
   remember: 'remembered',
+  forget: 'forgotten',
   create: 'created',
   start: 'started',
   update: 'updated',
@@ -66,9 +69,15 @@ export function subjectText(subject: string): string {
 
 export function duration(ms: number): string {
   if (ms < 1000) return `${String(Math.round(ms))} ms`
-  return ms < 60_000
-    ? `${(ms / 1000).toFixed(1)} s`
-    : `${String(Math.floor(ms / 60_000))} min ${String(Math.round((ms % 60_000) / 1000))} s`
+  // Rounded first: there are no 60.0 s, and no 60 s beside minutes.
+  if (Math.round(ms / 100) < 600) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${String(Math.floor(seconds / 60))} min ${String(seconds % 60)} s`
+}
+
+/** `2026-11-26 01:12 UTC`: who reads it may be in any time zone. */
+export function minuteOf(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
 }
 
 /** Word for a finished step; a job is not ready, it is completed. */
@@ -76,10 +85,9 @@ export function finishedWord({ kind, note }: Extract<StackEvent, { type: 'step-d
   return kind === 'wait' && note !== undefined ? note : done[kind]
 }
 
-/** What a finished step has to say besides its kind and time. Causes that only point at other steps say nothing to a person. */
+/** What a finished step has to say besides its kind and time. */
 export function noteOf(event: Extract<StackEvent, { type: 'step-done' }>): string {
-  const { text } = event.cause
-  const cause = /^(created|started) by #/.test(text) || text === recordsFollow ? '' : text
+  const cause = event.cause.follows === true ? '' : event.cause.text
   return ['migrate', 'seed', 'record'].includes(event.kind) ? (event.note ?? cause) : event.kind === 'wait' ? '' : cause
 }
 
@@ -241,6 +249,8 @@ function migrationsText({ migrations }: ServiceStatus): string {
 
 /** Columns two spaces apart, indented by two, without trailing blanks. */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))))
+  const padded = (cell: string, column: number): string =>
+    cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell)))
+  return rows.map((row) => `  ${row.map(padded).join('  ')}`.trimEnd())
 }

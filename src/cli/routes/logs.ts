@@ -4,7 +4,7 @@
 import { buildCommand, buildRouteMap } from '@stricli/core'
 
 import { logCategories } from '../../execute/log/log-files.ts'
-import { logLevels } from '../../execute/log/lines.ts'
+import { logLevels } from '../../config/choices.ts'
 import { tailCount } from '../flags-container.ts'
 import { countOf } from '../flags-database.ts'
 import { commonAliases, commonFlags, toggle, valued } from '../flags.ts'

@@ -44,7 +44,12 @@ const up = buildCommand({
         default: false,
         withNegated: false,
       },
-      yes: { kind: 'boolean', brief: 'agree to what the plan asks consent for', default: false, withNegated: false },
+      yes: {
+        kind: 'boolean',
+        brief: 'never ask; nothing that `up` does asks today',
+        default: false,
+        withNegated: false,
+      },
     },
     aliases: { ...commonAliases, y: 'yes' },
     positional: services,

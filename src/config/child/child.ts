@@ -3,21 +3,19 @@
  * calls it, makes the result plain and writes one line of JSON to file descriptor 3. Everything the config prints goes
  * its own way, to stdout and stderr.
  */
-import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { watchReads } from './reads.ts'
 import { adjustResolution, inlineMap } from './resolution.ts'
 import { denialIn, limitHosts, withholding } from './restrictions.ts'
+import { writeLine } from './write-line.ts'
 import { definedKey } from '../define.ts'
 import { serializeConfig } from '../serialize.ts'
-import type { ChildJob, ChildReport, ThrownError, Translation } from './protocol.ts'
+import type { ChildJob, ChildReport, ThrownError } from './protocol.ts'
 import type { Loaded } from './resolution.ts'
 
 const reportDescriptor = 3
 const translationDescriptor = 4
-/** Not what stands in its place while the config runs. */
-const { writeSync } = fs
 /** The real one: `process.exit` is replaced while the config runs. */
 const exit = process.exit.bind(process)
 let isReported = false
@@ -26,17 +24,6 @@ function report(result: ChildReport): void {
   if (isReported) return
   isReported = true
   writeLine(reportDescriptor, result)
-}
-
-function writeLine(descriptor: number, line: ChildReport | Translation): void {
-  const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
-  for (let offset = 0; offset < bytes.length;) {
-    try {
-      offset += writeSync(descriptor, bytes, offset)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-    }
-  }
 }
 
 function describeError(error: unknown): ThrownError {
@@ -97,12 +84,22 @@ function reportTranslation(file: string, source: Loaded['source']): void {
   writeLine(translationDescriptor, { file, map: inlineMap.exec(code)?.[1] ?? '' })
 }
 
+const parentEveryMs = 500
+
+/** When Poststack was killed, nobody keeps the deadline of a config that waits. */
+function endWithParent({ parent }: ChildJob): void {
+  setInterval(() => {
+    if (process.ppid !== parent) exit(1)
+  }, parentEveryMs).unref()
+}
+
 async function evaluate(job: ChildJob): Promise<void> {
   watchForTheEnd()
+  endWithParent(job)
   process.argv.splice(1, process.argv.length, job.file)
-  if (job.isDirect) {
+  if (job.modulesFile !== undefined) {
     const own = { poststack: { url: job.own, commonJs: job.ownCommonJs } }
-    adjustResolution({ modules: job.modules, own, onTranslated: reportTranslation, translationDescriptor })
+    adjustResolution({ modulesFile: job.modulesFile, own, onTranslated: reportTranslation, translationDescriptor })
     // A bundle of CommonJS files calls `require` for what is not in the bundle.
   } else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
   const watched = await watchReads(process.env, job.mayStart)

@@ -7,13 +7,13 @@ export interface ChildJob {
   readonly url: string
   /** The config file, absolute. */
   readonly file: string
+  /** The process that waits for it. */
+  readonly parent: number
   readonly mode: string
   readonly cwd: string
-  /** The file is executed as it is, by tsx; else it is a bundle. */
-  readonly isDirect: boolean
+  /** The file is executed as it is, by tsx, and this one lists what of the project is written as ES modules; else it is a bundle. */
+  readonly modulesFile?: string | undefined
   readonly needsRequire: boolean
-  /** URLs of the project's files that are written as ES modules. */
-  readonly modules: readonly string[]
   /** URL of this package's entry, for configs whose project has not installed it. */
   readonly own: string
   /** The same as one CommonJS file. */

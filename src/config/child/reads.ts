@@ -35,6 +35,8 @@ interface Notes {
 }
 
 type Functions = Record<string, unknown>
+/** Hears which function was called, and with what. */
+type NoteCall = (name: string, words: readonly unknown[]) => void
 
 /** From here on everything is noted. `env` is the environment as it is; programs may be started only where that is not denied. */
 export async function watchReads(env: NodeJS.ProcessEnv, mayStart: boolean): Promise<Watched> {
@@ -178,6 +180,7 @@ function watchClockAndChance(note: Note): void {
   replaceIn(performance, ['now'], 'performance', (name) => note(`${clock} (${name})`))
   const times = ['hrtime', 'uptime', 'cpuUsage', 'resourceUsage', 'memoryUsage']
   replaceIn(process, times, 'process', (name) => note(`${clock} (${name})`))
+  watchFormats(note)
   replaceIn(Math, ['random'], 'Math', (name) => note(`${chance} (${name})`))
   const generators = functionsOf(crypto).filter((name) =>
     /^(?:random|generate|pseudo|sign$|create(?:Sign|ECDH|Diffie))/.test(name),
@@ -189,7 +192,30 @@ function watchClockAndChance(note: Note): void {
   replaceIn(vm, ['createContext', 'runInNewContext'], 'vm', (name) => note(`runs code apart (${name})`))
 }
 
+/** Without a date they take the time that it is. */
+function watchFormats(note: Note): void {
+  const { prototype } = Intl.DateTimeFormat
+  const told = (name: string, words: readonly unknown[]): void => {
+    if (words[0] === undefined) note(`${clock} (${name})`)
+  }
+  const own = Object.getOwnPropertyDescriptor(prototype, 'format')
+  Object.defineProperty(prototype, 'format', {
+    configurable: true,
+    get(this: Intl.DateTimeFormat) {
+      const format = own?.get?.call(this) as Intl.DateTimeFormat['format']
+      return replacement(format, (words) => told('Intl.DateTimeFormat.format', words))
+    },
+  })
+  replaceIn(prototype, ['formatToParts'], 'Intl.DateTimeFormat', told)
+}
+
 function watchMachine(note: Note): void {
+  const { pid } = process
+  const ownPid = (): number => {
+    note('asks for the machine (process.pid)', 'project')
+    return pid
+  }
+  Object.defineProperty(process, 'pid', { get: ownPid, configurable: true, enumerable: true })
   const disk = (name: string): void => note(`reads the disk by itself (${name}); readText() and glob() would be known`)
   replaceIn(fs, functionsOf(fs), 'fs', disk)
   replaceIn(fs.promises, functionsOf(fs.promises), 'fs.promises', disk)
@@ -229,27 +255,30 @@ function functionsOf(holder: object): readonly string[] {
   })
 }
 
-function replaceIn(holder: object, names: readonly string[], module: string, note: (name: string) => void): void {
+function replaceIn(holder: object, names: readonly string[], module: string, note: NoteCall): void {
   for (const name of names) {
     const value = (holder as Functions)[name]
     if (typeof value !== 'function') continue
     const told = `${module}.${name}`
     // `realpath.native`, `hrtime.bigint`
     replaceIn(value, functionsOf(value), told, note)
-    const watched = replacement(value as (...words: unknown[]) => unknown, () => note(told))
+    const watched = replacement(value as (...words: unknown[]) => unknown, (words) => note(told, words))
     Object.defineProperty(holder, name, { value: watched, configurable: true, enumerable: true, writable: true })
   }
 }
 
 /** The same function, with its properties. */
-function replacement<Call extends (...words: never[]) => unknown>(call: Call, note: () => void): Call {
+function replacement<Call extends (...words: never[]) => unknown>(
+  call: Call,
+  note: (words: readonly unknown[]) => void,
+): Call {
   return new Proxy(call, {
     apply(target, self, words) {
-      note()
+      note(words)
       return Reflect.apply(target, self, words)
     },
     construct(target, words, newTarget) {
-      note()
+      note(words)
       return Reflect.construct(target, words, newTarget) as object
     },
   })

@@ -1,13 +1,14 @@
 /**
  * Where a file that tsx executes finds what it imports, and as what it is taken. Runs inside the process of a config or a script.
  */
+import { readFileSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { OwnModules } from './script-protocol.ts'
 
 export interface Resolution {
-  /** URLs of the project's files that are written as ES modules. */
-  readonly modules: readonly string[]
+  /** JSON: the URLs of the project's files that are written as ES modules. */
+  readonly modulesFile: string
   readonly own: OwnModules
   /** Hears of every file of the project, and what tsx has made of it. */
   readonly onTranslated?: OnTranslated | undefined
@@ -22,7 +23,8 @@ type OnTranslated = (file: string, source: Loaded['source']) => void
  * silently undefined. Files that are written as ES modules are loaded as such; and `poststack` is found from anywhere.
  */
 export function adjustResolution(resolution: Resolution): void {
-  const { modules, own, onTranslated } = resolution
+  const { modulesFile, own, onTranslated } = resolution
+  const modules = JSON.parse(readFileSync(modulesFile, 'utf8')) as readonly string[]
   const esm = new Set(modules)
   const { registerHooks } = nodeModule as object as Partial<SyncHooks>
   if (registerHooks !== undefined) {

@@ -14,11 +14,9 @@ export interface ScriptJob {
   readonly url: string
   /** The script, absolute. */
   readonly file: string
-  /** The file is executed as it is, by tsx; else it is a bundle. */
-  readonly isDirect: boolean
+  /** The file is executed as it is, by tsx, and this one lists what of the project is written as ES modules; else it is a bundle. */
+  readonly modulesFile?: string | undefined
   readonly needsRequire: boolean
-  /** URLs of the project's files that are written as ES modules. */
-  readonly modules: readonly string[]
   readonly own: OwnModules
   /** Names of environment variables that the script must not read. */
   readonly withheld: readonly string[]

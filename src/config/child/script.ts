@@ -2,10 +2,10 @@
  * The program that runs a script: `node script-child.js <script> <arguments>`, with its job in a variable. It puts in place what the script
  * finds (its arguments, the stack, what it may not do), and imports it. Everything else, errors and exit code too, is the script's own.
  */
-import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isPoststackError, recordError } from '../../errors.ts'
 import { adjustResolution } from './resolution.ts'
+import { writeLine } from './write-line.ts'
 import { denialIn, limitHosts, withholding } from './restrictions.ts'
 import { jobVariable, stackKey, type ScriptJob, type ScriptReport } from './script-protocol.ts'
 
@@ -40,7 +40,7 @@ function tellEnd(error: unknown): void {
 
 function tell(report: ScriptReport): boolean {
   try {
-    writeSync(reportDescriptor, `${JSON.stringify(report)}\n`)
+    writeLine(reportDescriptor, report)
     return true
   } catch {
     // The error itself is printed all the same.
@@ -74,7 +74,7 @@ Object.assign(globalThis, { [stackKey]: job.stack })
 process.argv.splice(1, 1)
 // It only looks on: Node prints the error and ends with 1, unless the script itself has another answer.
 process.on('uncaughtExceptionMonitor', tellEnd)
-if (job.isDirect) adjustResolution({ modules: job.modules, own: job.own })
+if (job.modulesFile !== undefined) adjustResolution({ modulesFile: job.modulesFile, own: job.own })
 // A bundle of CommonJS files calls `require` for what is not in the bundle.
 else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
 if (job.withheld.length > 0) process.env = withholding(job.withheld, process.env)

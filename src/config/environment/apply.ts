@@ -1,4 +1,5 @@
 /** What `POSTSTACK_…` variables mean for a config: they win over what it says. Pure; every mistake at once. */
+import { logChoices, runtimeChoices } from '../choices.ts'
 import {
   invalidEnvironment,
   prefix,
@@ -8,7 +9,7 @@ import {
   type VariableMistake,
 } from './environment.ts'
 import { isRecord } from '../is-record.ts'
-import { nearest, suggest } from '../schema/issues.ts'
+import { nearest, suggest } from '../nearest.ts'
 import { engineNamePattern } from '../names.ts'
 import type { PlainValue } from '../serialize.ts'
 
@@ -34,10 +35,6 @@ const generalNames = [
   'PROFILES',
   'PROJECT_CONTAINERS_PATH',
 ].map((name) => `${prefix}${name}`)
-
-const logLevels = ['debug', 'info', 'warning', 'error', 'off']
-
-const runtimes = ['auto', 'podman', 'docker', 'native']
 
 interface Field {
   readonly key: 'port' | 'containerName' | 'migrations'
@@ -101,14 +98,14 @@ export function applyEnvironment(plain: PlainValue, { variables }: Pick<Environm
   const runtime = filled(variables.get(`${prefix}CONTAINER_RUNTIME`))
   if (runtime !== undefined) {
     const value = runtime.value.toLowerCase()
-    if (runtimes.includes(value)) set(['runtime'], value, runtime)
-    else mistakes.push({ variable: runtime, message: `is ${shown(runtime)}: ${suggest(value, runtimes)}` })
+    if (runtimeChoices.some((one) => one === value)) set(['runtime'], value, runtime)
+    else mistakes.push({ variable: runtime, message: `is ${shown(runtime)}: ${suggest(value, runtimeChoices)}` })
   }
   const level = filled(variables.get(`${prefix}LOG_LEVEL`))
   if (level !== undefined) {
     const value = level.value.toLowerCase().replace(/^warn$/, 'warning')
-    if (logLevels.includes(value)) set(['logs', 'level'], value, level)
-    else mistakes.push({ variable: level, message: `is ${shown(level)}: ${suggest(value, logLevels)}` })
+    if (logChoices.some((one) => one === value)) set(['logs', 'level'], value, level)
+    else mistakes.push({ variable: level, message: `is ${shown(level)}: ${suggest(value, logChoices)}` })
   }
   const folder = filled(variables.get(`${prefix}LOG_DIR`))
   if (folder !== undefined) set(['logs', 'folder'], folder.value, folder)

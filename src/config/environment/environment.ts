@@ -1,6 +1,6 @@
 /**
  * The `POSTSTACK_…` variables: those of the process, and those of `.env` in the project, which the process's win over. What they mean for the
- * stack is for `apply-environment.ts`.
+ * stack is for `apply.ts`.
  */
 import { realpath } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'

@@ -2,7 +2,7 @@
  * Bundles a config with esbuild: the project's own files in one, packages outside. The bundle is what the guarded
  * process runs; the list of its inputs, and the errors that esbuild finds, serve both ways of loading.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
 import { dirname, extname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -239,6 +239,21 @@ export async function bundleOwn(entry: string, outfile: string): Promise<void> {
     outfile,
     plugins: [lazyParts],
   })
+}
+
+/** One of our own programs, as a file that a restricted process can run. */
+export async function ownProgram(entry: string, { isSource }: OwnPackage, folder: string): Promise<string> {
+  if (!isSource) return entry
+  const program = join(folder, 'child.mjs')
+  await bundleOwn(entry, program)
+  return program
+}
+
+/** For what tsx executes as it is. In a file, because the list may be longer than arguments and variables may be. */
+export async function listModules({ modules }: Bundle, folder: string): Promise<string> {
+  const file = join(folder, 'modules.json')
+  await writeFile(file, JSON.stringify(modules))
+  return file
 }
 
 /** With `require`, because for `import` Node first searches all of a CommonJS file for the names that it exports. */

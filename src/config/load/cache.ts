@@ -10,7 +10,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { isRecord } from '../is-record.ts'
 import { cacheKey, changedSince } from './cache-key.ts'
-import { visible } from './run-child.ts'
+import { visible } from './guarded.ts'
 import { digestKey } from '../secrets.ts'
 import { replaceFile, stateFolder } from '../state-folder.ts'
 import type { ConfigInputs } from './inputs.ts'
@@ -60,9 +60,9 @@ export async function openCache(options: CacheOptions): Promise<ConfigCache> {
     async keep(result, origins) {
       const keyOptions = await withKey()
       if (keyOptions === undefined) return 'nothing is kept before the first `up` of this project'
-      const changed = changedSince(origins.files, startedMs)
-      if (changed !== undefined) return `${relative(config.root, changed)} was written while it was read`
       try {
+        const changed = changedSince(origins.files, startedMs)
+        if (changed !== undefined) return `${relative(config.root, changed)} was written while it was read`
         await write(file, { origins, sealed: seal(result, cacheKey(origins, keyOptions)) })
         return undefined
       } catch (error) {

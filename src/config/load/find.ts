@@ -1,8 +1,8 @@
 /** Finds the config file: the nearest one on the way up from the working directory. */
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { PoststackError } from '../../errors.ts'
-import { suggest } from '../schema/issues.ts'
+import { suggest } from '../nearest.ts'
 
 /** What a config file may be called. */
 export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
@@ -64,6 +64,28 @@ async function findUpward(cwd: string): Promise<FoundConfig | undefined> {
     }
     if (file !== undefined) return { file: join(folder, file), root: folder }
     if (dirname(folder) === folder) return undefined
+  }
+}
+
+/**
+ * A config that holds data is taken only where it is named. Fails with `CONFIG_NOT_FOUND` where one stands that whoever wrote it will expect
+ * to be taken, and that `found`, or a folder without any config, would be taken instead of.
+ */
+export async function refuseUnnamed(cwd: string, found: FoundConfig | undefined): Promise<void> {
+  const start = await realpath(cwd)
+  for (let folder = start; folder !== found?.root; folder = dirname(folder)) {
+    const entries = new Set(await readdir(folder).catch((): string[] => []))
+    const name = ['yaml', 'yml', 'json']
+      .map((extension) => `poststack.config.${extension}`)
+      .find((one) => entries.has(one))
+    if (name !== undefined) {
+      const file = join(folder, name)
+      throw new PoststackError('CONFIG_NOT_FOUND', `${file} is read only where it is named`, {
+        hint: `Name it: --config ${relative(start, file)}\nOr once for all, in .env: POSTSTACK_CONFIG=${relative(start, file)}`,
+        details: { file },
+      })
+    }
+    if (dirname(folder) === folder) return
   }
 }
 

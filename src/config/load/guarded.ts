@@ -20,6 +20,30 @@ export function guardFlags(granted: Permissions, folders: readonly string[], nod
   ]
 }
 
+/** Where Node denies the network, it is denied before Node does, because Node does not say what was wanted for. */
+export function hostsFor({ net }: Permissions, always: readonly string[] = []): readonly string[] | undefined {
+  if (net === undefined) return deniesNetwork(process.versions.node) ? always : undefined
+  return net === true ? undefined : [...net, ...always]
+}
+
+/** They would change Node itself rather than what it runs; `NODE_OPTIONS` could undo the guard. */
+const nodeVariables = new Set([
+  'NODE_OPTIONS',
+  'NODE_V8_COVERAGE',
+  'NODE_CHANNEL_FD',
+  'NODE_COMPILE_CACHE',
+  'TSX_TSCONFIG_PATH',
+])
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** The variables that a config or a guarded script may see, without those that are withheld. */
+export function visible(env: Variables, withheld: readonly string[] = []): Variables {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !nodeVariables.has(name) && !withheld.includes(name)),
+  )
+}
+
 /** Whether Node no longer calls its permission model an experiment. */
 export function guardIsStable(nodeVersion: string): boolean {
   const [major = 0, minor = 0] = versionParts(nodeVersion)

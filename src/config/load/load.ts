@@ -6,13 +6,13 @@ import { readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { containersOf, readConventions } from '../parse/conventions.ts'
-import { findConfig, isData } from './find.ts'
+import { findConfig, isData, refuseUnnamed } from './find.ts'
 import { exampleConfig } from '../schema/issues.ts'
-import { bundleConfig, bundleOwn } from './bundle.ts'
+import { bundleConfig, bundleOwn, listModules, ownProgram } from './bundle.ts'
 import { openCache } from './cache.ts'
 import { runChild } from './run-child.ts'
 import { failure, placeOfDefinition, readSources } from './errors.ts'
-import { deniesNetwork, guardFlags, readableFolders } from './guarded.ts'
+import { guardFlags, hostsFor, readableFolders } from './guarded.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom } from '../permissions.ts'
 import { keepWith, originsOf, whyNotKept } from './origins.ts'
 import { trustedFlags } from './trusted.ts'
@@ -29,7 +29,6 @@ import type { Permissions } from '../permissions.ts'
 import type { ConfigOutput } from './run-child.ts'
 import type { LoadedLayers } from '../layers.ts'
 import type { SourceText } from '../locate/source-text.ts'
-import type { OwnPackage } from './own-package.ts'
 import type { PlainValue } from '../serialize.ts'
 import type { ImageConfig } from '../types.ts'
 
@@ -58,8 +57,6 @@ export interface CacheReport {
   readonly hit: boolean
   /** It had passed every check when it was kept. */
   readonly passed?: boolean | undefined
-  /** Why it is not, or will not be kept, as far as that is known before `keep`. */
-  readonly why?: string | undefined
 }
 
 export interface LoadedConfig {
@@ -93,6 +90,7 @@ export interface LoadedConfig {
 
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const found = await findConfig(options.cwd, options.file)
+  if (options.file === undefined) await refuseUnnamed(options.cwd, found)
   if (found === undefined) return await conventions(await realpath(options.cwd), options.containers)
   const text = await readableText(found)
   if (isData(found.file)) return await data(found, text)
@@ -118,18 +116,14 @@ export async function takeConfig(exported: unknown, context: DefineContext): Pro
 
 const noInputs: ConfigInputs = { files: [], candidates: [], globs: [], variables: [], allVariables: false }
 
-function nothingToKeep(): Promise<undefined> {
-  return Promise.resolve(undefined)
-}
-
 const nothingRead = {
   file: undefined,
   inputs: noInputs,
   sources: [],
   output: { stdout: [], stderr: [] },
   notices: [],
-  cache: { hit: false, why: 'no config file was read' },
-  keep: nothingToKeep,
+  cache: { hit: false },
+  keep: () => Promise.resolve('no config file was read'),
 } as const
 
 async function conventions(root: string, containers: string | undefined): Promise<LoadedConfig> {
@@ -145,7 +139,7 @@ async function fromCache({ file, root }: FoundConfig, { code, passed, ...kept }:
     images: [],
     sources: await readSources(code),
     cache: { hit: true, passed },
-    keep: nothingToKeep,
+    keep: () => Promise.resolve(undefined),
   }
 }
 
@@ -160,16 +154,19 @@ async function data(found: FoundConfig, text: string): Promise<LoadedConfig> {
     output: { stdout: [], stderr: [] },
     notices: [],
     cache: { hit: false },
-    keep: nothingToKeep,
+    keep: () => Promise.resolve('data is read each time'),
   }
 }
 
 async function readableText(config: FoundConfig): Promise<string> {
   const fail = (what: string, hint?: string) => failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, config)
-  if ((await stat(config.file)).isDirectory()) throw await fail('is a folder, not a config file')
-  const bytes = await readFile(config.file).catch(async (error: unknown) => {
+  const unreadable = async (error: unknown): Promise<never> => {
     throw await fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  }
+  // A link may lead nowhere, and an editor may replace the file at this moment.
+  const facts = await stat(config.file).catch(unreadable)
+  if (facts.isDirectory()) throw await fail('is a folder, not a config file')
+  const bytes = await readFile(config.file).catch(unreadable)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -198,7 +195,7 @@ async function evaluate(
   const own = ownPackage()
   const outfile = join(folder, 'config.mjs')
   // One after the other: the folder is removed when one fails, and nothing may write into it then.
-  const program = await childProgram(own, folder)
+  const program = await ownProgram(own.child, own, folder)
   const bundle = await bundleConfig(config, own, outfile)
   const manifest = await manifestPermissions(config.root)
   const granted = bothPermissions(manifest, permissions)
@@ -210,12 +207,12 @@ async function evaluate(
   const job = {
     url: pathToFileURL(isTrusted ? config.file : outfile).href,
     file: config.file,
+    parent: process.pid,
     mode: options.mode,
     cwd: options.cwd,
-    isDirect: isTrusted,
     mayStart: isTrusted || granted.run === true,
     needsRequire: bundle.needsRequire,
-    modules: bundle.modules,
+    modulesFile: isTrusted ? await listModules(bundle, folder) : undefined,
     own: pathToFileURL(own.entry).href,
     ownCommonJs,
     ...(isTrusted ? { withheld: [] } : { withheld: withheldVariables(granted, options.env), hosts: hostsFor(granted) }),
@@ -245,7 +242,7 @@ async function evaluate(
     inputs,
     sources: await readSources(bundle.inputs),
     notices,
-    cache: { hit: false, why },
+    cache: { hit: false },
     keep: async (passed) =>
       why ??
       (await keepWith(
@@ -258,17 +255,4 @@ async function evaluate(
 
 function withheldVariables({ env }: Permissions, present: LoadOptions['env']): readonly string[] {
   return env === undefined || env === true ? [] : Object.keys(present).filter((name) => !env.includes(name))
-}
-
-/** Where Node denies the network, it is denied before Node does, because Node does not say what was wanted for. */
-function hostsFor({ net }: Permissions): readonly string[] | undefined {
-  if (net === undefined) return deniesNetwork(process.versions.node) ? [] : undefined
-  return net === true ? undefined : net
-}
-
-async function childProgram(own: OwnPackage, folder: string): Promise<string> {
-  if (!own.isSource) return own.child
-  const program = join(folder, 'child.mjs')
-  await bundleOwn(own.child, program)
-  return program
 }

@@ -35,7 +35,7 @@ export function ownPackage(): OwnPackage {
   }
 }
 
-/** Changes with whatever of this package a config's result depends on. */
+/** Changes with the version and with the program that evaluates configs; where that is source, with its own folder only. */
 export function ownFingerprint({ root, child, isSource }: OwnPackage): string {
   const folder = dirname(child)
   const sources = isSource ? readdirSync(folder).map((name) => join(folder, name)) : [child]

@@ -1,13 +1,12 @@
 /** The files of the packages that a config imports: they run as they are, outside of the bundle, and its result depends on them, too. */
-import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
+import { loadEsbuild } from './bundle.ts'
 import { nearestFile } from './dependencies.ts'
-import type * as Esbuild from 'esbuild'
 
 /** Absolute; nothing when a package cannot be followed. */
 export async function packageFiles(entries: readonly string[], root: string): Promise<readonly string[] | undefined> {
   if (entries.length === 0) return []
-  const { build } = createRequire(import.meta.url)('esbuild') as typeof Esbuild
+  const { build } = loadEsbuild()
   const result = await build({
     entryPoints: [...new Set(entries)],
     absWorkingDir: root,

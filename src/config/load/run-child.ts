@@ -1,6 +1,7 @@
 /** Runs the program that evaluates a config: in a fresh process, with a deadline, its output kept apart. */
 import { spawn } from 'node:child_process'
 import { throwIfAborted } from '../../abort.ts'
+import { visible } from './guarded.ts'
 import { thrownFailure, exitFailure, failure } from './errors.ts'
 import { timeoutFailure } from './timeout.ts'
 import type { PoststackError } from '../../errors.ts'
@@ -31,6 +32,8 @@ export interface ChildOptions {
 
 const memoryMegabytes = 512
 const outputLimitBytes = 1_000_000
+/** How long the output of a process that has ended may stay open. */
+const lastOutputMs = 500
 /** How long a process whose time is up may take to say where it is. */
 const lastWordsMs = 500
 
@@ -104,7 +107,7 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     // A group of its own: what the config started goes when it goes.
     detached: true,
     cwd: root,
-    env: childEnvironment(options),
+    env: visible(options.env, options.job.withheld),
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
   const [stdout, stderr, report, translations] = [
@@ -139,12 +142,24 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
   }
 }
 
-/** Waits until the process has ended and its output is read; what it left running is ended with it. */
+/**
+ * Waits until the process has ended and its output is read; what it left running is ended with it. What has left its group lives on, and may
+ * hold the output open for as long as it likes.
+ */
 function waitForEnd(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', () => killGroup(child))
-    child.once('close', (code, signal) => resolve(signal ?? `exit code ${String(code)}`))
+    child.once('exit', (code, signal) => {
+      killGroup(child)
+      const done = (): void => {
+        clearTimeout(timer)
+        for (const stream of child.stdio) stream?.destroy()
+        resolve(signal ?? `exit code ${String(code)}`)
+      }
+      // What has been written is read before: on a busy machine the time may be over first.
+      const timer = setTimeout(() => setImmediate(done), lastOutputMs)
+      child.once('close', done)
+    })
   })
 }
 
@@ -187,22 +202,4 @@ function toLines(text: string): readonly string[] {
   const lines = text.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
   return lines
-}
-
-/** Variables that would change Node itself rather than the config; `NODE_OPTIONS` could undo the guard. */
-const nodeVariables = new Set([
-  'NODE_OPTIONS',
-  'NODE_V8_COVERAGE',
-  'NODE_CHANNEL_FD',
-  'NODE_COMPILE_CACHE',
-  'TSX_TSCONFIG_PATH',
-])
-
-function childEnvironment({ env, job }: ChildOptions): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(visible(env)).filter(([name]) => !job.withheld.includes(name)))
-}
-
-/** The variables that a config may see when none is withheld. */
-export function visible(env: ChildOptions['env']): ChildOptions['env'] {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !nodeVariables.has(name)))
 }

@@ -1,7 +1,7 @@
 /** A config written as YAML or JSON: the plain form itself, with nothing to evaluate. */
 import { PoststackError } from '../../errors.ts'
 import { isRecord } from '../is-record.ts'
-import { suggest } from '../schema/issues.ts'
+import { suggest } from '../nearest.ts'
 import { failure } from './errors.ts'
 import { parseYaml } from '../yaml-text.ts'
 import type { FramePosition } from '../locate/code-frame.ts'

@@ -1,4 +1,5 @@
 /** The lines around a position, with a caret under it. */
+import { hideUrlPasswords } from '../schema/issues.ts'
 
 export interface FramePosition {
   /** From 1. */
@@ -39,13 +40,9 @@ function cut(line: string, from: number): string {
 
 /** Frames end up in terminals, logs and issues: text beside a word like `password` keeps its length only. */
 function hideSecrets(line: string): string {
-  return line
-    .replaceAll(
-      /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|credential)\w*['"]?\s*[:=]\s*)(['"`])(.*?)\2/gi,
-      (_, start: string, quote: string, text: string) => `${start}${quote}${'*'.repeat(text.length)}${quote}`,
-    )
-    .replaceAll(
-      /(:\/\/[^\s/?#@:'"`]*:)([^\s/'"`$]+)(?=@)/g,
-      (_, start: string, text: string) => start + '*'.repeat(text.length),
-    )
+  const shown = line.replaceAll(
+    /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|credential)\w*['"]?\s*[:=]\s*)(['"`])(.*?)\2/gi,
+    (_, start: string, quote: string, text: string) => `${start}${quote}${'*'.repeat(text.length)}${quote}`,
+  )
+  return hideUrlPasswords(shown, (password) => '*'.repeat(password.length))
 }

@@ -1,5 +1,6 @@
+/** The variables of containers as texts with references and secrets in them. */
 import { parseReference } from './edges.ts'
-import { looksSecret, urlPassword } from '../schema/issues.ts'
+import { looksSecret, urlPasswords } from '../schema/issues.ts'
 import type { PlainEnvValue } from '../schema/schema.ts'
 import { compareText } from '../text-order.ts'
 import type { Text, TextPart } from '../types.ts'
@@ -35,9 +36,8 @@ function textOf(
   })
 }
 
-/** Whether the text is a URL whose password is written out, at least in part. */
+/** Whether the text holds a URL whose password is written out, at least in part. */
 function holdsUrlPassword(parts: readonly (string | { readonly $ref: string })[]): boolean {
   const text = parts.map((part) => (typeof part === 'string' ? part : '\0')).join('')
-  const password = urlPassword.exec(text)?.[1]
-  return password !== undefined && password.replaceAll('\0', '') !== ''
+  return urlPasswords(text).some((password) => password.replaceAll('\0', '') !== '')
 }

@@ -1,19 +1,15 @@
 /** From the plain form of a config to the one that code may trust. The only door between the two. */
-import { basename, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { PoststackError } from '../../errors.ts'
-import { codeFrame, type FramePosition } from '../locate/code-frame.ts'
 import { containersOf } from './conventions.ts'
-import { showVariable, type Variable } from '../environment/environment.ts'
-import { exampleConfig, formatPath } from '../schema/issues.ts'
-import { locate, locateExport } from '../locate/locate.ts'
 import { checkLogs, withLogs } from '../logs.ts'
 import { nameLike, namePattern } from '../names.ts'
 import { buildHooks } from './hooks.ts'
+import { invalid, type MistakePlaces, notAConfig } from './mistakes.ts'
 import { withoutCheck } from './plain-parts.ts'
 import { withIdle } from '../profiles.ts'
 import { readServiceFiles } from './service-files.ts'
 import type { ConfigIssue } from '../schema/issues.ts'
-import type { Place, SourceText } from '../locate/source-text.ts'
 import type { BuiltConfig } from './services.ts'
 import type { ImageConfig } from '../types.ts'
 
@@ -27,24 +23,14 @@ export interface ParsedConfig extends BuiltConfig {
   readonly looked: readonly string[]
 }
 
-export interface ParseOptions {
-  /** Absolute real path of the project. */
-  readonly root: string
-  /** The config file as people should see it in messages. */
-  readonly file?: string | undefined
+export interface ParseOptions extends MistakePlaces {
   /** Mistakes that were found when the config was made plain. */
   readonly issues?: readonly ConfigIssue[] | undefined
-  /** Where each part of the config stands in the file, by its path, where the file is data. */
-  readonly positions?: ReadonlyMap<string, FramePosition> | undefined
-  /** Texts of the files that the config was made from, to find the line of a mistake. */
-  readonly sources?: readonly SourceText[] | undefined
   readonly images?: readonly ImageConfig[] | undefined
   /** There is no config file. */
   readonly conventional?: boolean | undefined
   /** Absolute path of the folder with the project's Dockerfiles. @default `containers` in the project */
   readonly containers?: string | undefined
-  /** The variables that some values come from, by the path of the value. */
-  readonly origins?: ReadonlyMap<string, Variable> | undefined
   /** One of several stacks of the same config. */
   readonly instance?: string | undefined
   /** The very same plain form has passed before. */
@@ -119,62 +105,4 @@ function merge(early: readonly ConfigIssue[], later: readonly ConfigIssue[]): re
         (path.length === issue.path.length || (value !== undefined && path.length > 2)),
     )
   return [...early, ...later.filter((issue) => !isEcho(issue))]
-}
-
-/** What the file exports is no config at all: shown where it is exported, with what it should look like. */
-function notAConfig(message: string, options: ParseOptions): PoststackError {
-  const name = basename(fileOf(options))
-  const source = options.sources?.find(({ file }) => file === resolve(options.root, name))
-  const position = source === undefined ? undefined : locateExport(source)
-  const frame = source === undefined || position === undefined ? undefined : codeFrame(source.text, position)
-  const place = position === undefined ? name : `${name}:${String(position.line)}:${String(position.column)}`
-  return new PoststackError('CONFIG_INVALID', `${place}: ${message}${frame === undefined ? '' : `\n\n${frame}`}`, {
-    hint: `Export a config as the default export:\n\n${exampleConfig}`,
-    details: { file: fileOf(options), issues: [{ path: '', message, ...position }] },
-  })
-}
-
-function fileOf(options: ParseOptions): string {
-  return options.file ?? resolve(options.root, 'poststack.config.ts')
-}
-
-/** The error for mistakes in a file that says how the config is to be taken. */
-export function invalid(issues: readonly ConfigIssue[], options: ParseOptions): PoststackError {
-  const file = fileOf(options)
-  const details = issues.map((issue) => ({
-    path: formatPath(issue.path),
-    message: issue.message,
-    ...(issue.value !== undefined && { value: issue.value }),
-    ...whereIs(issue, options),
-  }))
-  const lines = details.map(({ path, message, value, variable, file: at, line, column }) => {
-    const found = value === undefined ? '' : `, found ${value}`
-    const spot = options.positions === undefined ? String(line) : `${String(line)}:${String(column)}`
-    const inFile = line === undefined || at === undefined ? '' : ` (${basename(at)}:${spot})`
-    const place = variable === undefined ? inFile : `, from ${variable}`
-    return `  ${path === '' ? '' : `${path}: `}${message}${found}${place}`
-  })
-  const count = issues.length === 1 ? 'one mistake' : `${String(issues.length)} mistakes`
-  return new PoststackError('CONFIG_INVALID', `${basename(file)} has ${count}:\n${lines.join('\n')}`, {
-    details: { file, issues: details },
-  })
-}
-
-/** The variable that the value comes from, else its place in the sources. */
-function whereIs(issue: ConfigIssue, options: ParseOptions): Partial<Place> & { readonly variable?: string } {
-  const { origins, positions, sources = [] } = options
-  const variable = origins?.get(formatPath(issue.path))
-  if (variable !== undefined) return { variable: showVariable(variable) }
-  return positions === undefined
-    ? { ...locate(issue, sources) }
-    : { file: resolve(options.root, basename(fileOf(options))), ...innermost(issue, positions) }
-}
-
-/** Of what is missing, the place of what it is missing in. */
-function innermost({ path }: ConfigIssue, positions: ReadonlyMap<string, FramePosition>): Partial<FramePosition> {
-  for (let length = path.length; length > 0; length--) {
-    const found = positions.get(formatPath(path.slice(0, length)))
-    if (found !== undefined) return found
-  }
-  return {}
 }

@@ -1,4 +1,4 @@
-/** The files that services name or have by convention, read once the config itself is right: variables and Dockerfiles. */
+/** The files that services name or have by convention, variables and Dockerfiles. What is wrong with them is told with the config's own mistakes. */
 import { join, relative, resolve } from 'node:path'
 import { dockerfileCandidates, dockerfileIn } from './conventions.ts'
 import { readEnvFile } from '../environment/env-file.ts'

@@ -3,7 +3,8 @@
  * wrong by itself was reported already, and must be taken neither for absent nor for its default.
  */
 import { isList, possibleConditions, referencesIn, waitingInCircles } from '../parse/edges.ts'
-import { showValue, suggest } from './issues.ts'
+import { suggest } from '../nearest.ts'
+import { showValue } from './issues.ts'
 import { parsePostgresUrl } from '../postgres-url.ts'
 import { isExternal, isWrong } from '../parse/plain-parts.ts'
 import { checkPlatforms, checkPull } from './check-images.ts'
@@ -48,14 +49,14 @@ function* checkSeed(options: AnyPart, path: Path): Iterable<ConfigIssue> {
   }
 }
 
-/** Two services under one host name would get each other's connections in turns. */
+/** Two services under one host name would get each other's connections in turns. Host names ignore case. */
 function* checkAliases(stack: PlainStack): Iterable<ConfigIssue> {
   const taken = new Map([...stack.names].map((name) => [name, name]))
   for (const [name, service] of stack.services) {
     if (isExternal(service)) continue
     for (const [index, alias] of (service.aliases ?? []).entries()) {
-      const holder = taken.get(alias)
-      taken.set(alias, holder ?? name)
+      const holder = taken.get(alias.toLowerCase())
+      taken.set(alias.toLowerCase(), holder ?? name)
       if (holder === undefined || holder === name) continue
       const path = ['services', name, 'aliases', index]
       yield { path, message: `is a host name of \`${holder}\` already`, value: `"${alias}"` }

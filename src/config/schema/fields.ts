@@ -1,7 +1,7 @@
 /** The leaves of the config's schema: each says in one sentence what it expects. */
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { suggest } from './issues.ts'
+import { suggest } from '../nearest.ts'
 import { engineNamePattern, nameLike, namePattern, ownHostNames } from '../names.ts'
 import { bytesOf } from '../sizes.ts'
 

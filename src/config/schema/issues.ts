@@ -24,45 +24,6 @@ export function formatPath(path: Path): string {
   return text
 }
 
-/** The candidate that a person most probably meant, or none when nothing is near. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined
-  let bestDistance = Infinity
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
-  }
-  return bestDistance <= Math.max(1, Math.floor(word.length / 3)) ? best : undefined
-}
-
-/** `did you mean "x"?` when something is near, else the list of what is possible. */
-export function suggest(word: string, candidates: Iterable<string>): string {
-  const all = [...candidates]
-  const near = nearest(word, all)
-  if (near !== undefined) return `did you mean \`${near}\`?`
-  return all.length === 0 ? 'there is none' : `possible: ${all.map((name) => `\`${name}\``).join(', ')}`
-}
-
-/** Edit distance in which swapping two neighbours is one edit, because that is how people mistype. */
-function editDistance(a: string, b: string): number {
-  let beforePrevious: readonly number[] = []
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      let distance = Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + cost)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        distance = Math.min(distance, (beforePrevious[j - 2] ?? 0) + 1)
-      }
-      current.push(distance)
-    }
-    beforePrevious = previous
-    previous = current
-  }
-  return previous[b.length] ?? 0
-}
-
 const secretWord = /(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY)S?$|^PASS$/
 const secretPair = /(?:API|PRIVATE|ACCESS|ENCRYPTION|SIGNING)_KEY/
 
@@ -75,8 +36,20 @@ export function looksSecret(name: string): boolean {
   return words.some((word) => secretWord.test(word)) || secretPair.test(words.join('_'))
 }
 
-/** Matches a URL whose user part carries a password; group 1 is the password. */
-export const urlPassword = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:]*:([^\s/]+)@/i
+/**
+ * The password of a URL, also with characters in it that should be percent-encoded: it goes up to the last `@` before the next URL of the
+ * line. Where that is in a path, too much is hidden rather than too little. Not taken for one: a port, and a reference.
+ */
+const urlPassword = /(?<=:\/\/[^\s/?#:[]*:)(?!\d{1,5}(?:[/?#\s'"`)]|$)|(?:\$\{[^}]*\}|\0)@)(?:(?:(?!:\/\/).)+|.+)(?=@)/g
+
+export function urlPasswords(text: string): readonly string[] {
+  return text.match(urlPassword) ?? []
+}
+
+/** A text without the passwords of its URLs. */
+export function hideUrlPasswords(text: string, mask: (password: string) => string = () => '***'): string {
+  return text.replaceAll(urlPassword, mask)
+}
 
 /** A value as it may be shown: one line, at most 60 characters, secrets masked by the name they stand under. */
 export function showValue(path: Path, value: unknown): string {
@@ -90,6 +63,5 @@ export function showValue(path: Path, value: unknown): string {
 function masked(key: string, value: unknown): unknown {
   if (typeof value !== 'string') return value
   if (key !== '' && looksSecret(key)) return '***'
-  const password = urlPassword.exec(value)?.[1]
-  return password === undefined ? value : value.replace(`:${password}@`, ':***@')
+  return hideUrlPasswords(value)
 }

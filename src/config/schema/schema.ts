@@ -1,10 +1,11 @@
 /**
  * The schema of the plain form of a config, and `validate`, which finds every mistake in one pass. What a user's
- * editor shows is written by hand in define.ts; a type test keeps the two in agreement.
+ * editor shows is written by hand in options.ts and options-container.ts; a type test keeps the two in agreement.
  */
 import * as z from 'zod'
+import { logChoices, runtimeChoices } from '../choices.ts'
 import { isRecord } from '../is-record.ts'
-import { suggest } from './issues.ts'
+import { suggest } from '../nearest.ts'
 import * as field from './fields.ts'
 import { toIssues } from './zod-issues.ts'
 import { hooks } from './hooks.ts'
@@ -15,11 +16,11 @@ const { strict } = field
 
 export const stack = strict({
   name: field.name.optional(),
-  runtime: field.oneOf('auto', 'podman', 'docker', 'native').optional(),
+  runtime: field.oneOf(...runtimeChoices).optional(),
   hooks: hooks.optional(),
   profiles: field.profiles.optional(),
   logs: strict({
-    level: field.oneOf('debug', 'info', 'warning', 'error', 'off').optional(),
+    level: field.oneOf(...logChoices).optional(),
     folder: field.path.optional(),
   }).optional(),
   services: field.record(z.string(), z.unknown(), '{ db: postgres() }'),

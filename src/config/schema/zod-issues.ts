@@ -1,5 +1,6 @@
 /** Turns zod's issues into ours: one for each mistake, with the value as written and the nearest right word. */
-import { nearest, showValue, suggest } from './issues.ts'
+import { nearest, suggest } from '../nearest.ts'
+import { showValue } from './issues.ts'
 import type { z } from 'zod'
 import type { ConfigIssue, Path } from './issues.ts'
 

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { onAbort } from '../../abort.ts'
+import { interruption, onAbort } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import type { Connect, Connection } from '../../migrations/connection.ts'
 import { isPooled } from '../../migrations/lock/pooler.ts'
@@ -54,12 +54,22 @@ export async function makeBackup(request: BackupRequest): Promise<Manifest> {
   let partial: PartialBackup | undefined
   try {
     const time = new Date().toISOString()
-    partial = await (format === 'directory' ? openPartialFolder(file) : openPartial(file))
+    const made: PartialBackup = await (format === 'directory' ? openPartialFolder(file) : openPartial(file))
+    partial = made
     // One session shows its moment to the other, so what the manifest counts is what the dump holds.
-    const [written, state] = await both(
-      orElse(dump({ ...request, partial, applicationName, reader }), () => stopReading(reader)),
-      readState(reader.connection, { schemaOnly }),
-    )
+    const dumping = new AbortController()
+    const [written, state] = await both({
+      one: () =>
+        dump({ ...request, signal: AbortSignal.any([signal, dumping.signal]), partial: made, applicationName, reader }),
+      stopOne: () => {
+        dumping.abort()
+      },
+      other: () => readState(reader.connection, { schemaOnly }),
+      stopOther: () => stopReading(reader),
+      signal,
+    })
+    // Verifying takes as long as restoring does, and what is dead since that moment is kept for whoever sees it.
+    await reader.connection.close()
     const manifest: Manifest = {
       format: 1,
       tool: `poststack ${toolVersion}`,
@@ -71,8 +81,8 @@ export async function makeBackup(request: BackupRequest): Promise<Manifest> {
       ...written,
       state,
     }
-    await verify?.({ path: partial.path, manifest })
-    await partial.complete(manifest)
+    await verify?.({ path: made.path, manifest })
+    await made.complete(manifest)
     return manifest
   } catch (error) {
     await endSession(request.connect, applicationName)
@@ -190,21 +200,29 @@ async function stopReading({ connection }: Reader): Promise<void> {
   await connection.close()
 }
 
-/** Both to their end, so that nothing works on when one has failed; the first one's error counts. */
-async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
-  const [first, second] = await Promise.allSettled([one, other])
-  if (first.status === 'rejected') throw first.reason
-  if (second.status === 'rejected') throw second.reason
-  return [first.value, second.value]
+interface Both<One, Other> {
+  readonly one: () => Promise<One>
+  readonly stopOne: () => void
+  readonly other: () => Promise<Other>
+  readonly stopOther: () => Promise<void>
+  readonly signal: AbortSignal
 }
 
-async function orElse<Result>(work: Promise<Result>, stop: () => Promise<void>): Promise<Result> {
-  try {
-    return await work
-  } catch (error) {
-    await stop()
-    throw error
+/** Both to their end; when one fails, it stops the other, and its error counts. */
+async function both<One, Other>(work: Both<One, Other>): Promise<[One, Other]> {
+  const failures: unknown[] = []
+  const orStop = async <Result>(run: () => Promise<Result>, stop: () => void | Promise<void>): Promise<Result> => {
+    try {
+      return await run()
+    } catch (error) {
+      failures.push(error)
+      await stop()
+      throw error
+    }
   }
+  const [first, second] = await Promise.allSettled([orStop(work.one, work.stopOther), orStop(work.other, work.stopOne)])
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value]
+  throw work.signal.aborted ? interruption(work.signal) : failures[0]
 }
 
 const endingMs = 5_000

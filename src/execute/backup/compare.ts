@@ -1,9 +1,9 @@
 /**
  * A database that was made from a backup, against the one that the backup is of. Pure.
  */
-import { describeDifference } from '../../migrations/verify/describe.ts'
-import { compareSnapshots, type SchemaDifference } from '../../migrations/verify/difference.ts'
-import { unpackSnapshot } from '../../migrations/verify/snapshot.ts'
+import { describeDifference } from '../../migrations/snapshot/describe.ts'
+import { compareSnapshots, type SchemaDifference } from '../../migrations/snapshot/difference.ts'
+import { unpackSnapshot } from '../../migrations/snapshot/snapshot.ts'
 import type { DatabaseState } from './manifest.ts'
 
 export interface Comparison {

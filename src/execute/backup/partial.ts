@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { replaceFile } from '../../config/state-folder.ts'
+import { writeSynced } from '../../config/state-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 import { told } from './disk-words.ts'
 import { isBackupName, type Manifest, manifestPath } from './manifest.ts'
@@ -27,8 +27,12 @@ export interface PartialBackup {
 
 export type PartialFile = PartialBackup & { readonly handle: FileHandle }
 
-/** Refuses what would overwrite something, before anything is done. */
+/** Refuses what would overwrite something, before anything is done: where the backup comes, and where its manifest does. */
 export async function refuseExisting(file: string): Promise<void> {
+  for (const path of [file, manifestPath(file)]) await refuseOne(path)
+}
+
+async function refuseOne(file: string): Promise<void> {
   const there = await lstat(file).then(
     () => true,
     (error: unknown) => {
@@ -92,8 +96,21 @@ export async function openPartialFolder(folder: string): Promise<PartialBackup> 
 
 /** Before it has its name: what has it, has its manifest. */
 async function complete(file: string, manifest: Manifest, nameIt: () => Promise<void>): Promise<void> {
-  await replaceFile(manifestPath(file), `${JSON.stringify(manifest, undefined, 2)}\n`, 0o600)
-  await nameIt()
+  const path = manifestPath(file)
+  // It is swept as the backup itself is, whose name it begins with.
+  const partial = manifestPath(partialName(file))
+  try {
+    await writeSynced(partial, `${JSON.stringify(manifest, undefined, 2)}\n`, 0o600)
+    await nameFile(partial, path)
+  } finally {
+    await rm(partial, { force: true })
+  }
+  try {
+    await nameIt()
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  }
   await sync(dirname(file))
 }
 
@@ -106,14 +123,14 @@ async function nameFile(path: string, file: string): Promise<void> {
     if (isCode(error, 'EEXIST')) throw exists(file)
     // A file system without hard links.
     if (!isCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error
-    await refuseExisting(file)
+    await refuseOne(file)
     await rename(path, file)
   }
 }
 
 /** A new name replaces no folder but one that is empty. */
 async function nameFolder(path: string, folder: string): Promise<void> {
-  await refuseExisting(folder)
+  await refuseOne(folder)
   try {
     await rename(path, folder)
   } catch (error) {

@@ -43,11 +43,13 @@ export function failed(program: DatabaseProgram, database: string, { exitCode, w
   return new PoststackError(
     'BACKUP_FAILED',
     `${program} failed for database ${database} (exit code ${String(exitCode)})${words === '' ? '.' : `:\n${words}`}`,
-    { hint: hintFor(words), details: { program, exitCode } },
+    { hint: hintFor(program, words), details: { program, exitCode } },
   )
 }
 
-function hintFor(words: string): string {
+function hintFor(program: DatabaseProgram, words: string): string {
+  if (/role "[^"]*" does not exist/.test(words) && program === 'psql')
+    return 'Make the role there first: owners stand in the text of this backup.'
   if (/role "[^"]*" does not exist/.test(words))
     return 'Make the role there first, or restore without owners and rights: --no-owner'
   if (/permission denied|must be (?:owner|superuser)/i.test(words))
@@ -56,5 +58,5 @@ function hintFor(words: string): string {
     return 'Make room on that disk, or write to another one with --output. In a container, a folder is first written to its /tmp; --format custom needs no room there.'
   if (/server version mismatch|unsupported version/i.test(words))
     return "Use the programs of the server's own major version."
-  return 'Mend what it complains about, then run again. Nothing was changed.'
+  return 'Mend what it complains about, then run again.'
 }

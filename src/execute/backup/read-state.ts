@@ -6,8 +6,8 @@ import { isPoststackError } from '../../errors.ts'
 import { readLedgerFacts } from '../../migrations/ledger/facts.ts'
 import { ownPath } from '../../migrations/own-path.ts'
 import type { Queryable } from '../../migrations/types.ts'
-import { readSnapshot } from '../../migrations/verify/snapshot-read.ts'
-import { packSnapshot } from '../../migrations/verify/snapshot.ts'
+import { readSnapshotWithin } from '../../migrations/snapshot/read.ts'
+import { packSnapshot } from '../../migrations/snapshot/snapshot.ts'
 import type { DatabaseSetting, DatabaseState } from './manifest.ts'
 
 /**
@@ -31,7 +31,7 @@ export interface StateOptions {
 
 /** Within a transaction of `beginReading`. */
 export async function readState(client: Queryable, { schemaOnly }: StateOptions): Promise<DatabaseState> {
-  const { fingerprint, ...snapshot } = await readSnapshot(client)
+  const { fingerprint, ...snapshot } = await readSnapshotWithin(client)
   const ledger = await readLedger(client)
   const { rows } = await client.query(`SELECT pg_catalog.current_setting('server_version_num')::int AS number,
   pg_catalog.shobj_description(d.oid, 'pg_database') AS comment FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`)

@@ -4,7 +4,7 @@
  */
 import { isPoststackError, PoststackError } from '../../errors.ts'
 import type { Connect, Connection } from '../../migrations/connection.ts'
-import { asking } from '../../migrations/own-path.ts'
+import { asking, withOwnPath } from '../../migrations/own-path.ts'
 import { type Scratch, withScratch } from '../../migrations/verify/scratch.ts'
 import { compareStates, type Comparison } from './compare.ts'
 import { feed } from './feed.ts'
@@ -122,7 +122,7 @@ async function besides(
   const candidates = ['postgres', 'template1'].filter((name) => !names.includes(name))
   let reason: unknown
   for (const candidate of candidates) {
-    const connect = asking(connectTo(candidate))
+    const connect = withOwnPath(connectTo(candidate))
     try {
       const connection = await connect({ applicationName: 'poststack restore', signal })
       await connection.close()

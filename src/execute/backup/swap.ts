@@ -5,7 +5,7 @@
 import { pause } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../../migrations/connection.ts'
-import { literal } from '../../migrations/ledger/literal.ts'
+import { identifier, literal } from '../../migrations/sql/quote.ts'
 import { type DatabaseSetting, type DatabaseState, stamp } from './manifest.ts'
 import { readSettings } from './read-state.ts'
 
@@ -32,7 +32,7 @@ export async function swapIn(request: SwapRequest): Promise<string | undefined> 
     const before = await readDatabase(session, name)
     const kept = before === undefined ? undefined : await putAside(session, other, request)
     await dress(session, request, before)
-    await session.query(`ALTER DATABASE ${quoted(scratch)} RENAME TO ${quoted(name)}`)
+    await session.query(`ALTER DATABASE ${identifier(scratch)} RENAME TO ${identifier(name)}`)
     await session.query('COMMIT')
     return kept
   } catch (error) {
@@ -106,7 +106,7 @@ async function putAside(session: Connection, other: Connection, { name, signal, 
   let start = name
   while (Buffer.byteLength(start + end) > longestName) start = start.slice(0, -1)
   const aside = start + end
-  const renaming = session.query(`ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(aside)}`)
+  const renaming = session.query(`ALTER DATABASE ${identifier(name)} RENAME TO ${identifier(aside)}`)
   const settled = renaming.then(
     () => true,
     () => true,
@@ -119,7 +119,8 @@ async function putAside(session: Connection, other: Connection, { name, signal, 
   }
   do {
     await other.query(
-      `SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid()`,
+      `SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL`,
       [name],
     )
   } while (!(await isSettledSoon()))
@@ -133,7 +134,7 @@ async function dress(
   { around, scratch }: SwapRequest,
   before: DatabaseFacts | undefined,
 ): Promise<void> {
-  const database = quoted(scratch)
+  const database = identifier(scratch)
   await session.query(`ALTER DATABASE ${database} RESET ALL`)
   await session.query(`ALTER DATABASE ${database} CONNECTION LIMIT ${String(before?.limit ?? -1)}`)
   const comment = around === undefined ? before?.comment : around.comment
@@ -147,7 +148,7 @@ async function dress(
       await session.query(`GRANT ${right} ON DATABASE ${database} TO ${to}${option ? ' WITH GRANT OPTION' : ''}`)
   }
   // At last: whoever is not its owner any more may do none of this.
-  await session.query(`ALTER DATABASE ${database} OWNER TO ${quoted(before.owner)}`)
+  await session.query(`ALTER DATABASE ${database} OWNER TO ${identifier(before.owner)}`)
 }
 
 interface Setting {
@@ -168,16 +169,12 @@ const lists: ReadonlySet<string> = new Set([
 async function applySetting(session: Connection, { database, name, role, value }: Setting): Promise<void> {
   const { rows } = await session.query('SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = $1', [role ?? ''])
   if (role !== undefined && rows.length === 0) return
-  const on = role === undefined ? `DATABASE ${database}` : `ROLE ${quoted(role)} IN DATABASE ${database}`
-  const parts = name.split('.').map(quoted).join('.')
+  const on = role === undefined ? `DATABASE ${database}` : `ROLE ${identifier(role)} IN DATABASE ${database}`
+  const parts = name.split('.').map(identifier).join('.')
   if (!lists.has(name.toLowerCase())) {
     await session.query(`ALTER ${on} SET ${parts} TO ${literal(value)}`)
     return
   }
   await session.query('SELECT pg_catalog.set_config($1, $2, true)', [name, value])
   await session.query(`ALTER ${on} SET ${parts} FROM CURRENT`)
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -11,6 +11,7 @@ export const cancelGraceMs = 10_000
 interface CancelWire {
   connect(portOrSocket: number | string, host?: string): void
   requestSsl(): void
+  unref(): void
   cancel(processId: number, secretKey: number): void
 }
 
@@ -27,12 +28,14 @@ export async function sendCancel(wire: Wire, client: Client): Promise<void> {
   if (processID === null || secretKey === null) return
   const requests = wire as Wire & CancelWire
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, cancelGraceMs)
     const done = (): void => {
       clearTimeout(timer)
       wire.stream.destroy()
       resolve()
     }
+    // A silent server must not keep the process: whoever waits for the statement's end has the session open.
+    const timer = setTimeout(done, cancelGraceMs).unref()
+    requests.unref()
     const plain = !client.ssl
     wire.once('connect', () => (plain ? requests.cancel(processID, secretKey) : requests.requestSsl()))
     wire.once('sslconnect', () => requests.cancel(processID, secretKey))

@@ -1,15 +1,7 @@
 /**
- * Which database, and the way into it, as the library and the commands hand it around. Types only.
+ * The way into a database, as the library and the commands hand it around. Types only.
  */
 import type { Connect } from '../../migrations/connection.ts'
-
-/** Which of the declared databases; needed only where there are several. */
-export interface DatabaseChoice {
-  /** Name of the PostgreSQL service. */
-  readonly service?: string | undefined
-  /** Name of the database, instead of the service. */
-  readonly database?: string | undefined
-}
 
 export interface DeclaredDatabase {
   readonly service: string

@@ -5,8 +5,7 @@
 import { Socket } from 'node:net'
 import type { Client, ClientConfig } from 'pg'
 import { throwIfAborted } from '../../abort.ts'
-import { type ErrorCode, isPoststackError } from '../../errors.ts'
-import { type Connection, isServerError } from '../../migrations/connection.ts'
+import type { Connection } from '../../migrations/connection.ts'
 import { connectFailed, type ConnectPlace } from './errors.ts'
 import { createSession } from './session.ts'
 
@@ -23,10 +22,6 @@ export interface ConnectTarget {
   /** For everything up to the first answer: name lookup, TCP, TLS, password. */
   readonly connectTimeoutMs: number
 }
-
-export type ProbeResult =
-  | { readonly ready: true }
-  | { readonly ready: false; readonly code: ErrorCode; readonly reason: string }
 
 /** Loads the PostgreSQL client; may be called ahead of time. */
 export function loadClient() {
@@ -82,24 +77,6 @@ export function createClient(
   const { connectionParameters } = client as Client & { readonly connectionParameters: object }
   Object.assign(connectionParameters, { options: config.options, replication: undefined })
   return client
-}
-
-/** Looks once whether the database answers a query as this role. Only the signal makes it fail. */
-export async function probePostgres(target: ConnectTarget, signal: AbortSignal): Promise<ProbeResult> {
-  try {
-    const connection = await connect(target, signal)
-    try {
-      await connection.query('SELECT 1')
-      return { ready: true }
-    } finally {
-      await connection.close()
-    }
-  } catch (error) {
-    throwIfAborted(signal)
-    if (isPoststackError(error)) return { ready: false, code: error.code, reason: error.message }
-    if (isServerError(error)) return { ready: false, code: 'DATABASE_UNREACHABLE', reason: error.message }
-    throw error
-  }
 }
 
 /** What pg is given for a target. */

@@ -33,6 +33,15 @@ export function connectFailed(error: unknown, place: ConnectPlace): PoststackErr
   })
 }
 
+/** A server that let us in and then says nothing. */
+export function answersTooLate({ host, port, user, database }: ConnectPlace, ms: number): PoststackError {
+  const message = `The server at ${host}:${port} has not answered within ${String(ms / 1000)} s: it is stalled, or somebody holds a lock on what was asked for.`
+  return new PoststackError('DATABASE_UNREACHABLE', message, {
+    hint: 'See in pg_stat_activity who waits and who holds a lock.',
+    details: { host, port, user, database },
+  })
+}
+
 /** A session that ended while it was used. */
 export function connectionEnded(cause: unknown): PoststackError {
   const reason = cause instanceof Error && cause.message !== '' ? cause.message.replace(/\.$/, '') : 'it was closed'

@@ -26,7 +26,8 @@ export function createSession(client: Client, { newWire, borrowed }: SessionOpti
   const life = watchLife(client)
   const answers = watchAnswers(client)
   const lost = (error: unknown): Error => connectionEnded(life.reasonOf(error))
-  const { answersOf, parse, query, script } = createQueries(client, { answers, lost, borrowed })
+  const running = new Set<Promise<unknown>>()
+  const { answersOf, parse, query, script } = createQueries(client, { answers, lost, borrowed, running })
   let closing: Promise<void> | undefined
   return {
     // Not told by every proxy.
@@ -47,12 +48,13 @@ export function createSession(client: Client, { newWire, borrowed }: SessionOpti
       return error
     },
     cancel: async () => {
-      await sendCancel(newWire(), client)
+      if (running.size === 0) return
       // A server that does not answer must not keep a person who pressed Ctrl-C.
       const giveUp = setTimeout(() => client.connection.stream.destroy(), cancelGraceMs)
       giveUp.unref()
-      client.once('drain', () => clearTimeout(giveUp))
-      client.once('end', () => clearTimeout(giveUp))
+      // Heard from before the request is sent: what runs may end before the server has taken it.
+      void Promise.allSettled(running).then(() => clearTimeout(giveUp))
+      await sendCancel(newWire(), client)
     },
     onLost: life.onLost,
     onNotice: life.onNotice,
@@ -71,10 +73,23 @@ interface QueryTools {
   readonly answers: ReturnType<typeof watchAnswers>
   readonly lost: (error: unknown) => Error
   readonly borrowed: SessionOptions['borrowed']
+  /** What was asked and is not answered yet. */
+  readonly running: Set<Promise<unknown>>
 }
 
 /** The ways to ask a server, each with its errors told apart: of the statement, or of a session that is gone. */
-function createQueries(client: Client, { answers, borrowed, lost }: QueryTools) {
+function createQueries(client: Client, { answers, borrowed, lost, running }: QueryTools) {
+  const noted =
+    <Words extends unknown[], Result>(ask: (...words: Words) => Promise<Result>) =>
+    async (...words: Words): Promise<Result> => {
+      const asked = ask(...words)
+      running.add(asked)
+      try {
+        return await asked
+      } finally {
+        running.delete(asked)
+      }
+    }
   /** An error of a statement stays what it is; any other means that the session is gone. */
   const told = async (error: unknown): Promise<Error> =>
     isServerError(error) && (await answers.survives(error)) ? error : lost(error)
@@ -104,7 +119,7 @@ function createQueries(client: Client, { answers, borrowed, lost }: QueryTools) 
       throw await told(error)
     }
   }
-  return { query, parse, script, answersOf }
+  return { query: noted(query), parse: noted(parse), script: noted(script), answersOf: noted(answersOf) }
 }
 
 /**

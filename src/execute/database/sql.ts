@@ -14,10 +14,17 @@ export interface SqlOptions {
 /** Connects when the first statement is run. Statements fail with `DATABASE_UNREACHABLE` and the like, and with the server's own errors. */
 export function createSql(target: ConnectTarget, { max = 4 }: SqlOptions = {}): OwnedSql {
   let pool: ReturnType<typeof openPool> | undefined
-  const withClient = async <Result>(body: (client: PoolClient) => Promise<Result>): Promise<Result> => {
+  const connected = async (): Promise<PoolClient> => {
     pool ??= openPool(target, max)
-    const opened = await pool
-    const client = await opened.connect().catch((error: unknown) => {
+    const opened = await pool.catch((error: unknown) => {
+      // The next statement tries again: the file of a certificate may be there by then.
+      pool = undefined
+      throw error
+    })
+    return await opened.connect()
+  }
+  const withClient = async <Result>(body: (client: PoolClient) => Promise<Result>): Promise<Result> => {
+    const client = await connected().catch((error: unknown) => {
       throw connectFailed(error, target)
     })
     try {
@@ -54,14 +61,22 @@ function sqlOn(query: Query, begin: Sql['begin']): Sql {
 }
 
 async function inTransaction<Result>(client: PoolClient, body: (sql: Sql) => Promise<Result>): Promise<Result> {
+  let failed: unknown
   const inside = sqlOn(
-    (text, values) => rowsOf(client, text, values),
+    (text, values) =>
+      rowsOf(client, text, values).catch((error: unknown) => {
+        failed ??= error
+        throw error
+      }),
     () => Promise.reject(new Error('a transaction is open already: use its sql')),
   )
   await client.query('BEGIN')
   try {
     const result = await body(inside)
-    await client.query('COMMIT')
+    // Where a statement failed and its error was caught, the server answers COMMIT with a rollback, and calls that no error.
+    const { command } = await client.query('COMMIT')
+    if (command === 'ROLLBACK')
+      throw new Error('the transaction was rolled back, because a statement in it had failed', { cause: failed })
     return result
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)

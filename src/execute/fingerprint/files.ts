@@ -4,6 +4,7 @@
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { throwIfAborted } from '../../abort.ts'
+import { ignoreFiles } from '../../config/ignore-files.ts'
 import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
 import type { BuildConfig } from '../../config/types.ts'
 import { isCode, PoststackError } from '../../errors.ts'
@@ -79,15 +80,8 @@ type IgnoreRequest = Pick<ContextRequest, 'context' | 'dockerfile'>
  * not known here.
  */
 export async function readIgnore(request: IgnoreRequest): Promise<Ignores> {
-  const { context, dockerfile } = request
-  const docker = [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]
-  const podman = [
-    `${dockerfile}.containerignore`,
-    ...docker.slice(0, 1),
-    join(context, '.containerignore'),
-    ...docker.slice(1),
-  ]
-  const [one, other] = [await readFirst(docker, request), await readFirst(podman, request)]
+  const one = await readFirst(ignoreFiles(request, 'docker'), request)
+  const other = await readFirst(ignoreFiles(request, 'podman'), request)
   if (one.file === other.file) return one
   return {
     file: one.file ?? other.file,

@@ -1,13 +1,10 @@
 /**
  * Lines of the log: which level and category an event has, and a line that was read back. Pure.
  */
+import { type LogLevel, logLevels } from '../../config/choices.ts'
+import { hideUrlPasswords } from '../../config/schema/issues.ts'
 import type { StackEvent } from '../../events.ts'
 import type { LogCategory } from './log-files.ts'
-
-/** From the least to the most important. */
-export const logLevels = ['debug', 'info', 'warning', 'error'] as const
-
-export type LogLevel = (typeof logLevels)[number]
 
 /** A line as it stands in a file, with further fields of its event. */
 export interface LogEntry {
@@ -113,10 +110,8 @@ const hidden = '***'
 
 /** A text without what looks like a secret: the password of a URL, and what follows a word for one. */
 export function scrub(text: string): string {
-  return text
-    .replaceAll(/(\b[a-z][a-z+.-]*:\/\/[^\s:/@]*):[^\s/@]+@/gi, `$1:${hidden}@`)
-    .replaceAll(
-      /\b(\w*(?:password|passwd|secret|token|api_?key))(["']?\s*[:=]\s*|\s+(?=['"]))(?:'[^']*'|"[^"]*"|[^\s,;'"]+)/gi,
-      `$1$2${hidden}`,
-    )
+  return hideUrlPasswords(text).replaceAll(
+    /\b(\w*(?:password|passwd|secret|token|api_?key))(["']?\s*[:=]\s*|\s+(?=['"]))(?:'[^']*'|"[^"]*"|[^\s,;'"]+)/gi,
+    `$1$2${hidden}`,
+  )
 }

@@ -4,6 +4,7 @@
 import { closeSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isCode } from '../../errors.ts'
 
 export const logCategories = ['main', 'container', 'database'] as const
 
@@ -64,15 +65,16 @@ export async function deleteLog({ path }: LogFile): Promise<void> {
  * what the first has begun, and no line is lost.
  */
 export function rotate(path: string, now: Date): void {
-  let size: number
-  try {
-    size = statSync(path).size
-  } catch {
-    return
-  }
-  if (size === 0 || (size < rotation.bytes && !isOld(path, now))) return
   const time = now.toISOString().replaceAll(/[-:]|\.\d+Z/g, '')
-  renameSync(path, path.replace(/\.log$/, `-${time}-${String(process.pid)}.log`))
+  try {
+    const { size } = statSync(path)
+    if (size === 0 || (size < rotation.bytes && !isOld(path, now))) return
+    renameSync(path, path.replace(/\.log$/, `-${time}-${String(process.pid)}.log`))
+  } catch (error) {
+    // None yet, or the other process was faster.
+    if (isCode(error, 'ENOENT')) return
+    throw error
+  }
   const folder = join(path, '..')
   const aside = readdirSync(folder)
     .filter((name) => ownName.test(name) && name !== 'poststack.log')

@@ -5,10 +5,11 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isCode, type ErrorRecord } from '../../errors.ts'
+import { isCode, recordBug, type ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
-import { categoryOf, levelOf, type LogLevel, logLevels, scrub } from './lines.ts'
-import { type LogCategory, logPath, rotate } from './log-files.ts'
+import { type LogLevel, logLevels } from '../../config/choices.ts'
+import { categoryOf, levelOf, scrub } from './lines.ts'
+import { type LogCategory, logPath, rotate, rotation } from './log-files.ts'
 
 export interface RunLogOptions {
   /** Absolute path of the folder for logs. */
@@ -24,6 +25,8 @@ export interface RunLog {
   event(event: StackEvent): void
   outcome(outcome: Outcome): void
   error(error: ErrorRecord): void
+  /** Something was thrown that should not have been. */
+  bug(error: unknown): void
 }
 
 /** Events that change something; with the first of them the log begins. */
@@ -93,27 +96,48 @@ export function createRunLog(options: RunLogOptions): RunLog {
         { event: 'error', code, message, ...(hint === undefined ? {} : { hint }) },
       )
     },
+    bug: (error) => {
+      line({ category: 'main', level: 'error' }, { event: 'error', ...recordBug(error) })
+    },
   }
 }
 
 // Only what is ours: the folder may hold other logs of the project.
 const ignored = '/poststack*.log\n/containers/\n/database/\n/.gitignore\n'
 
+/** When a file was last looked at whether it must be put aside, and how much came into it since. */
+interface Look {
+  readonly time: Date
+  readonly written: number
+}
+
+const dayMs = 86_400_000
+
+/** A watch goes on for weeks. */
+function isLongAgo({ time, written }: Look, now: Date): boolean {
+  return written >= rotation.bytes || now.getTime() - time.getTime() >= dayMs
+}
+
 /** Appends a line at once and closes the file: lines of several processes do not mix, and one that is killed has lost none. */
 function createSink({ folder, onRefused }: RunLogOptions): (category: LogCategory, text: string) => void {
-  const open = new Set<LogCategory>()
+  const looks = new Map<LogCategory, Look>()
   let refused = false
   return (category, text) => {
     if (refused) return
     try {
       const path = logPath(folder, category)
-      if (!open.has(category)) {
+      const now = new Date()
+      const look = looks.get(category)
+      if (look === undefined) {
         mkdirSync(dirname(path), { recursive: true })
         ignore(folder)
-        rotate(path, new Date())
-        open.add(category)
       }
-      appendFileSync(path, `${text}\n`, { mode: 0o600 })
+      const isDue = look === undefined || isLongAgo(look, now)
+      if (isDue) rotate(path, now)
+      const line = `${text}\n`
+      appendFileSync(path, line, { mode: 0o600 })
+      const { time, written } = isDue ? { time: now, written: 0 } : look
+      looks.set(category, { time, written: written + Buffer.byteLength(line) })
     } catch (error) {
       refused = true
       onRefused(`the log in ${folder} cannot be written (${reasonOf(error)}); the work goes on without it`)

@@ -71,3 +71,22 @@ export function createCutter(): Cutter {
     isOpen: () => head.length > 0,
   }
 }
+
+/**
+ * Gathers what a server says, and gives all of it once the server waits for its client. What it may say at any time, such as a notice, can follow
+ * in the same piece and go on in the next one.
+ */
+export function createGatherer(): (piece: Buffer) => Buffer | undefined {
+  const cutter = createCutter()
+  let types = ''
+  let pieces: Buffer[] = []
+  return (piece) => {
+    pieces.push(piece)
+    types += cutter.push(piece)
+    if (!/[ZG]/.test(types) || cutter.isOpen()) return undefined
+    const all = Buffer.concat(pieces)
+    types = ''
+    pieces = []
+    return all
+  }
+}

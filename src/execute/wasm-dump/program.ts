@@ -6,7 +6,7 @@ import { isMainThread, MessageChannel, Worker, workerData } from 'node:worker_th
 import { parseDatabaseUrl } from '../../config/database-url.ts'
 import { isPoststackError } from '../../errors.ts'
 import { type BareWire, openWire } from '../database/wire.ts'
-import { createCutter, greeting, openingOf } from './messages.ts'
+import { createCutter, createGatherer, greeting, openingOf } from './messages.ts'
 import { type FromWorker, work, type WorkerJob } from './worker.ts'
 
 const connectTimeoutMs = 15_000
@@ -75,15 +75,12 @@ function dumpBy(wire: BareWire, module: string, args: readonly string[]): Promis
 
 /** Hands on what pg_dump says, and gives it what comes back once the server waits for the next. */
 function createRelay(wire: BareWire, answer: (bytes: Uint8Array) => void): (said: Buffer) => void {
-  const [asked, heard] = [createCutter(), createCutter()]
+  const asked = createCutter()
+  const gather = createGatherer()
   let isOpening = true
-  let collected: Buffer[] = []
   wire.onBytes((bytes) => {
-    collected.push(bytes)
-    if (!/[ZG]/.test(heard.push(bytes)) || heard.isOpen()) return
-    const all = Buffer.concat(collected)
-    collected = []
-    answer(all)
+    const all = gather(bytes)
+    if (all !== undefined) answer(all)
   })
   return (said) => {
     const opening = isOpening ? openingOf(said) : undefined

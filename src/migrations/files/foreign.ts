@@ -1,8 +1,9 @@
 /**
  * Files that were written for another tool: how to name them here, and what in them would be run although it is not meant to be.
  */
-import { placeAt } from '../sql/frame.ts'
 import { scanStatements } from '../sql/statements.ts'
+import { readToken } from '../sql/tokens.ts'
+import { type MigrationText, placeIn } from './place-in.ts'
 import type { FileProblem } from './text.ts'
 
 export interface Renaming {
@@ -43,19 +44,41 @@ export function renaming(file: string): Renaming | undefined {
   return /^R__.+\.sql$/i.test(file) ? { to: undefined, hint: repeatable } : undefined
 }
 
-// dbmate, goose, sql-migrate, micrate, rambler, node-pg-migrate, MyBatis, Play and tern write the way back into the same file, under a comment.
+// dbmate, goose, sql-migrate, micrate, rambler, node-pg-migrate, MyBatis, Play and tern write the way back into the same file, under a
+// comment of these words alone: other words beside them are a sentence.
 const downSection =
-  /^[ \t]*--[ \t]*(?:migrate:down|\+(?:goose|migrate|micrate)[ \t]+down|rambler[ \t]+down|down[ \t]+migration|\/\/[ \t]*@undo|-*[ \t]*!downs|-*[ \t]*create above \/ drop below)\b.*$/im
+  /^([ \t]*)(--[ \t]*(?:migrate:down|\+(?:goose|migrate|micrate)[ \t]+down|rambler[ \t]+down|down[ \t]+migration|\/\/[ \t]*@undo|-*[ \t]*!downs|-*[ \t]*create above \/ drop below)(?:[ \t]+(?:\w+:\w+|notransaction))*)[ \t:-]*$/gim
 
 /** The problem of a text that holds its way back too: to us that is a comment with statements, which would be run right behind the others. */
-export function sectionProblem(file: string, sql: string): FileProblem | undefined {
-  const found = downSection.exec(sql)
-  if (found === null || scanStatements(sql.slice(found.index)).length === 0) return undefined
-  const { line } = placeAt(sql, found.index)
+export function sectionProblem(text: MigrationText): FileProblem | undefined {
+  const { file, sql } = text
+  const lines = [...sql.matchAll(downSection)].map(({ index, 1: indent = '', 2: words = '' }) => ({
+    start: index + indent.length,
+    words,
+  }))
+  // Hardly any file has such a line, and then it needs no closer look.
+  const comments = lines.length === 0 ? undefined : commentsOf(sql)
+  const found = lines.find(({ start }) => comments?.has(start))
+  if (found === undefined || scanStatements(sql.slice(found.start)).length === 0) return undefined
+  const { file: within, place } = placeIn(text, found.start)
   return {
-    file,
-    line,
-    message: `${file} holds its way back too, under "${found[0].trim()}" in line ${line}: here it would be run right behind the migration.`,
+    file: within,
+    line: place.line,
+    ...(within === file ? {} : { includedBy: file }),
+    message: `${within} holds its way back too, under "${found.words}" in line ${place.line}: here it would be run right behind the migration.`,
     hint: 'Move what stands under that line to a file beside it whose name ends in .rollback.sql, as in 004_add_users.rollback.sql.',
   }
+}
+
+/** Where the comments of a text begin: nothing in a constant, in the body of a function or in data is one. */
+function commentsOf(sql: string): ReadonlySet<number> {
+  const data = scanStatements(sql).flatMap(({ copy }) => copy ?? [])
+  const comments = new Set<number>()
+  for (let index = 0; index < sql.length;) {
+    const from = index
+    const { kind, end } = readToken(sql, from)
+    if (kind === 'comment') comments.add(from)
+    index = data.find(({ start }) => from < start && start <= end)?.after ?? end
+  }
+  return comments
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { PoststackError } from '../../errors.ts'
-import type { Migration, Origin } from '../types.ts'
+import type { Migration, SqlText } from '../types.ts'
 import { type Renaming, renaming, sectionProblem } from './foreign.ts'
 import { expandIncludes, type Include } from './include.ts'
 import { type FileProblem, normalise, readText } from './text.ts'
@@ -23,12 +23,6 @@ export interface FileName {
   readonly stem: string
   readonly version: string
   readonly name: string
-}
-
-interface SqlText {
-  readonly sql: string
-  readonly checksum: string
-  readonly origins?: readonly Origin[]
 }
 
 const expectedForm =
@@ -88,7 +82,7 @@ export function inspectFiles(
     const text = parseText(file, bytes, include)
     if ('sql' in text) texts.set(file, text)
     else problems.push(...text.map((problem) => (problem.file === file ? problem : { ...problem, includedBy: file })))
-    const sections = 'sql' in text && !file.endsWith(rollbackEnd) ? sectionProblem(file, text.sql) : undefined
+    const sections = 'sql' in text && !file.endsWith(rollbackEnd) ? sectionProblem({ file, ...text }) : undefined
     if (sections !== undefined) problems.push(sections)
   }
   problems.push(...duplicates(names))

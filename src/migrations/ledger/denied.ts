@@ -14,7 +14,7 @@ export type LedgerWish = 'read' | 'write' | 'create' | 'upgrade'
  */
 export async function explainDenied(client: Queryable, error: unknown, wish: LedgerWish): Promise<unknown> {
   if (!isServerError(error)) return error
-  if (error.code !== '42501') return wish === 'read' || wish === 'write' ? unusable(error) : error
+  if (error.code !== '42501') return wish === 'read' || wish === 'write' ? unusable(error, wish) : error
   const who = await askWho(client)
   const { role, database } = who
   const [does, hint] = {
@@ -64,9 +64,13 @@ function createHint({ role, database, mayCreate }: Who): string {
 }
 
 // Never `DATABASE_UNREACHABLE`: a run takes that for a lost connection.
-function unusable(error: ServerError): PoststackError {
-  return new PoststackError('STEP_FAILED', `The ledger cannot be read: ${error.message} (SQLSTATE ${error.code}).`, {
-    hint: 'Mend what the server complains about, then try again.',
+function unusable(error: ServerError, wish: 'read' | 'write'): PoststackError {
+  const what = `The ledger cannot be ${wish === 'read' ? 'read' : 'written'}`
+  return new PoststackError('STEP_FAILED', `${what}: ${error.message} (SQLSTATE ${error.code}).`, {
+    hint:
+      error.code === '57014'
+        ? 'Somebody cancelled it, or the statement_timeout of the role or the database is too short for it: run again, or allow it more time.'
+        : 'Mend what the server complains about, then try again.',
     details: { sqlstate: error.code },
     cause: error,
   })

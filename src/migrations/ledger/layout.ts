@@ -3,15 +3,13 @@
  * with its schema, because a migration may have changed `search_path`.
  */
 import { PoststackError } from '../../errors.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import type { Queryable } from '../types.ts'
 import { equals, ownPath } from '../own-path.ts'
 import { explainDenied, type LedgerWish } from './denied.ts'
 import { ensureStackTables } from './stack-tables.ts'
 
-/** The schema that is the tool's own; nothing of a project belongs into it. */
-export const ledgerSchema = 'poststack'
-
-/** The tables that Poststack makes in it, in an order in which they can be dropped. */
+/** The tables that Poststack makes in its schema, in an order in which they can be dropped. */
 export const stackTables = [
   'seeded_files',
   'schema_snapshot',
@@ -166,9 +164,12 @@ function whose(columns: ReadonlySet<unknown>): string {
 }
 
 const layoutOfFirst = 'SELECT version::text AS layout, tool_version FROM poststack.ledger_version'
+// Where somebody has emptied the table, the others tell: the third layout brought the seeds.
 const layoutOfLater = `
-SELECT value AS layout, (SELECT value FROM poststack.system_info WHERE name ${equals} 'tool_version') AS tool_version
-FROM poststack.system_info WHERE name ${equals} 'ledger_layout'`
+SELECT coalesce(pg_catalog.max(value) FILTER (WHERE name ${equals} 'ledger_layout'),
+    CASE WHEN pg_catalog.to_regclass('poststack.seeded_files') IS NULL THEN '2' ELSE '3' END) AS layout,
+  pg_catalog.max(value) FILTER (WHERE name ${equals} 'tool_version') AS tool_version
+FROM poststack.system_info`
 
 async function layoutNumber(client: Queryable, select: string): Promise<number> {
   const { rows } = await client.query(select)
@@ -208,33 +209,41 @@ export async function ensureLedger(client: Queryable, toolVersion: string): Prom
     const found = await findLayout(client)
     if (found === layout) return
     wish = found === undefined ? 'create' : 'upgrade'
-    await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
-    if (found === undefined) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS poststack; ${createMigrations} ${createRest} ${createSeeds}`)
-    } else {
-      for (let from = found; from < layout; from++) {
-        // oxlint-disable-next-line no-await-in-loop -- each layout is made from the one before
-        await client.query(upgrades[from] ?? '')
-      }
-    }
-    if (!(await ensureStackTables(client))) {
-      throw foreign(
-        'Schema poststack of this database has tables system_info, services or containers that were not made by this tool.',
-        'They are left as they are. Rename them or their schema, then run again.',
-      )
-    }
-    await client.query(recordLayout, [String(layout), toolVersion])
-    await client.query(publicFirst)
-    await client.query('COMMIT')
+    await inTransaction(client, () => makeLayout(client, found, toolVersion))
   } catch (error) {
-    await rollBack(client)
     throw await explainDenied(client, error, wish)
   }
 }
 
-// On a lost connection the server has done so by itself, and the first error is the one to tell.
-async function rollBack(client: Queryable): Promise<void> {
-  await client.query('ROLLBACK').catch(() => undefined)
+async function makeLayout(client: Queryable, found: number | undefined, toolVersion: string): Promise<void> {
+  if (found === undefined) {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS poststack; ${createMigrations} ${createRest} ${createSeeds}`)
+  } else {
+    for (let from = found; from < layout; from++) {
+      // oxlint-disable-next-line no-await-in-loop -- each layout is made from the one before
+      await client.query(upgrades[from] ?? '')
+    }
+  }
+  if (!(await ensureStackTables(client))) {
+    throw foreign(
+      'Schema poststack of this database has tables system_info, services or containers that were not made by this tool.',
+      'They are left as they are. Rename them or their schema, then run again.',
+    )
+  }
+  await client.query(recordLayout, [String(layout), toolVersion])
+  await client.query(publicFirst)
+}
+
+async function inTransaction(client: Queryable, body: () => Promise<void>): Promise<void> {
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
+  try {
+    await body()
+    await client.query('COMMIT')
+  } catch (error) {
+    // On a lost connection the server has done so by itself, and the first error is the one to tell.
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
 }
 
 function foreign(message: string, hint: string): PoststackError {

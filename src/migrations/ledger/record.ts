@@ -1,12 +1,12 @@
 /**
  * Writing the ledger: what a run does is told here, in the same transaction as the thing itself wherever there is one.
  */
-import { readSnapshot } from '../verify/snapshot-read.ts'
-import { packSnapshot } from '../verify/snapshot.ts'
+import { readSnapshotWithin } from '../snapshot/read.ts'
+import { packSnapshot } from '../snapshot/snapshot.ts'
 import type { Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { ownPath } from '../own-path.ts'
-import { literal } from './literal.ts'
+import { literal } from '../sql/quote.ts'
 
 /** Who does it, for the record. */
 export interface LedgerAuthor {
@@ -114,7 +114,7 @@ export async function recordSchema(client: Queryable, version: string | undefine
     await client.query('DELETE FROM poststack.schema_snapshot')
     return
   }
-  const snapshot = await readSnapshot(client)
+  const snapshot = await readSnapshotWithin(client)
   await client.query(
     `INSERT INTO poststack.schema_snapshot (version, fingerprint, objects) VALUES ($1, $2, $3)
 ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, objects = excluded.objects,

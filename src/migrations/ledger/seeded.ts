@@ -4,7 +4,7 @@
 import type { Queryable, Seed, SeededFile } from '../types.ts'
 import { explainDenied } from './denied.ts'
 import { ledgerLayout } from './layout.ts'
-import { literal } from './literal.ts'
+import { literal } from '../sql/quote.ts'
 import type { LedgerAuthor } from './record.ts'
 
 const firstLayout = 3

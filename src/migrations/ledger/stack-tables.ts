@@ -1,7 +1,7 @@
 /**
  * The tables in schema `poststack` that say what is declared and what runs: `system_info`, `services`, `containers`. They are for
- * people and programs that have the database and not the project; Poststack itself decides nothing by them, so wrong
- * rows do no harm and are put right by the next `up`.
+ * people and programs that have the database and not the project. Of the stack Poststack itself decides nothing by them, so wrong rows
+ * are put right by the next `up`; the ledger keeps the number of its layout in `system_info`.
  */
 import { compareText } from '../../config/text-order.ts'
 import { isServerError } from '../connection.ts'

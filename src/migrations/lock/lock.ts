@@ -34,8 +34,6 @@ export interface LockOptions {
 export interface MigrationLock {
   /** Backend that holds the lock. The open transaction keeps it to this connection, through a pooler too. */
   readonly pid: number
-  /** A pooler stands between: nothing may be left in a session. */
-  readonly pooled: boolean
   /** Aborted when the connection with the lock ends before `release`. */
   readonly lost: AbortSignal
   release(): Promise<void>
@@ -60,7 +58,7 @@ export async function acquireLock(options: LockOptions): Promise<MigrationLock> 
   connection.onLost(() => lost.abort())
   try {
     const pid = await poll(connection, options)
-    return { pid, pooled: pid !== connection.backendPid, lost: lost.signal, release: () => connection.close() }
+    return { pid, lost: lost.signal, release: () => connection.close() }
   } catch (error) {
     await connection.close()
     throw error
@@ -140,6 +138,6 @@ function timedOut(holder: LockHolder | undefined, waitedMs: number): PoststackEr
   const hint =
     holder === undefined
       ? 'Run again.'
-      : 'Wait for it and run again, or wait longer with --lock-wait. If it hangs, end it: poststack database unlock-migrations'
+      : 'Wait for it and run again, or wait longer with --lock-wait (lockWaitMs in a call). If it hangs, end it: poststack database unlock-migrations'
   return new PoststackError('LOCK_TIMEOUT', message, { hint, details: { holder, waitedMs } })
 }

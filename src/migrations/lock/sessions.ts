@@ -23,9 +23,12 @@ export function sessionColumns(alias: string): string {
   pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - ${alias}.xact_start) * 1000 AS age_ms`
 }
 
-/** A statement of pg_stat_activity on one line, cut to 120 characters. */
+/**
+ * A statement of pg_stat_activity on one line, cut to 120 characters. Of a session that our role may not see the server shows no state,
+ * and words of its own for the statement.
+ */
 export function shortStatement(alias: string): string {
-  return `pg_catalog.left(pg_catalog.regexp_replace(pg_catalog.btrim(${alias}.query, E' \\t\\r\\n'), '\\s+', ' ', 'g'), 120)`
+  return `CASE WHEN ${alias}.state IS NOT NULL THEN pg_catalog.left(pg_catalog.regexp_replace(pg_catalog.btrim(${alias}.query, E' \\t\\r\\n'), '\\s+', ' ', 'g'), 120) END`
 }
 
 export function readSession(row: Record<string, unknown>): SessionFacts {
@@ -53,7 +56,9 @@ export function describeSession(session: SessionFacts): readonly string[] {
   const facts = [`pid ${session.pid}`]
   if (session.user !== undefined) facts.push(`user ${session.user}`)
   if (session.application !== undefined) facts.push(`application "${session.application}"`)
-  facts.push(session.client === undefined ? 'local' : `from ${session.client}`)
+  // Who holds or blocks is in a transaction: where not even its age is shown, nor is the address, which then may be any.
+  if (session.client !== undefined) facts.push(`from ${session.client}`)
+  else if (session.ageMs !== undefined) facts.push('local')
   return facts
 }
 

@@ -3,8 +3,8 @@
  */
 import type { CatalogObject, ObjectKind } from '../sql/effects.ts'
 import { equals } from '../own-path.ts'
-import type { QualifiedName } from '../sql/program.ts'
 import type { Queryable } from '../types.ts'
+import { quoteName } from '../sql/quote.ts'
 
 /** `invalid`: an index whose build did not end, which the server does not use. */
 export type Presence = 'there' | 'invalid' | 'not there'
@@ -73,12 +73,4 @@ function lookup(object: CatalogObject): Lookup {
     return { text: `SELECT FROM pg_catalog.pg_extension WHERE extname ${equals} $1`, values: [name] }
   if (kind === 'function') return { text: selectFunction, values: [name, schema ?? null, object.arguments ?? null] }
   return { text: 'SELECT WHERE pg_catalog.to_regtype($1) IS NOT NULL', values: [full] }
-}
-
-function quoteName({ schema, name }: QualifiedName): string {
-  return schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

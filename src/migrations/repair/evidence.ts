@@ -112,11 +112,10 @@ async function judge(client: Queryable, all: readonly Known[], index: number): P
     findings.push(`${describeObject(effect.object)} ${words[presence]}`)
     verdicts.add(verdictOf(effect, presence, othersOn(effect, all, index)))
   }
-  const [verdict] = verdicts
   // What speaks against each other proves nothing; what is silent takes nothing from what speaks.
   verdicts.delete('cannot be told')
-  if (verdicts.size === 0 || verdict === undefined) return { verdict: 'cannot be told', findings }
-  return { verdict: verdicts.size === 1 ? ([...verdicts][0] ?? 'cannot be told') : 'cannot be told', findings }
+  const [verdict = 'cannot be told', ...others] = verdicts
+  return { verdict: others.length === 0 ? verdict : 'cannot be told', findings }
 }
 
 const words: Readonly<Record<Presence, string>> = {

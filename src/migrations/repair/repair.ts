@@ -14,13 +14,13 @@ import { ownPath } from '../own-path.ts'
 import type { Migration, MigrationFolder } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { lockLost } from '../run/failure.ts'
-import { guarded } from '../run/guard.ts'
+import { commit, guarded } from '../run/guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findCases, type RepairCase, type RepairChoice, type RepairChoiceKind } from './cases.ts'
 import { type Change, changeOf } from './changes.ts'
 import { refuseRollbacks } from '../run/prepare.ts'
 import { recordSchemaSafely } from '../run/run-file.ts'
-import { type Run, type RunOptions, withCommit, withRun } from '../run/run.ts'
+import { type Run, type RunOptions, recordCommit, withRun } from '../run/run.ts'
 
 export interface RepairOptions extends RunOptions {
   readonly folder: MigrationFolder
@@ -50,8 +50,9 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
     const { row, found } = await guarded(run, undefined, () => lookAgain(run, options))
     const change = await changeOf({ row, file: fileOf(options), choice: options.choice })
     await guarded(run, undefined, () => refuseRollbacks(run, change.stores, 'Nothing was changed.'))
-    await withCommit(run, options)
-    const files = await guarded(run, undefined, () => carryOut(run, options, { row, change }))
+    await recordCommit(run, options)
+    await guarded(run, undefined, () => carryOut(run, options, { row, change }))
+    const files = await commitWithFiles(run, options, row)
     const { version, name } = found
     return { version, name, choice: options.choice.kind, message: change.message, files }
   })
@@ -124,7 +125,8 @@ interface Deed {
   readonly change: Change
 }
 
-async function carryOut(run: Run, options: RepairOptions, { row, change }: Deed): Promise<readonly string[]> {
+/** In a transaction that is left open. */
+async function carryOut(run: Run, options: RepairOptions, { row, change }: Deed): Promise<void> {
   const { work, author } = run
   const { kind } = options.choice
   await work.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
@@ -137,11 +139,18 @@ async function carryOut(run: Run, options: RepairOptions, { row, change }: Deed)
   const migration = { ...row, ...change.checksum }
   await recordEvent(work, { event, migration, author, detail: { choice: kind, before, after } })
   if (change.schema) await recordSchemaSafely(run, await newestApplied(run))
-  const written = kind === 'write-file' ? await writeFiles(row, options.folder) : []
+}
+
+async function commitWithFiles(
+  run: Run,
+  { choice, folder }: RepairOptions,
+  row: LedgerRow,
+): Promise<readonly string[]> {
+  const written = choice.kind === 'write-file' ? await writeFiles(row, folder) : []
   try {
-    await work.query('COMMIT')
+    await commit(run, undefined)
   } catch (error) {
-    await removeFiles(options.folder, written)
+    await removeFiles(folder, written)
     throw error
   }
   return written

@@ -1,9 +1,11 @@
 /**
  * What to do next about an error of the server, by its SQLSTATE and by what stands in the text.
  */
-import { ledgerSchema, stackTables } from '../ledger/layout.ts'
+import { stackTables } from '../ledger/layout.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import { isRaised, type ServerError } from '../connection.ts'
 import type { Location } from '../sql/locate.ts'
+import { placeIn } from '../files/place-in.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
 import type { Job } from './run.ts'
 
@@ -43,13 +45,14 @@ function hintOfOurTables({ file, text: { sql } }: Job, { code }: ServerError): s
 }
 
 // What psql takes and the server does not shows by where the server stumbles.
-function hintOfText({ text: { sql }, program }: Job, location: Location | undefined): string | undefined {
+function hintOfText({ file, text, program }: Job, location: Location | undefined): string | undefined {
+  const { sql } = text
   if (location?.precision !== 'character') return undefined
   if (sql.charAt(location.index) === '\\')
     return 'Lines that begin with a backslash are commands of psql, not SQL: take them out.'
   const { index } = location
   const from = program.statements.findLast(({ start }) => start <= index)?.start ?? 0
-  return lookalikeHint(sql, { from, index })
+  return lookalikeHint(sql, { from, index, placeOf: (at) => placeIn({ file, ...text }, at).place })
 }
 
 function hintOfState(job: Job, error: ServerError): string | undefined {
@@ -66,7 +69,7 @@ function hintOfState(job: Job, error: ServerError): string | undefined {
     case '55P04':
       return 'A new enum value can be used only after the transaction that adds it: put what uses it into a migration of its own.'
     case '55P03':
-      return 'Others held locks on what it changes for too long. Run again when they are done, end them (pg_terminate_backend), or allow more time with --lock-timeout.'
+      return 'Others held locks on what it changes for too long. Run again when they are done, end them (pg_terminate_backend), or allow more time with --lock-timeout (lockTimeoutMs in a call).'
     case '40P01':
       return 'Two sessions waited for each other, and the server ended this one. Run again; if it comes back, change fewer tables in one file.'
     case '57014':
@@ -106,7 +109,7 @@ function hintOfState(job: Job, error: ServerError): string | undefined {
         hintOfTemporary(job, error) ??
         (direction === 'apply'
           ? missingThing(file)
-          : 'What it takes back is not there, perhaps removed by hand. Correct the rollback file and use it with --use-file.')
+          : 'What it takes back is not there, perhaps removed by hand. Correct the rollback file and use it with --use-file (useFile in a call).')
       )
     default:
       return undefined
@@ -149,7 +152,7 @@ function hintOfTemporary({ text: { sql }, program }: Job, { message }: ServerErr
 function correct({ file, direction }: Job): string {
   return direction === 'apply'
     ? `Correct ${file} and run again.`
-    : 'Correct the rollback file and use it instead of the stored text: --use-file.'
+    : 'Correct the rollback file and use it instead of the stored text: --use-file (useFile in a call).'
 }
 
 function hintOfTransaction({ file, program }: Job, { where, message }: ServerError): string {
@@ -169,7 +172,7 @@ function hintOfTransaction({ file, program }: Job, { where, message }: ServerErr
 // The code is the same for all who cancel, and only the message tells them apart, in the server's language.
 function hintOfCancel({ message }: ServerError): string {
   const timeout =
-    'It ran longer than statement_timeout allows. Allow more with --statement-timeout, or "-- poststack: statement-timeout 10min" in the first line of the file.'
+    'It ran longer than statement_timeout allows. Allow more with --statement-timeout (statementTimeoutMs in a call), or "-- poststack: statement-timeout 10min" in the first line of the file.'
   const person = 'Somebody cancelled it on the server (pg_cancel_backend). Run again when it may run.'
   if (/statement timeout/.test(message)) return timeout
   return /user request/.test(message)

@@ -9,11 +9,11 @@ import { ownPath } from '../own-path.ts'
 import { resolveMigrations } from '../resolve.ts'
 import type { AppliedMigration, Migration, MigrationFolder, MigrationProblem } from '../types.ts'
 import { canonicalVersion, compareVersions } from '../version.ts'
-import { guarded } from './guard.ts'
+import { commit, guarded } from './guard.ts'
 import { refuseRollbacks, rollbacksOf } from './prepare.ts'
 import { problemsError } from './refused.ts'
 import { recordSchemaSafely } from './run-file.ts'
-import { type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 
 export interface BaselineOptions extends RunOptions {
   readonly folder: MigrationFolder
@@ -65,12 +65,14 @@ export async function baseline(options: BaselineOptions): Promise<readonly Migra
     })
     const chosen = chooseBaseline(folder, applied, version)
     await guarded(run, undefined, () => refuseRollbacks(run, rollbacksOf(chosen), 'Nothing was recorded.'))
-    await withCommit(run, options)
+    await recordCommit(run, options)
     await guarded(run, undefined, () => recordAll(run, chosen))
+    await commit(run, undefined)
     return chosen
   })
 }
 
+/** In a transaction that is left open. */
 async function recordAll(run: Run, chosen: readonly Migration[]): Promise<void> {
   const { work, author } = run
   await work.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
@@ -87,5 +89,4 @@ async function recordAll(run: Run, chosen: readonly Migration[]): Promise<void> 
   }
   const newest = chosen.at(-1)
   if (newest !== undefined) await recordSchemaSafely(run, newest.version)
-  await work.query('COMMIT')
 }

@@ -35,8 +35,8 @@ async function doubtOf(named: MigrationText, { parts }: Program): Promise<string
     // oxlint-disable-next-line no-await-in-loop -- the first one is told
     const error = await parseMistake(script.text)
     if (error === undefined) continue
-    const { index, message } = syntaxProblem(script.text, error)
-    const { file, place } = placeIn(named, index + script.offset)
+    const { index, message } = syntaxProblem(named, script, error)
+    const { file, place } = placeIn(named, index)
     return `${file}, line ${place.line}, column ${place.column}: ${message}`
   }
   return `${named.file} is not understood by PostgreSQL's parser`

@@ -27,7 +27,7 @@ export function migrationFailed(job: Job, refusal: Refusal, progress: Progress):
   return refusedBy(job, refusal, { progress, state: stateAfter(job, progress), facts: {} })
 }
 
-interface PartFailure {
+export interface PartFailure {
   readonly progress: Progress
   readonly part: Part
   /** Statements of the file that are done. */
@@ -56,30 +56,6 @@ export function indexPassed(
   return new PoststackError('MIGRATION_FAILED', `${message}\n${state}`, {
     hint,
     details: { ...factsOf(job, progress), ...placeFacts(shown, 'line'), index: name, definition },
-  })
-}
-
-/** A statement that could not be begun, for a reason that the catalog gives. */
-export function partRefused(job: Job, error: PoststackError, { progress, part, done }: PartFailure): PoststackError {
-  const what = part.kind === 'alone' ? `${part.what}: ` : ''
-  const state =
-    `${countOf(progress)}. Of ${job.file}, ${done} of ${job.program.statements.length} statements are done and stay. ` +
-    `The next run goes on at statement ${done + 1}.`
-  return new PoststackError(error.code, `${job.file}, ${what}${error.message}\n${state}`, {
-    hint: error.hint,
-    details: { ...factsOf(job, progress), statementsApplied: done, ...error.details },
-    cause: error,
-  })
-}
-
-/** An earlier run was cut off in a statement of which the catalog does not tell whether it was done. */
-export function partUnknown(job: Job, progress: Progress, statement: number): PoststackError {
-  const message =
-    `${job.file}: an earlier run was cut off in statement ${statement}, which may end transactions by itself, so nobody can tell how much of it was done. ` +
-    `${countOf(progress)}.`
-  return new PoststackError('MIGRATION_UNFINISHED', message, {
-    hint: 'See what of it the database has, and settle it: poststack database repair',
-    details: { ...factsOf(job, progress), statement },
   })
 }
 
@@ -150,17 +126,24 @@ export function lockLost(job: Job | undefined, progress: Progress): PoststackErr
   const state = job === undefined ? nothing(progress) : stateAfter(job, progress)
   const message = `The connection that holds the migration lock was lost, so the run was stopped before anything else was committed. ${state}`
   return new PoststackError('LOCK_LOST', message, {
-    hint: 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
+    hint: endsSessions(job)
+      ? `${job?.file} calls pg_terminate_backend, which may have ended that connection too: have it pass over sessions whose application_name begins with "poststack", then run again.`
+      : 'Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped.',
     details: factsOf(job, progress),
   })
+}
+
+function endsSessions(job: Job | undefined): boolean {
+  return /\bpg_terminate_backend\b/i.test(job?.text.sql ?? '')
 }
 
 /** A run that was told to stop. */
 export function stoppedOnRequest(signal: AbortSignal, job: Job | undefined, progress: Progress): PoststackError {
   const details = factsOf(job, progress)
-  if (job === undefined) return interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.', details })
-  const hint = 'Run again: it goes on where this one stopped.'
-  return interruptionWith(signal, stateAfter(job, progress), { hint, details })
+  if (progress.done === 0 && job === undefined)
+    return interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.', details })
+  const state = job === undefined ? `${countOf(progress)}; the next was not begun.` : stateAfter(job, progress)
+  return interruptionWith(signal, state, { hint: 'Run again: it goes on where this one stopped.', details })
 }
 
 /** Another run wrote the ledger's row of a file while this one thought it had the lock. */
@@ -180,11 +163,12 @@ export function connectionLost(
   const details = factsOf(job, progress)
   const hint = 'See why the server or the network went away, then run again: it goes on where this one stopped.'
   const options = { hint, details, cause: loss.cause }
-  if (job === undefined) return new PoststackError('DATABASE_UNREACHABLE', `${reason} ${nothing(progress)}`, options)
-  const state =
-    loss.during === 'commit'
-      ? `It was being committed, so it is either done and recorded, or not at all. Before it, ${countOf(progress)}.`
-      : stateAfter(job, progress)
+  const committed = 'It was being committed, so it is either done and recorded, or not at all.'
+  if (job === undefined) {
+    const state = loss.during === 'commit' ? committed : nothing(progress)
+    return new PoststackError('DATABASE_UNREACHABLE', `${reason} ${state}`, options)
+  }
+  const state = loss.during === 'commit' ? `${committed} Before it, ${countOf(progress)}.` : stateAfter(job, progress)
   const doing = job.direction === 'apply' ? 'was applied' : 'was carried out'
   return new PoststackError('DATABASE_UNREACHABLE', `While ${job.file} ${doing}: ${reason} ${state}`, options)
 }
@@ -260,18 +244,21 @@ function stateAfter(job: Job, progress: Progress): string {
   return `${countOf(progress)}; ${job.file} was rolled back, so the database is ${state}.`
 }
 
-function countOf({ jobs, done, direction, noun: one = 'migration' }: Progress): string {
+/** How many of the run's files are done, in words. */
+export function countOf({ jobs, done, direction, noun: one = 'migration' }: Progress): string {
   const noun = jobs.length === 1 ? one : `${one}s`
   return direction === 'apply'
     ? `${done} of ${jobs.length} pending ${noun} applied`
     : `${done} of ${jobs.length} ${noun} rolled back`
 }
 
-function nothing({ direction }: Progress): string {
-  return direction === 'apply' ? 'Nothing was applied.' : 'Nothing was rolled back.'
+function nothing(progress: Progress): string {
+  if (progress.done > 0) return `${countOf(progress)}.`
+  return progress.direction === 'apply' ? 'Nothing was applied.' : 'Nothing was rolled back.'
 }
 
-function factsOf(job: Job | undefined, progress: Progress): Record<string, unknown> {
+/** What every error of a run has in its details. */
+export function factsOf(job: Job | undefined, progress: Progress): Record<string, unknown> {
   return {
     ...(job === undefined ? {} : { file: job.file, version: job.version }),
     [progress.direction === 'apply' ? 'applied' : 'rolledBack']: progress.jobs

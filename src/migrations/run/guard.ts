@@ -28,7 +28,6 @@ export async function guarded<T>(run: Run, job: Job | undefined, work: () => Pro
     stop.removeEventListener('abort', cancel)
     // The request must have reached the server before anything else is sent, or it would hit that instead.
     await cancelled
-    run.running = undefined
     await rollback(run.work)
     throwIfStopped(run, job)
     if (isServerError(error)) throw bookkeepingFailed(job, error, run.progress)
@@ -37,8 +36,8 @@ export async function guarded<T>(run: Run, job: Job | undefined, work: () => Pro
   }
 }
 
-/** Commits. Nothing is cancelled any more: the answer must be heard. */
-export async function commit(run: Run, job: Job): Promise<void> {
+/** Commits, after `guarded` and never in it: nothing is cancelled any more, and what is done is not told as stopped. */
+export async function commit(run: Run, job: Job | undefined): Promise<void> {
   try {
     await run.work.query('COMMIT')
   } catch (error) {

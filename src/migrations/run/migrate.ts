@@ -10,15 +10,16 @@ import { ownPath } from '../own-path.ts'
 import { resolveMigrations } from '../resolve.ts'
 import type { AppliedMigration, MigrationFolder } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
+import { standsAsDone } from './as-done.ts'
 import { lockLost } from './failure.ts'
 import { commit, guarded } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { prepareMigrations } from './prepare.ts'
 import { problemsError } from './refused.ts'
 import { retrying } from './retry.ts'
-import { applyRow, insertEventFromDone, recordFailed, recordSchemaSafely, runFile } from './run-file.ts'
+import { applyRow, insertEventFromDone, recordEnd, recordFailed, runFile, stopBefore } from './run-file.ts'
 import { type PartsStart, runParts } from './run-parts.ts'
-import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Job, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
 
 export interface MigrateOptions extends RunOptions {
@@ -61,15 +62,17 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
   if (pending.length === 0) return { applied: [], already: ledger.length }
   const jobs = await guarded(run, undefined, () => prepareMigrations(run, pending))
   const started = await guarded(run, undefined, () => unfinishedRow(run, ledger))
-  if (started !== undefined) refuseChanged(jobs, started)
-  await withCommit(run, options)
+  if (started !== undefined) await refuseChanged(jobs, started)
+  await recordCommit(run, options)
   const already = ledger.length - (started === undefined ? 0 : 1)
   run.progress = { direction: 'apply', jobs, done: 0, before: newestOf(ledger, folder) }
   const applied: { version: string; name: string; durationMs: number }[] = []
   for (const [index, job] of jobs.entries()) {
     const { version, name, file } = job
-    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
     // oxlint-disable-next-line no-await-in-loop -- each file builds on the one before
+    await stopBefore(run)
+    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
+    // oxlint-disable-next-line no-await-in-loop
     const durationMs = await applyOne(run, job, {
       started: index === 0 ? started : undefined,
       last: index === jobs.length - 1,
@@ -78,6 +81,7 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
     applied.push({ version, name, durationMs })
     run.emit({ type: 'migration-applied', version, name, file, durationMs })
   }
+  await recordEnd(run)
   return { applied, already }
 }
 
@@ -91,10 +95,10 @@ export async function unfinishedRow(
 }
 
 /** What was done of an unfinished file must stand in it as it was done; the rest may be corrected. */
-export function refuseChanged(jobs: readonly Job[], row: LedgerRow): void {
+export async function refuseChanged(jobs: readonly Job[], row: LedgerRow): Promise<void> {
   const done = row.unfinished?.applied ?? 0
   const job = jobs.find(({ version }) => canonicalVersion(version) === canonicalVersion(row.version))
-  if (job === undefined || done === 0 || job.program.statements[done - 1]?.chain === row.chain) return
+  if (job === undefined || (await standsAsDone(job, row))) return
   throw problemsError([
     {
       code: 'MIGRATION_CHANGED',
@@ -118,7 +122,6 @@ async function applyOne(run: Run, job: Job, { started, last }: OneOptions): Prom
         await guarded(run, job, async () => {
           await resetSession(run.work)
           await runFile(run, job, applyRow(run, job), { began, durable: last })
-          if (last) await recordSchemaSafely(run, job.version)
         })
         await commit(run, job)
       })
@@ -126,7 +129,8 @@ async function applyOne(run: Run, job: Job, { started, last }: OneOptions): Prom
       await guarded(run, job, () => resetSession(run.work))
       const start = await guarded(run, job, () => beginParts(run, job, started))
       await runParts(run, job, start)
-      await guarded(run, job, () => finishParts(run, job, { began, last }))
+      await guarded(run, job, () => finishParts(run, job, began))
+      await commit(run, job)
     }
   } catch (error) {
     await recordFailed(run, job, error)
@@ -143,10 +147,18 @@ async function beginParts(run: Run, job: Job, row: LedgerRow | undefined): Promi
   if (row === undefined) await recordStart(work, job.recorded, author)
   const update = `UPDATE poststack.schema_migrations
 SET state = 'running', error = NULL, statements_total = $2, name = $3, checksum = $4, up_sql = $5, rollback_sql = $6, rollback_checksum = $7
-WHERE version = $1`
+WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
   const { name, checksum, sql, rollback } = job.recorded
   const rollbackValues = [rollback?.sql ?? null, rollback?.checksum ?? null]
-  await work.query(update, [canonicalVersion(job.version), total, name, checksum, sql, ...rollbackValues])
+  const { rows } = await work.query(update, [
+    canonicalVersion(job.version),
+    total,
+    name,
+    checksum,
+    sql,
+    ...rollbackValues,
+  ])
+  if (rows.length === 0) throw lockLost(job, run.progress)
   await work.query('COMMIT')
   if (row !== undefined) {
     const message = `goes on at statement ${(row.unfinished?.applied ?? 0) + 1} of ${total}, where an earlier run stopped`
@@ -155,11 +167,8 @@ WHERE version = $1`
   return { applied: row?.unfinished?.applied ?? 0, runningStatement: row?.runningStatement, context: row?.context }
 }
 
-async function finishParts(
-  run: Run,
-  job: Job,
-  { began, last }: { readonly began: number; readonly last: boolean },
-): Promise<void> {
+/** Completes the row in a transaction that is left open. */
+async function finishParts(run: Run, job: Job, began: number): Promise<void> {
   const { work } = run
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   await work.query(run.rules.takeBack)
@@ -171,8 +180,6 @@ WITH done AS (
   RETURNING version, version_text, name, checksum, duration_ms)
 ${insertEventFromDone('applied', run.author)}`)
   if (rows.length === 0) throw lockLost(job, run.progress)
-  if (last) await recordSchemaSafely(run, job.version)
-  await work.query('COMMIT')
 }
 
 function newestOf(ledger: readonly AppliedMigration[], folder: MigrationFolder): string | undefined {

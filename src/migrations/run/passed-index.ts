@@ -4,7 +4,8 @@
  */
 import type { Part, Program } from '../sql/program.ts'
 import type { Queryable } from '../types.ts'
-import { quoteName, waysOutOf } from './recover.ts'
+import { quoteName } from '../sql/quote.ts'
+import { waysOutOf } from './recover.ts'
 
 /** An INVALID index that a CREATE INDEX IF NOT EXISTS took for the one that was to be made. */
 export interface PassedIndex {

@@ -1,8 +1,9 @@
 /**
  * Texts -> jobs. Every text is looked at before the first runs, so that a mistake in the ninth does not leave eight applied.
  */
+import { placeIn } from '../files/place-in.ts'
 import { compileSql } from '../sql/compile.ts'
-import type { Program, SqlProblem } from '../sql/program.ts'
+import type { Program, SqlNotice, SqlProblem } from '../sql/program.ts'
 import type { Migration, SqlText } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import {
@@ -40,7 +41,7 @@ export async function findProblems(
   const files: FileProblems[] = []
   for (const text of texts) {
     // oxlint-disable-next-line no-await-in-loop -- the parser works on one text at a time
-    const compiled = await compileWith(run, text.sql)
+    const compiled = await compileWith(run, text)
     if ('problems' in compiled) files.push({ file: text.file, text, problems: compiled.problems })
   }
   return files
@@ -94,24 +95,32 @@ export async function prepareJobs(
   const files: FileProblems[] = []
   for (const one of wanted) {
     // oxlint-disable-next-line no-await-in-loop -- the parser works on one text at a time
-    const compiled = await compileWith(run, one.text.sql)
+    const compiled = await compileWith(run, { file: one.file, ...one.text })
     if ('problems' in compiled) files.push({ file: one.file, text: one.text, problems: compiled.problems })
     else jobs.push({ ...one, program: compiled.program })
   }
   const wrong = textsError([...files, ...known], undoneOf(wanted[0]?.direction))
   if (wrong !== undefined) throw wrong
   if (run.pooled) refusePooled(jobs)
-  for (const { file, program } of jobs) {
-    for (const message of program.notices) run.emit({ type: 'notice', file, message })
+  for (const job of jobs) {
+    for (const notice of job.program.notices)
+      run.emit({ type: 'notice', file: job.file, message: noticeWords(job, notice) })
   }
   return jobs
 }
 
+/** In words that go on after the job's file, which may be another than the one that it includes and that this is about. */
+function noticeWords({ file, text }: Job, { index, message }: SqlNotice): string {
+  const found = placeIn({ file, ...text }, index)
+  const within = found.file === file ? '' : `${found.file}, `
+  return `${within}line ${found.place.line}, column ${found.place.column}: ${message}`
+}
+
 async function compileWith(
   { work }: Pick<Run, 'work'>,
-  sql: string,
+  text: NamedText,
 ): Promise<{ readonly program: Program } | { readonly problems: readonly SqlProblem[] }> {
-  const compiled = await compileSql(sql)
+  const compiled = await compileSql(text.sql)
   if ('problems' in compiled || compiled.program.parsed) return compiled
   // Our parser may be older or younger than the server, which has the last word on its own language.
   const problems: SqlProblem[] = []
@@ -120,8 +129,7 @@ async function compileWith(
       // oxlint-disable-next-line no-await-in-loop -- the first problem is enough, but each script is a text of its own
       const error = await work.syntaxError(script.text)
       if (error !== undefined) {
-        const problem = syntaxProblem(script.text, error)
-        problems.push({ ...problem, index: problem.index + script.offset })
+        problems.push(syntaxProblem(text, script, error))
       }
     }
   }

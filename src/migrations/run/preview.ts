@@ -5,17 +5,17 @@
 import { isPoststackError, type PoststackError } from '../../errors.ts'
 import type { Connect, Connection } from '../connection.ts'
 import type { MigrationEvent } from '../events.ts'
+import { placeIn } from '../files/place-in.ts'
 import { readLedgerBeside, reformattedWords } from '../ledger/reformatted.ts'
 import { type LedgerRow, readLedgerRows } from '../ledger/rows.ts'
 import { resolveMigrations } from '../resolve.ts'
-import { placeAt } from '../sql/frame.ts'
 import type { AppliedMigration, Migration, MigrationFolder } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { refuseChanged, unfinishedRow } from './migrate.ts'
 import { isPooled } from '../lock/pooler.ts'
 import { prepareJobs, prepareMigrations, type Preparing } from './prepare.ts'
 import { problemsError } from './refused.ts'
-import { chooseRollbacks, rollbackJob, type RollbackOptions } from './rollback.ts'
+import { chooseRollbacks, refuseChangedRollback, rollbackJob, type RollbackOptions } from './rollback.ts'
 import type { Job } from './run.ts'
 import { asking } from '../own-path.ts'
 
@@ -32,8 +32,13 @@ export interface PreviewedFile {
   readonly file: string
   /** How many statements it has, done ones included. */
   readonly statements: number
-  /** Those that run outside of a transaction: number from 1, line in the file, and what they are. */
-  readonly alone: readonly { readonly statement: number; readonly line: number; readonly what: string }[]
+  /** Those that run outside of a transaction: number from 1, the file where it is one that is included, line in it, and what they are. */
+  readonly alone: readonly {
+    readonly statement: number
+    readonly file?: string
+    readonly line: number
+    readonly what: string
+  }[]
   /** Statements that an earlier run has done, after which this one goes on. */
   readonly done: number
   /** What a person should know about the text. */
@@ -107,7 +112,7 @@ async function prepareAll(
 ): Promise<Prepared> {
   const jobs = await prepareMigrations(look, pending)
   const started = await unfinishedRow(look, ledger)
-  if (started !== undefined) refuseChanged(jobs, started)
+  if (started !== undefined) await refuseChanged(jobs, started)
   return { jobs, started }
 }
 
@@ -121,13 +126,8 @@ export async function previewRollback(
     const jobs = await prepareJobs(look, choices.map(rollbackJob))
     for (const { file, notice } of choices)
       if (notice !== undefined) look.emit({ type: 'notice', file, message: notice })
-    const rollbacks = jobs.map((job, index) => {
-      const row = choices[index]?.row
-      // As when it is carried out: progress counts only where the text still begins with what was done.
-      const done = row?.unfinished?.applied ?? 0
-      const goesOn = done > 0 && job.program.statements[done - 1]?.chain === row?.chain
-      return previewOf(job, goesOn ? done : 0, notices)
-    })
+    await refuseChangedRollback(jobs, choices)
+    const rollbacks = jobs.map((job, index) => previewOf(job, choices[index]?.row.unfinished?.applied ?? 0, notices))
     return { rollbacks, left: rows.length - rollbacks.length }
   })
 }
@@ -155,7 +155,9 @@ function previewOf(job: Job, done: number, notices: Notices): PreviewedFile {
   const alone = program.parts.flatMap((part) => {
     if (part.kind === 'group') return []
     const start = program.statements[part.first]?.start ?? part.script.offset
-    return [{ statement: part.first + 1, line: placeAt(text.sql, start).line, what: part.what }]
+    const at = placeIn({ file, ...text }, start)
+    const within = at.file === file ? {} : { file: at.file }
+    return [{ statement: part.first + 1, ...within, line: at.place.line, what: part.what }]
   })
   const own = notices.filter((notice) => notice.file === file).map(({ message }) => message)
   return { version, name, file, statements: program.statements.length, alone, done, notices: own }

@@ -7,6 +7,7 @@ import { equals, joined } from '../own-path.ts'
 import { definitionIn } from '../sql/index-definition.ts'
 import type { AloneObject, QualifiedName } from '../sql/program.ts'
 import type { Queryable } from '../types.ts'
+import { quoteName } from '../sql/quote.ts'
 
 /** What stood there before the statement began, kept in the ledger while it runs. */
 export interface LeftoverContext {
@@ -32,8 +33,8 @@ interface Index {
   /** Without its schema, as it is. */
   readonly plain: string
   readonly valid: boolean
-  /** The statement that would make it; of an INVALID one only. */
-  readonly definition: string | undefined
+  /** The statement that would make it. */
+  readonly definition: string
   /** Session that builds it at this moment. */
   readonly builder: number | undefined
 }
@@ -90,11 +91,27 @@ export async function wasDone(client: Queryable, object: AloneObject, context: L
   return context.already !== true && (await isDone(client, object, context))
 }
 
+/**
+ * Of a statement that `wasDone` does not find done: indexes of which nobody can tell whether it has made one of them, because it gives no name,
+ * they came to its table since, and the server may write a definition in another way.
+ */
+export async function perhapsDone(
+  client: Queryable,
+  object: AloneObject,
+  context: LeftoverContext,
+): Promise<readonly string[]> {
+  if (object.kind !== 'create-index' || object.name !== undefined) return []
+  return (await madeSince(client, object, context)).map(({ name }) => name)
+}
+
 async function isDone(client: Queryable, object: AloneObject, context: LeftoverContext): Promise<boolean> {
   switch (object.kind) {
     case 'create-index': {
-      const valid = (await indexesOf(client, object.table)).filter(({ valid: isValid }) => isValid)
-      return valid.some((index) => isOfStatement(index, object, context))
+      const made = await madeSince(client, object, context)
+      // The name is proof. Without one only the definition is: anybody may have made another index meanwhile.
+      if (object.name !== undefined) return made.length > 0
+      for (const index of made) if (await isDefinedAs(index, object)) return true
+      return false
     }
     case 'drop-index':
       return !(await exists(
@@ -132,7 +149,15 @@ JOIN pg_catalog.pg_database d ON d.oid ${equals} s.subdbid WHERE s.subname ${equ
 
 type CreateIndex = Extract<AloneObject, { kind: 'create-index' }>
 
-// An index without a name in the statement is the one that was not there before.
+async function madeSince(client: Queryable, object: CreateIndex, context: LeftoverContext): Promise<readonly Index[]> {
+  return (await indexesOf(client, object.table)).filter((index) => index.valid && isOfStatement(index, object, context))
+}
+
+async function isDefinedAs({ definition }: Index, object: CreateIndex): Promise<boolean> {
+  return object.definition !== undefined && (await definitionIn(definition)) === object.definition
+}
+
+// An index without a name in the statement is one that was not there before.
 function isOfStatement({ name, plain }: Index, object: CreateIndex, { indexes = [] }: LeftoverContext): boolean {
   if (object.name === undefined) return !indexes.includes(name)
   return plain === object.name
@@ -141,7 +166,7 @@ function isOfStatement({ name, plain }: Index, object: CreateIndex, { indexes = 
 // Of another role's session one that is no superuser sees the pid only; the lock that a build holds on its table tells the rest.
 const selectIndexes = `
 SELECT pg_catalog.quote_ident(n.nspname) ${joined} '.' ${joined} pg_catalog.quote_ident(c.relname) AS name, c.relname::pg_catalog.text AS plain, i.indisvalid AS valid,
-  CASE WHEN NOT i.indisvalid THEN pg_catalog.pg_get_indexdef(i.indexrelid) END AS definition, p.pid AS builder
+  pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, p.pid AS builder
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid ${equals} i.indexrelid AND c.relkind ${equals} 'i'
 JOIN pg_catalog.pg_namespace n ON n.oid ${equals} c.relnamespace
@@ -181,9 +206,9 @@ WHERE NOT i.indisvalid AND c.relname ${equals} $2 AND i.indrelid OPERATOR(pg_cat
 }
 
 /** One that this migration has not begun is somebody's, unless it is what the statement would make. */
-async function refuseForeign({ name, builder, definition = '' }: Index, object: CreateIndex): Promise<void> {
-  if (builder !== undefined) return
-  if (object.definition !== undefined && (await definitionIn(definition)) === object.definition) return
+async function refuseForeign(index: Index, object: CreateIndex): Promise<void> {
+  const { name, builder, definition } = index
+  if (builder !== undefined || (await isDefinedAs(index, object))) return
   throw new PoststackError(
     'MIGRATION_FAILED',
     `${name} is there as an INVALID index that this migration has not begun, and it is defined in another way: ${definition}.`,
@@ -213,7 +238,7 @@ function indexOf(row: Readonly<Record<string, unknown>>): Index {
     name: String(row['name']),
     plain: String(row['plain']),
     valid: row['valid'] === true,
-    definition: typeof row['definition'] === 'string' ? row['definition'] : undefined,
+    definition: String(row['definition']),
     builder: typeof builder === 'number' ? builder : undefined,
   }
 }
@@ -254,13 +279,4 @@ WHERE inhrelid ${equals} pg_catalog.to_regclass($1) AND inhparent ${equals} pg_c
 
 async function exists(client: Queryable, select: string, values: readonly unknown[]): Promise<boolean> {
   return (await client.query(select, values)).rows.length > 0
-}
-
-/** A name as SQL needs it; always in quotes, as `to_regclass` and statements take that. */
-export function quoteName({ schema, name }: QualifiedName): string {
-  return schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

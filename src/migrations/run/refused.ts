@@ -3,11 +3,11 @@
  */
 import { PoststackError } from '../../errors.ts'
 import type { ServerError } from '../connection.ts'
-import { placeIn } from '../files/place-in.ts'
-import { codeFrame } from '../sql/frame.ts'
+import { type MigrationText, placeIn } from '../files/place-in.ts'
+import { codeFrame, type Place } from '../sql/frame.ts'
 import { locateError } from '../sql/locate.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
-import type { SqlProblem } from '../sql/program.ts'
+import type { Script, SqlProblem } from '../sql/program.ts'
 import type { MigrationProblem, SqlText } from '../types.ts'
 import { saying } from './failure.ts'
 import type { Job } from './run.ts'
@@ -100,11 +100,12 @@ export function tellTexts(files: readonly FileProblems[]): ToldTexts | undefined
 }
 
 /** What the server's own grammar cannot take, as a problem of the text. */
-export function syntaxProblem(sql: string, error: ServerError): SqlProblem {
+export function syntaxProblem(whole: MigrationText, { text: sql, offset }: Script, error: ServerError): SqlProblem {
   const location = locateError(sql, error, { script: { text: sql, offset: 0, copies: [] }, statement: undefined })
   const index = location?.index ?? 0
-  const hint = lookalikeHint(sql, { from: 0, index }) ?? error.hint ?? 'Correct it and run again.'
-  return { index, message: saying(error), hint }
+  const placeOf = (at: number): Place => placeIn(whole, offset + at).place
+  const hint = lookalikeHint(sql, { from: 0, index, placeOf }) ?? error.hint ?? 'Correct it and run again.'
+  return { index: offset + index, message: saying(error), hint }
 }
 
 /** Files that need a session of their own, on a connection that has none. */

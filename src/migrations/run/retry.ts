@@ -7,6 +7,7 @@ import { type Blocker, describeBlocker, findBlockers } from '../lock/blockers.ts
 import { isRaised, isServerError } from '../connection.ts'
 import { throwIfStopped } from './guard.ts'
 import type { Job, RetryLimits, Run } from './run.ts'
+import { stayIdle } from './session.ts'
 
 const firstPauseMs = 500
 const longestPauseMs = 30_000
@@ -39,11 +40,13 @@ export async function retrying<T>(
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
       return await attempt()
     } catch (error) {
-      if (!isPoststackError(error) || !isInTheWay(error, run)) throw error
+      const { blockers } = watch
+      if (!isPoststackError(error) || !isInTheWay(error, blockers)) throw error
       const spentMs = performance.now() - began
-      if (tries >= limits.attempts || spentMs >= limits.totalMs) throw gaveUp(error, run, tries)
+      if (tries >= limits.attempts || spentMs >= limits.totalMs) throw gaveUp(error, blockers, tries)
+      // oxlint-disable-next-line no-await-in-loop -- for the pause
+      await stayIdle(run.work)
       const pauseMs = pauseBefore(tries, Math.random())
-      const { blockers } = run
       run.emit({ type: 'migration-retrying', version: job.version, file: job.file, attempt: tries, pauseMs, blockers })
       // oxlint-disable-next-line no-await-in-loop
       await pause(pauseMs, AbortSignal.any([run.signal, run.lock.lost])).catch(() => undefined)
@@ -55,25 +58,29 @@ export async function retrying<T>(
 }
 
 /** One that a function raises by itself counts only where somebody was seen in the way, as behind a lock time-out that it caught. */
-function isInTheWay({ details, cause }: PoststackError, { blockers }: Run): boolean {
+function isInTheWay({ details, cause }: PoststackError, blockers: readonly string[]): boolean {
   if (!inTheWay.includes(details['sqlstate'])) return false
   return blockers.length > 0 || !(isServerError(cause) && isRaised(cause))
 }
 
-/** Looks from a connection of its own, again and again, who the working session waits for, and says so. */
-function watchBlockers(run: Run, job: Job): { stop(): void } {
+/**
+ * Looks from a connection of its own, again and again, who the working session waits for, and says so. A look that is under way at the end
+ * of the try says nothing any more. `blockers` are those seen last, in words.
+ */
+function watchBlockers(run: Run, job: Job): { readonly blockers: readonly string[]; stop(): void } {
   const began = performance.now()
   let asking = false
-  run.blockers = []
+  let stopped = false
+  let blockers: readonly string[] = []
   const look = async (): Promise<void> => {
-    if (asking || run.running === undefined || run.workPid === undefined) return
+    if (asking || run.working === undefined) return
     asking = true
-    const blockers = await lookFor(run, run.workPid).catch(() => [])
+    const found = await lookFor(run, run.working.pid).catch(() => [])
     asking = false
-    if (blockers.length === 0) return
-    run.blockers = blockers.map(describeBlocker)
+    if (stopped || found.length === 0) return
+    blockers = found.map(describeBlocker)
     const waitedMs = Math.round(performance.now() - began)
-    run.emit({ type: 'migration-blocked', version: job.version, file: job.file, blockers: run.blockers, waitedMs })
+    run.emit({ type: 'migration-blocked', version: job.version, file: job.file, blockers, waitedMs })
   }
   let timer = setTimeout(function again() {
     void look()
@@ -81,19 +88,27 @@ function watchBlockers(run: Run, job: Job): { stop(): void } {
     timer.unref()
   }, firstSampleMs)
   timer.unref()
-  return { stop: () => clearTimeout(timer) }
+  return {
+    get blockers() {
+      return blockers
+    },
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
 }
 
 async function lookFor(run: Run, pid: number): Promise<readonly Blocker[]> {
   return await findBlockers(await run.observer(), pid)
 }
 
-function gaveUp(error: PoststackError, run: Run, tries: number): PoststackError {
-  const who = run.blockers.length === 0 ? [] : ['In the way:', ...run.blockers.map((one) => `  ${one}`)]
+function gaveUp(error: PoststackError, blockers: readonly string[], tries: number): PoststackError {
+  const who = blockers.length === 0 ? [] : ['In the way:', ...blockers.map((one) => `  ${one}`)]
   const times = tries === 1 ? 'It was tried once.' : `It was tried ${tries} times.`
   return new PoststackError(error.code, [error.message, times, ...who].join('\n'), {
     hint: error.hint,
-    details: { ...error.details, attempts: tries, blockers: run.blockers },
+    details: { ...error.details, attempts: tries, blockers },
     cause: error.cause,
   })
 }

@@ -30,7 +30,7 @@ export function irreversible(rows: readonly LedgerRow[], useFile: boolean): Post
   return new PoststackError('MIGRATION_IRREVERSIBLE', `${subject} ${where}. Nothing was rolled back.`, {
     hint: useFile
       ? 'Write the rollback file beside the migration.'
-      : 'Write the rollback file beside the migration, then run again with --use-file.',
+      : 'Write the rollback file beside the migration, then run again with --use-file (useFile in a call).',
     details: { versions: rows.map(({ version }) => version) },
   })
 }

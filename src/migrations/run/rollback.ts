@@ -8,15 +8,16 @@ import { type LedgerRow, readLedgerRows } from '../ledger/rows.ts'
 import { equals, ownPath } from '../own-path.ts'
 import type { MigrationFolder, SqlText } from '../types.ts'
 import { canonicalVersion, compareVersions } from '../version.ts'
+import { standsAsDone } from './as-done.ts'
 import { commit, guarded } from './guard.ts'
 import { lockLost } from './failure.ts'
 import { prepareJobs } from './prepare.ts'
 import { retrying } from './retry.ts'
 import { halfApplied, irreversible } from './rollback-refused.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { insertEventFromDone, recordFailed, recordSchemaSafely, type RowWork, runFile } from './run-file.ts'
+import { insertEventFromDone, recordEnd, recordFailed, type RowWork, runFile, stopBefore } from './run-file.ts'
 import { runParts } from './run-parts.ts'
-import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
+import { type Job, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
 
 export interface RollbackOptions extends RunOptions {
@@ -71,22 +72,24 @@ async function rollbackLocked(run: Run, options: RollbackOptions): Promise<Rollb
   const choices = chooseRollbacks(rows, options)
   refuseOthers(choices, options.agreed)
   const jobs = await guarded(run, undefined, () => prepareJobs(run, choices.map(rollbackJob)))
-  refuseChanged(jobs, choices)
+  await refuseChangedRollback(jobs, choices)
   for (const { file, notice } of choices) if (notice !== undefined) run.emit({ type: 'notice', file, message: notice })
-  await withCommit(run, options)
+  await recordCommit(run, options)
   run.progress = { direction: 'rollback', jobs, done: 0, before: undefined }
   const rolledBack: { version: string; name: string; durationMs: number }[] = []
   for (const [index, job] of jobs.entries()) {
     const row = choices[index]?.row
     const { version, name, file } = job
-    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
-    const before = rows[rows.length - index - 2]?.version
     // oxlint-disable-next-line no-await-in-loop -- each takes back what the one before stood on
-    const durationMs = await rollbackOne(run, job, { row, last: index === jobs.length - 1, before })
+    await stopBefore(run)
+    run.emit({ type: 'migration-started', version, name, file, number: index + 1, total: jobs.length })
+    // oxlint-disable-next-line no-await-in-loop
+    const durationMs = await rollbackOne(run, job, { row, last: index === jobs.length - 1 })
     run.progress = { ...run.progress, done: index + 1 }
     rolledBack.push({ version, name, durationMs })
     run.emit({ type: 'migration-rolled-back', version, name, file, durationMs })
   }
+  if (jobs.length > 0) await recordEnd(run)
   return { rolledBack, left: rows.length - rolledBack.length }
 }
 
@@ -159,10 +162,12 @@ export function rollbackJob({ row, text, file }: RollbackChoice): Omit<Job, 'pro
 }
 
 /** What was done of a rollback that stopped half-way must stand in its text as it was done; the rest may be another. */
-function refuseChanged(jobs: readonly Job[], choices: readonly RollbackChoice[]): void {
+export async function refuseChangedRollback(jobs: readonly Job[], choices: readonly RollbackChoice[]): Promise<void> {
   for (const [index, { row, file }] of choices.entries()) {
     const done = row.unfinished?.applied ?? 0
-    if (done === 0 || jobs[index]?.program.statements[done - 1]?.chain === row.chain) continue
+    const job = jobs[index]
+    // oxlint-disable-next-line no-await-in-loop -- at most one row is half-done
+    if (job !== undefined && (await standsAsDone(job, row))) continue
     const message = `The rollback of "${row.version} ${row.name}" stopped after ${done} of its statements, and these stand otherwise in ${file}. Nothing was rolled back.`
     throw new PoststackError('MIGRATION_CHANGED', message, {
       hint: `Have the first ${done === 1 ? 'statement' : `${done} statements`} as they were carried out; what comes after may be corrected. Or settle it by hand: poststack database repair`,
@@ -174,11 +179,9 @@ function refuseChanged(jobs: readonly Job[], choices: readonly RollbackChoice[])
 interface OneOptions {
   readonly row: LedgerRow | undefined
   readonly last: boolean
-  /** Version that is the newest afterwards. */
-  readonly before: string | undefined
 }
 
-async function rollbackOne(run: Run, job: Job, { row, last, before }: OneOptions): Promise<number> {
+async function rollbackOne(run: Run, job: Job, { row, last }: OneOptions): Promise<number> {
   const began = performance.now()
   const resumes = row?.unfinished !== undefined
   try {
@@ -187,12 +190,11 @@ async function rollbackOne(run: Run, job: Job, { row, last, before }: OneOptions
         await guarded(run, job, async () => {
           await resetSession(run.work)
           await runFile(run, job, rollbackRow(run, job), { began, durable: last })
-          if (last) await recordSchemaSafely(run, before)
         })
         await commit(run, job)
       })
     } else {
-      await runInParts(run, job, { row, last, before })
+      await runInParts(run, job, row)
     }
   } catch (error) {
     await recordFailed(run, job, error)
@@ -215,7 +217,7 @@ ${insertEventFromDone('rolled-back', run.author)}`,
   }
 }
 
-async function runInParts(run: Run, job: Job, { row, last, before }: OneOptions): Promise<void> {
+async function runInParts(run: Run, job: Job, row: LedgerRow | undefined): Promise<void> {
   const { work } = run
   const version = canonicalVersion(job.version)
   const applied = row?.unfinished?.applied ?? 0
@@ -223,8 +225,11 @@ async function runInParts(run: Run, job: Job, { row, last, before }: OneOptions)
     await resetSession(work)
     await work.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
     const update = `UPDATE poststack.schema_migrations SET state = 'rolling-back', error = NULL, statements_applied = $2, statements_total = $3,
-  statements_chain = CASE WHEN $2 = 0 THEN NULL ELSE statements_chain END WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
-    const { rows } = await work.query(update, [version, applied, job.program.statements.length])
+  statements_chain = CASE WHEN $2 = 0 THEN NULL ELSE statements_chain END, rollback_sql = $4, rollback_checksum = $5
+WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
+    // The text goes with its progress: what is done of the file's is not what would be done of the stored one.
+    const { sql, checksum } = job.text
+    const { rows } = await work.query(update, [version, applied, job.program.statements.length, sql, checksum])
     if (rows.length === 0) throw lockLost(job, run.progress)
     await work.query('COMMIT')
   })
@@ -238,9 +243,8 @@ WITH done AS (
   RETURNING version, version_text, name, checksum, duration_ms)
 ${insertEventFromDone('rolled-back', run.author)}`)
     if (rows.length === 0) throw lockLost(job, run.progress)
-    if (last) await recordSchemaSafely(run, before)
-    await work.query('COMMIT')
   })
+  await commit(run, job)
 }
 
 function refuseOthers(choices: readonly RollbackChoice[], agreed: readonly string[] | undefined): void {

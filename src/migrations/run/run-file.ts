@@ -2,8 +2,9 @@
  * One file that runs in one transaction: ledger row, SQL, checks. The order of the steps is the whole safety of it.
  */
 import { isServerError } from '../connection.ts'
-import { literal } from '../ledger/literal.ts'
+import { literal } from '../sql/quote.ts'
 import {
+  type EventRecord,
   insertStart,
   type LedgerAuthor,
   type LedgerEvent,
@@ -22,10 +23,11 @@ import {
   type Refusal,
   rowGone,
 } from './failure.ts'
+import { isStopped, throwIfStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findPassed } from './passed-index.ts'
 import type { Job, Run } from './run.ts'
-import { sendPart } from './send.ts'
+import { sendPart, whileServerWorks } from './send.ts'
 import { resetSession, rollback } from './session.ts'
 
 /** What a file does to its row, before and after. */
@@ -48,17 +50,15 @@ export async function runFile(
 ): Promise<void> {
   const { work, progress, rules } = run
   const { transaction, pid } = await begin(run, job, { row, durable })
-  run.workPid = pid
   for (const part of job.program.parts) {
     // oxlint-disable-next-line no-await-in-loop -- at most one, as the file runs in one transaction
-    const { refusal, inTransaction } = await sendPart(run, job, part, part.first)
+    const sent = await whileServerWorks(run, job, pid, () => sendPart(work, job, part, part.first))
+    const { refusal, inTransaction } = sent
     if (refusal !== undefined) {
-      run.running = undefined
       if (await escapedBefore(run, job, inTransaction)) throw await escaped(run, job, refusal)
       throw migrationFailed(job, refusal, progress)
     }
     if (!inTransaction) throw await escaped(run, job, undefined)
-    run.running = undefined
     // oxlint-disable-next-line no-await-in-loop
     const passed = await findPassed(work, job.program, part)
     if (passed !== undefined) throw indexPassed(job, passed, progress)
@@ -68,9 +68,7 @@ export async function runFile(
   // Constraints that wait for the end are checked now, still as the file left the session; after that the session is ours again.
   // The server stops at the first that fails, so these may go in one message.
   const end = `SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBack}; ${row.finish(`${same} AND ${lock}`, facts)}`
-  run.running = job.file
-  const { error, completed, lastRows } = await work.script(end)
-  run.running = undefined
+  const { error, completed, lastRows } = await whileServerWorks(run, job, pid, () => work.script(end))
   if (error !== undefined) throw completed === 0 ? migrationFailed(job, { error }, progress) : error
   if (lastRows > 0) return
   const still = await work.query(`SELECT ${same} AS same, ${lock} AS held`)
@@ -145,7 +143,6 @@ async function escapedBefore(run: Run, job: Job, inTransaction: boolean): Promis
 }
 
 async function escaped(run: Run, job: Job, refusal: Refusal | undefined): Promise<unknown> {
-  run.running = undefined
   await rollback(run.work)
   await resetSession(run.work)
   const failure = migrationEscaped(job, refusal?.error, run.progress)
@@ -153,26 +150,40 @@ async function escaped(run: Run, job: Job, refusal: Refusal | undefined): Promis
   return failure
 }
 
-/**
- * Best effort: the run fails for its own reason, not for that of its record. The commit waits for the disk, and with it
- * everything before it is durable.
- */
 export async function recordFailed(run: Run, job: Job, error: unknown): Promise<void> {
   const event = job.direction === 'apply' ? 'failed' : 'rollback-failed'
   const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+  await recordEnd(run, { event, migration: job, author: run.author, detail: { message } })
+}
+
+/** To be called before each file: a run that is told to stop does not begin another. */
+export async function stopBefore(run: Run): Promise<void> {
+  if (isStopped(run) && run.progress.done > 0) await recordEnd(run)
+  throwIfStopped(run, undefined)
+}
+
+/**
+ * Leaves what a run has to leave when it ends, be it before its last file: what went wrong, and the schema as it is now. That is read after the
+ * last commit and not in its transaction, because it may take seconds, in which nobody could use the tables that the file has changed; a run
+ * that is cut before it leaves a record of another migration, which is never taken for one of the newest. Best effort: a run fails for its
+ * own reason, not for that of its record. The commit waits for the disk, and with it everything before it is durable.
+ */
+export async function recordEnd(run: Run, event?: EventRecord): Promise<void> {
   const { work, rules } = run
   try {
     await resetSession(work)
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await work.query(rules.takeBack)
-    await recordEvent(work, { event, migration: job, author: run.author, detail: { message } })
-    // The files before this one left their schema to be written down by the last of the run.
+    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}`)
+    if (event !== undefined) await recordEvent(work, event)
     if (run.progress.done > 0 && !run.lock.lost.aborted) await recordNewestSchema(run)
     await work.query('COMMIT')
   } catch {
     await rollback(work).catch(() => undefined)
   }
 }
+
+/** Nothing that is recorded at the end is worth waiting longer for. */
+const recordWaitMs = 3_000
 
 /** Only where no file is half done: the schema then is as the newest migration left it. */
 async function recordNewestSchema(run: Run): Promise<void> {

@@ -7,16 +7,16 @@ import { isServerError } from '../connection.ts'
 import type { LedgerRow } from '../ledger/rows.ts'
 import type { Part } from '../sql/program.ts'
 import { canonicalVersion } from '../version.ts'
-import { indexPassed, lockLost, partFailed, partRefused, partUnknown, type Refusal } from './failure.ts'
+import { indexPassed, lockLost, partFailed, type Refusal } from './failure.ts'
 import { guarded, isStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { serverPid } from '../lock/pooler.ts'
+import { indexUnknown, partRefused, partUnknown } from './part-failure.ts'
 import { findPassed } from './passed-index.ts'
-import { clearLeftovers, type LeftoverContext, lookBefore, wasDone } from './recover.ts'
+import { clearLeftovers, type LeftoverContext, lookBefore, perhapsDone, wasDone } from './recover.ts'
 import { pooledError, undoneOf } from './refused.ts'
 import { retrying } from './retry.ts'
 import type { Job, Run } from './run.ts'
-import { sendPart } from './send.ts'
+import { sendPart, whileServerWorks } from './send.ts'
 import { isLost, rollback, waitsGently } from './session.ts'
 
 /** What is done of a file before this run, from its row. */
@@ -41,7 +41,7 @@ export async function runParts(run: Run, job: Job, start: PartsStart): Promise<v
   for (const part of program.parts) {
     const end = part.first + part.count
     if (end > done) {
-      const state = { done, ...begunBefore(job, part, start), refused: false }
+      const state = { done, ...begunBefore(job, part, start) }
       const isOpaque = part.kind === 'alone' && part.object.kind === 'opaque'
       // What an opaque statement committed before it was refused would be done twice.
       const limits = isOpaque ? { attempts: 1, totalMs: 0 } : run.retry
@@ -58,11 +58,13 @@ interface PartState {
   readonly done: number
   /** How it was before the first try, in this run or an earlier one, where that began it outside of a transaction. */
   context: LeftoverContext | undefined
+  /** SQL that gives the session the limits that it had before the first try. */
+  own?: string
   /** It was begun outside of a transaction, and its end is not recorded. */
   begun: boolean
   /** What was begun in this place, in this run or an earlier one, perhaps with another text: what it left is this migration's. */
   ours: boolean
-  /** The server has said that it failed, so its end is known. */
+  /** The server has said that it failed, in this run or the one that began it, so its end is known. */
   refused: boolean
 }
 
@@ -72,21 +74,23 @@ interface BegunContext extends LeftoverContext {
   readonly chain?: string
   /** Nobody can tell from the catalog whether it was done. */
   readonly opaque?: boolean
+  /** The server has said that it failed. */
+  readonly refused?: boolean
 }
 
 function begunContext(context: LedgerRow['context']): BegunContext {
   return context ?? {}
 }
 
-function begunBefore(job: Job, part: Part, start: PartsStart): Pick<PartState, 'context' | 'begun' | 'ours'> {
+function begunBefore(job: Job, part: Part, start: PartsStart): Omit<PartState, 'done'> {
   const context = begunContext(start.context)
   const ours = start.runningStatement === part.first + 1
   const same = ours && context.chain === job.program.statements[part.first]?.chain
-  return same ? { context, begun: true, ours } : { context: undefined, begun: false, ours }
+  if (!same) return { context: undefined, begun: false, ours, refused: false }
+  return { context, begun: true, ours, refused: context.refused === true }
 }
 
 async function runPart(run: Run, job: Job, part: Part, state: PartState): Promise<void> {
-  state.refused = false
   try {
     await guarded(run, job, async () => {
       const together = part.kind === 'group' || part.object.kind === 'transactional'
@@ -102,18 +106,16 @@ async function runPart(run: Run, job: Job, part: Part, state: PartState): Promis
 async function runTogether(run: Run, job: Job, part: Part, done: number): Promise<void> {
   const { work, rules } = run
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-  run.workPid = await serverPid(run.work)
-  const { refusal } = await sendPart(run, job, part, done)
+  const { refusal } = await working(run, job, () => sendPart(work, job, part, done))
   if (refusal !== undefined) throw await failed(run, job, part, { refusal, done })
   const passed = await findPassed(work, job.program, part)
   if (passed !== undefined) {
     await rollback(work)
     throw indexPassed(job, passed, run.progress, { part, done })
   }
-  run.running = job.file
   // For the rest of the transaction only: the file's own role and search_path hold on for its next part.
-  const checked = await work.script(`SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBackLocally}`)
-  run.running = undefined
+  const check = `SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBackLocally}`
+  const checked = await working(run, job, () => work.script(check))
   if (checked.error !== undefined) throw await failed(run, job, part, { refusal: { error: checked.error }, done })
   await advance(run, job, part.first + part.count)
   await work.query('COMMIT')
@@ -122,8 +124,8 @@ async function runTogether(run: Run, job: Job, part: Part, done: number): Promis
 async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Promise<void> {
   const { work, rules } = run
   const { object } = part
-  run.workPid = await serverPid(run.work)
-  const own = await timeoutsOf(run)
+  // Not read again by a later try, which finds the session as the one before left it.
+  const own = (state.own ??= await timeoutsOf(run))
   if (waitsGently(object)) await work.query(rules.patient)
   const context = (state.context ??= await lookBefore(work, object))
   await clear(run, job, part, state)
@@ -131,10 +133,11 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
   if (state.begun && (await wasDone(work, object, context))) {
     run.emit({ type: 'notice', file: job.file, message: `${part.what} had been done when the earlier run was cut off` })
   } else {
+    const perhaps = state.begun && !state.refused ? await perhapsDone(work, object, context) : []
+    if (perhaps.length > 0) throw indexUnknown(job, { progress: run.progress, part, done: state.done }, perhaps)
     await mark(run, job, part, context)
-    state.begun = true
-    state.ours = true
-    const { refusal } = await sendPart(run, job, part, part.first)
+    Object.assign(state, { begun: true, ours: true, refused: false })
+    const { refusal } = await working(run, job, () => sendPart(work, job, part, part.first))
     if (refusal !== undefined) {
       state.refused = true
       // Who wants to stop does not wait for the table's users once more; the next run clears away what is left.
@@ -142,7 +145,6 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
       await work.query(own)
       throw await failed(run, job, part, { refusal, done: state.done })
     }
-    run.running = undefined
   }
   await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   await work.query(`${own}; ${rules.takeBackLocally}`)
@@ -160,18 +162,19 @@ async function timeoutsOf(run: Run): Promise<string> {
 }
 
 async function clear(run: Run, job: Job, part: Alone, { context = {}, begun, ours, done }: PartState): Promise<void> {
-  // It may wait for those who use the table, who then are to be named.
-  run.running = job.file
   try {
-    for (const message of await clearLeftovers(run.work, part.object, { context, begun, ours })) {
-      run.emit({ type: 'notice', file: job.file, message })
-    }
+    // It may wait for those who use the table, who then are to be named.
+    const cleared = await working(run, job, () => clearLeftovers(run.work, part.object, { context, begun, ours }))
+    for (const message of cleared) run.emit({ type: 'notice', file: job.file, message })
   } catch (error) {
     if (!isPoststackError(error) || isLost(error)) throw error
     throw partRefused(job, error, { progress: run.progress, part, done })
-  } finally {
-    run.running = undefined
   }
+}
+
+/** Never through a pooler, so the backend is the one that the session began with. */
+async function working<T>(run: Run, job: Job, work: () => Promise<T>): Promise<T> {
+  return await whileServerWorks(run, job, run.work.backendPid, work)
 }
 
 /** Says in the row that a statement begins whose end nobody may see. Fails when the lock is lost. */
@@ -221,7 +224,6 @@ interface Failed {
 }
 
 async function failed(run: Run, job: Job, part: Part, { refusal, done }: Failed): Promise<unknown> {
-  run.running = undefined
   await rollback(run.work)
   return partFailed(job, refusal, { progress: run.progress, part, done })
 }
@@ -236,7 +238,8 @@ async function recordFailure(run: Run, job: Job, { done, refused }: PartState, e
     await inOwnTransaction(run, async () => {
       await run.work.query(
         `UPDATE poststack.schema_migrations SET state = $2, error = $3,
-  statement_running = CASE WHEN $4 AND statement_context ->> 'opaque' = 'true' THEN NULL ELSE statement_running END
+  statement_running = CASE WHEN $4 AND statement_context ->> 'opaque' = 'true' THEN NULL ELSE statement_running END,
+  statement_context = CASE WHEN $4 THEN statement_context || '{"refused": true}' ELSE statement_context END
 WHERE version = $1 AND ${holdsLock(run.lock.pid)}`,
         [
           canonicalVersion(job.version),

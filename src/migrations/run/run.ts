@@ -80,7 +80,7 @@ export interface Run {
    * INDEX CONCURRENTLY that meets a transaction in the moment of a query waits for the end of that transaction.
    */
   readonly observer: () => Promise<Queryable>
-  readonly author: LedgerAuthor
+  author: LedgerAuthor
   readonly signal: AbortSignal
   readonly emit: (event: MigrationEvent) => void
   readonly rules: SessionRules
@@ -89,12 +89,8 @@ export interface Run {
   /** The connection goes through a pooler, so no session of its own outlives a transaction. */
   readonly pooled: boolean
   progress: Progress
-  /** The text that the server works on now. */
-  running: string | undefined
-  /** Backend that works on it. */
-  workPid: number | undefined
-  /** Who stood in the way last, in words. */
-  blockers: readonly string[]
+  /** The text that the server works on now, and the backend that does. */
+  working: { readonly file: string; readonly pid: number } | undefined
 }
 
 const defaultRetry: RetryLimits = { attempts: 20, totalMs: 300_000 }
@@ -103,7 +99,7 @@ const defaultLockTimeoutMs = 3_000
 /** Takes the lock, opens the session, and frees both whatever comes of the work. */
 export async function withRun<T>(options: RunOptions, body: (run: Run) => Promise<T>): Promise<T> {
   const { connect, signal } = options
-  const emit = options.onEvent ?? (() => {})
+  const { emit, throwThrown } = telling(options.onEvent)
   const self = `${hostname().slice(0, 30)}:${process.pid}`
   const lock = await acquireLock({
     connect,
@@ -117,7 +113,7 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
   })
   try {
     const work = await (options.connectWork ?? connect)({ applicationName: `poststack migrate ${self}`, signal })
-    let observer: Promise<Connection> | undefined
+    const observer = openedWhenAsked(() => asking(connect)({ applicationName: `poststack watch ${self}`, signal }))
     try {
       const pooled = await isPooled(work)
       // Until a file begins. Somebody else's session is left as it is.
@@ -126,7 +122,7 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
       const run: Run = {
         work,
         lock,
-        observer: () => (observer ??= asking(connect)({ applicationName: `poststack watch ${self}`, signal })),
+        observer: observer.session,
         author: { appliedBy: userName(), host: hostname(), toolVersion: options.toolVersion, gitCommit: undefined },
         signal,
         emit,
@@ -138,17 +134,17 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
         recordsSchema: options.recordsSchema ?? true,
         pooled,
         progress: { direction: 'apply', jobs: [], done: 0, before: undefined },
-        running: undefined,
-        workPid: undefined,
-        blockers: [],
+        working: undefined,
       }
       work.onNotice((notice) => {
         // What the server says about our own statements is of no interest.
-        if (run.running !== undefined) emit({ type: 'server-notice', file: run.running, ...notice })
+        if (run.working !== undefined) emit({ type: 'server-notice', file: run.working.file, ...notice })
       })
-      return await body(run)
+      const result = await body(run)
+      throwThrown()
+      return result
     } finally {
-      await observer?.then((opened) => opened.close()).catch(() => undefined)
+      await observer.close()
       await work.close()
     }
   } finally {
@@ -156,10 +152,54 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
   }
 }
 
-/** The run with the commit of the checkout in its author; asked for only when something is going to be written. */
-export async function withCommit(run: Run, options: RunOptions): Promise<Run> {
+/**
+ * What a listener throws must not end the process, as it would where nobody waits for it, nor a file that is half done: it comes out when the
+ * run has ended well.
+ */
+function telling(listener: RunOptions['onEvent']): { readonly emit: Run['emit']; readonly throwThrown: () => void } {
+  const thrown: unknown[] = []
+  const emit: Run['emit'] = (event) => {
+    try {
+      listener?.(event)
+    } catch (error) {
+      thrown.push(error)
+    }
+  }
+  const throwThrown = (): void => {
+    if (thrown.length > 0) throw thrown[0]
+  }
+  return { emit, throwThrown }
+}
+
+/** A session that is opened when it is asked for first, and anew when it could not be or was lost. */
+function openedWhenAsked(open: () => Promise<Connection>): {
+  readonly session: () => Promise<Connection>
+  readonly close: () => Promise<void>
+} {
+  let opening: Promise<Connection> | undefined
+  const forget = (): void => {
+    opening = undefined
+  }
+  const begin = async (): Promise<Connection> => {
+    try {
+      const session = await open()
+      session.onLost(forget)
+      return session
+    } catch (error) {
+      forget()
+      throw error
+    }
+  }
+  return {
+    session: async () => await (opening ??= begin()),
+    close: async () => await opening?.then((session) => session.close()).catch(() => undefined),
+  }
+}
+
+/** Has the run record the commit of the checkout; asked for only when something is going to be written. */
+export async function recordCommit(run: Run, options: RunOptions): Promise<void> {
   const gitCommit = await options.gitCommit?.()
-  return gitCommit === undefined ? run : Object.assign(run, { author: { ...run.author, gitCommit } })
+  run.author = { ...run.author, gitCommit }
 }
 
 // A user id without a name, as in many containers, has no user name to give.

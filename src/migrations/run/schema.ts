@@ -6,8 +6,9 @@ import { isServerError } from '../connection.ts'
 import { explainDenied } from '../ledger/denied.ts'
 import { ensureLedger, ledgerLayout, stackTables } from '../ledger/layout.ts'
 import type { Queryable } from '../types.ts'
-import { guarded } from './guard.ts'
+import { commit, guarded } from './guard.ts'
 import { type RunOptions, withRun } from './run.ts'
+import { identifier } from '../sql/quote.ts'
 
 /** A table of schema `poststack`. */
 export interface StackTable {
@@ -35,7 +36,7 @@ export async function readStackSchema(client: Queryable): Promise<readonly Stack
 
 async function countRows(client: Queryable, table: string): Promise<number> {
   try {
-    const { rows } = await client.query(`SELECT pg_catalog.count(*) AS rows FROM poststack.${quoted(table)}`)
+    const { rows } = await client.query(`SELECT pg_catalog.count(*) AS rows FROM poststack.${identifier(table)}`)
     return Number(rows[0]?.['rows'])
   } catch (error) {
     throw await explainDenied(client, error, 'read')
@@ -63,6 +64,7 @@ export async function dropSchema(options: RunOptions): Promise<readonly StackTab
     const tables = (await guarded(run, undefined, () => readStackSchema(run.work))) ?? []
     refuseOthers(tables)
     await guarded(run, undefined, () => drop(run.work, tables))
+    await commit(run, undefined)
     return tables
   })
 }
@@ -78,6 +80,7 @@ export function refuseOthers(tables: readonly StackTable[]): void {
   )
 }
 
+/** In a transaction that is left open. */
 async function drop(client: Queryable, tables: readonly StackTable[]): Promise<void> {
   const present = stackTables.filter((name) => tables.some(({ table }) => table === name))
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
@@ -91,7 +94,6 @@ async function drop(client: Queryable, tables: readonly StackTable[]): Promise<v
   } catch (error) {
     throw isServerError(error) ? refusedDrop(error) : error
   }
-  await client.query('COMMIT')
 }
 
 function refusedDrop(error: Error & { readonly code: string; readonly detail?: string }): PoststackError {
@@ -108,10 +110,6 @@ function refusedDrop(error: Error & { readonly code: string; readonly detail?: s
       cause: error,
     },
   )
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 // One row without a name for a schema that is empty. Indexes and sequences belong to tables.

@@ -2,17 +2,20 @@
  * Seeds a database with what it lacks, under the migration lock: two runs at once would fill it twice.
  */
 import { isPoststackError, PoststackError } from '../../errors.ts'
+import { isServerError } from '../connection.ts'
 import { ensureLedger } from '../ledger/layout.ts'
 import { insertSeeded, readSeeded } from '../ledger/seeded.ts'
 import { holdsLock } from '../lock/lock.ts'
+import { serverPid } from '../lock/pooler.ts'
 import { pendingSeeds } from '../seeds/resolve.ts'
 import type { Seed } from '../types.ts'
-import { lockLost, migrationFailed } from './failure.ts'
-import { commit, guarded } from './guard.ts'
+import { countOf, lockLost, migrationFailed } from './failure.ts'
+import { commit, guarded, throwIfStopped } from './guard.ts'
 import { prepareJobs } from './prepare.ts'
-import { type Job, type Run, type RunOptions, withCommit, withRun } from './run.ts'
-import { sendPart } from './send.ts'
-import { resetSession } from './session.ts'
+import { retrying } from './retry.ts'
+import { type Job, type Progress, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
+import { sendPart, whileServerWorks } from './send.ts'
+import { resetSession, rollback, stayIdle } from './session.ts'
 
 export interface SeedOptions extends RunOptions {
   readonly seeds: readonly Seed[]
@@ -43,9 +46,10 @@ async function seedLocked(run: Run, options: SeedOptions): Promise<readonly stri
   // Every text is looked at before the first runs.
   const jobs = await guarded(run, undefined, () => prepareJobs(run, pending.flatMap(jobOf)))
   refuseAlone(jobs)
-  await withCommit(run, options)
+  await recordCommit(run, options)
   run.progress = { direction: 'apply', noun: 'seed', jobs: pending.map(stepOf), done: 0, before: undefined }
   for (const [index, one] of pending.entries()) {
+    throwIfStopped(run, undefined)
     const job = jobs.find(({ file }) => file === one.file)
     // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
     await (job === undefined ? seedScript(run, one, options) : seedText(run, one, job))
@@ -82,42 +86,78 @@ function refuseAlone(jobs: readonly Job[]): void {
 }
 
 async function seedText(run: Run, one: Seed, job: Job): Promise<void> {
-  const { work, rules, progress } = run
-  await guarded(run, job, async () => {
-    await resetSession(work)
-    await work.query(rules.begin(job.program.directives, true))
-    for (const part of job.program.parts) {
-      // oxlint-disable-next-line no-await-in-loop -- at most one, as the text runs in one transaction
-      const { refusal, inTransaction } = await sendPart(run, job, part, part.first)
-      run.running = undefined
-      if (refusal !== undefined) throw migrationFailed(job, refusal, progress)
-      if (!inTransaction) throw escaped(job)
-    }
-    const { error } = await work.script(`SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBack}`)
-    if (error !== undefined) throw migrationFailed(job, { error }, progress)
-    await record(run, one, job)
+  await retrying(run, job, async () => {
+    await guarded(run, job, () => runText(run, one, job))
+    await commit(run, job)
   })
-  await commit(run, job)
+}
+
+/** In a transaction that is left open. */
+async function runText(run: Run, one: Seed, job: Job): Promise<void> {
+  const { work, rules, progress } = run
+  await resetSession(work)
+  await work.query(rules.begin(job.program.directives, true))
+  const pid = await serverPid(work)
+  for (const part of job.program.parts) {
+    // oxlint-disable-next-line no-await-in-loop -- at most one, as the text runs in one transaction
+    const sent = await whileServerWorks(run, job, pid, () => sendPart(work, job, part, part.first))
+    const { refusal, inTransaction } = sent
+    if (refusal !== undefined) throw migrationFailed(job, refusal, progress)
+    if (!inTransaction) throw escaped(job)
+  }
+  const { error } = await work.script(`SET CONSTRAINTS ALL IMMEDIATE; ${rules.takeBack}`)
+  if (error !== undefined) throw migrationFailed(job, { error }, progress)
+  await record(run, one, job)
 }
 
 async function seedScript(run: Run, one: Seed, { runScript }: SeedOptions): Promise<void> {
   if (one.content.kind !== 'script') return
   const { path } = one.content
-  const { work, rules } = run
+  await stayIdle(run.work)
   const stop = AbortSignal.any([run.signal, run.lock.lost])
+  const { progress } = run
   try {
     await runScript(path, stop)
   } catch (error) {
-    if (!isPoststackError(error) || stop.aborted) throw error
-    const { done, jobs } = run.progress
-    const message = `${error.message}\n${String(done)} of ${String(jobs.length)} pending seeds applied; what ${one.file} has done by itself stays.`
-    throw new PoststackError(error.code, message, { hint: error.hint, details: error.details, cause: error })
+    if (run.signal.aborted) throw error
+    const why = run.lock.lost.aborted ? cutByLoss(one, progress) : error
+    if (!isPoststackError(why)) throw why
+    const { code, hint, details } = why
+    const state = `${countOf(progress)}; what ${one.file} has done by itself stays.`
+    throw new PoststackError(code, `${why.message}\n${state}`, { hint, details, cause: error })
   }
-  await guarded(run, undefined, async () => {
+  await recordScript(run, one)
+}
+
+function cutByLoss({ file }: Seed, progress: Progress): PoststackError {
+  const { code, hint, details } = lockLost(undefined, progress)
+  const message = `The connection that holds the migration lock was lost, so ${file} was stopped.`
+  return new PoststackError(code, message, { hint, details })
+}
+
+/** It has ended well, so nothing stops the record any more: without one the next run would run it again. */
+async function recordScript(run: Run, one: Seed): Promise<void> {
+  const { work, rules } = run
+  try {
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await work.query(rules.takeBack)
+    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}`)
     await record(run, one, undefined)
     await work.query('COMMIT')
+  } catch (error) {
+    await rollback(work)
+    throw unrecorded(one, run.progress, error)
+  }
+}
+
+const recordWaitMs = 10_000
+
+function unrecorded({ file }: Seed, progress: Progress, error: unknown): unknown {
+  if (!isPoststackError(error) && !isServerError(error)) return error
+  const message = `${file} has ended well, but that could not be recorded, so the next run runs it again: ${error.message}`
+  return new PoststackError(isPoststackError(error) ? error.code : 'SEED_FAILED', message, {
+    hint: `Mend what is in the way, and see to it that ${file} may run twice; then run again.`,
+    details: { file, applied: progress.done },
+    cause: error,
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * Sending a job's SQL, and what came of it.
  */
-import type { ScriptResult } from '../connection.ts'
+import type { Connection, ScriptResult } from '../connection.ts'
 import type { Part, Script } from '../sql/program.ts'
 import type { Refusal } from './failure.ts'
 import type { Job, Run } from './run.ts'
@@ -12,22 +12,33 @@ export interface Sent {
   readonly refusal: Refusal | undefined
 }
 
+/**
+ * Does what has the server work on a file. Meanwhile its notices are told as the file's, and whoever stands in its way is looked for; what the
+ * server says about our own statements is of no interest.
+ */
+export async function whileServerWorks<T>(run: Run, { file }: Job, pid: number, work: () => Promise<T>): Promise<T> {
+  run.working = { file, pid }
+  try {
+    return await work()
+  } finally {
+    run.working = undefined
+  }
+}
+
 /** Sends a part's scripts one after the other, from statement number `from` (from 0) of the file on, until one is refused. */
-export async function sendPart(run: Run, job: Job, part: Part, from: number): Promise<Sent> {
+export async function sendPart(work: Connection, job: Job, part: Part, from: number): Promise<Sent> {
   const scripts = part.kind === 'alone' ? [part.script] : part.scripts
   let statement = part.first
   let result: ScriptResult = { completed: 0, lastRows: 0, error: undefined, inTransaction: true }
-  run.running = job.file
   for (const whole of scripts) {
     const count = countStatements(job, whole)
     const skip = Math.min(Math.max(0, from - statement), count)
     const script = skip === 0 ? whole : cutBefore(job, whole, statement + skip)
     if (skip < count || count === 0) {
       // oxlint-disable-next-line no-await-in-loop -- each builds on the one before
-      result = await run.work.script(script.text, script.copies)
+      result = await work.script(script.text, script.copies)
       const { error, completed } = result
       if (error !== undefined) {
-        run.running = undefined
         const refusal = { error, script, statement: statement + skip + completed }
         return { inTransaction: result.inTransaction, refusal }
       }

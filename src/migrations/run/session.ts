@@ -5,7 +5,8 @@
 import { isPoststackError } from '../../errors.ts'
 import { rollBackOpen, type Connection } from '../connection.ts'
 import type { AloneObject, Directives } from '../sql/program.ts'
-import { ledgerSchema, stackTables } from '../ledger/layout.ts'
+import { stackTables } from '../ledger/layout.ts'
+import { ledgerSchema } from '../schema-name.ts'
 import { equals, ownPath } from '../own-path.ts'
 import { isPooled } from '../lock/pooler.ts'
 
@@ -122,6 +123,18 @@ WHERE s.source ${equals} 'session' AND s.name OPERATOR(pg_catalog.<>) ALL ('{rol
 export async function resetSession(work: Connection): Promise<void> {
   if (work.borrowed || (await isPooled(work))) return
   await work.query('DISCARD ALL')
+}
+
+/**
+ * Has a session outlive a time in which nothing is asked of it, outside of a transaction: a role may have a limit for that, since PostgreSQL 14.
+ * It holds until the session is reset. Does nothing where the session is not only ours.
+ */
+export async function stayIdle(session: Connection): Promise<void> {
+  if (session.borrowed || (await isPooled(session))) return
+  const setting = "'idle_session_timeout'"
+  await session.query(
+    `SELECT pg_catalog.set_config(${setting}, '0', false) WHERE pg_catalog.current_setting(${setting}, true) IS NOT NULL`,
+  )
 }
 
 /** Rolls back what is open. On a lost connection the server has done so by itself. */

@@ -9,7 +9,7 @@ import { importsOf } from '../../config/load/imports.ts'
 import { PoststackError } from '../../errors.ts'
 import { parseText } from '../files/parse.ts'
 import { includeFrom } from '../files/read.ts'
-import type { FileProblem } from '../files/text.ts'
+import { type FileProblem, normalise } from '../files/text.ts'
 import type { Seed } from '../types.ts'
 import { compareVersions } from '../version.ts'
 
@@ -42,8 +42,8 @@ export async function readSeeds(from: string, root: string): Promise<readonly Se
     })
     if (!file.endsWith('.sql')) {
       const path = join(folder, file)
-      const checksum = await scriptChecksum(bytes, imports.get(path)?.files ?? [], root)
-      return { file, checksum, content: { kind: 'script', path } }
+      const checksums = await scriptChecksums(bytes, imports.get(path)?.files ?? [], root)
+      return { file, ...checksums, content: { kind: 'script', path } }
     }
     const text = parseText(file, bytes, include)
     return 'sql' in text ? { file, checksum: text.checksum, content: { kind: 'sql', text } } : text
@@ -71,8 +71,8 @@ export async function readRemembered(
     throw invalid(`${file} cannot be read: ${reasonOf(cause)}.`, `Correct \`hooks.${event}\` in the config.`)
   })
   const imports = await importsOf([path], root)
-  const checksum = await scriptChecksum(bytes, imports.get(path)?.files ?? [], root)
-  return { file, checksum, content: { kind: 'script', path } }
+  const checksums = await scriptChecksums(bytes, imports.get(path)?.files ?? [], root)
+  return { file, ...checksums, content: { kind: 'script', path } }
 }
 
 /** The scripts of a folder of seeds, absolute; none where it cannot be read. */
@@ -85,15 +85,29 @@ function isSeed(name: string): boolean {
   return seedName.test(name) && !name.endsWith('.d.ts')
 }
 
+type Checksums = Pick<Seed, 'checksum' | 'asWritten'>
+
 /** Of its text and of the project's files that it imports, by their paths from the root: the same in each checkout. */
-async function scriptChecksum(bytes: Uint8Array, imported: readonly string[], root: string): Promise<string> {
-  const own = digestOf(bytes)
-  if (imported.length === 0) return own
-  const others = imported.map(async (path) => {
-    const content = await readFile(path).catch(() => undefined)
-    return [relative(root, path).split(sep).join('/'), content === undefined ? null : digestOf(content)]
-  })
-  return digestOf(JSON.stringify([own, ...(await Promise.all(others))]))
+async function scriptChecksums(bytes: Uint8Array, imported: readonly string[], root: string): Promise<Checksums> {
+  const others = await Promise.all(
+    imported.map(async (path) => {
+      const content = await readFile(path).catch(() => undefined)
+      return { name: relative(root, path).split(sep).join('/'), content }
+    }),
+  )
+  const checksumBy = (digest: (content: Uint8Array) => string): string => {
+    const own = digest(bytes)
+    if (others.length === 0) return own
+    const theirs = others.map(({ name, content }) => [name, content === undefined ? null : digest(content)])
+    return digestOf(JSON.stringify([own, ...theirs]))
+  }
+  const [checksum, asWritten] = [checksumBy(digestOfLines), checksumBy(digestOf)]
+  return checksum === asWritten ? { checksum } : { checksum, asWritten }
+}
+
+// A checkout may have changed the line ends. What is imported need not be text, so every byte is kept but these.
+function digestOfLines(content: Uint8Array): string {
+  return digestOf(Buffer.from(normalise(Buffer.from(content).toString('latin1')), 'latin1'))
 }
 
 function digestOf(content: Uint8Array | string): string {

@@ -14,7 +14,7 @@ export function pendingSeeds(seeds: readonly Seed[], seeded: readonly SeededFile
   const contents = new Set(seeded.map(({ checksum }) => checksum))
   const files = new Set(seeded.map(({ file }) => file))
   return seeds.flatMap((seed) => {
-    if (contents.has(seed.checksum)) return []
+    if ([seed.checksum, seed.asWritten].some((checksum) => checksum !== undefined && contents.has(checksum))) return []
     contents.add(seed.checksum)
     return [{ seed, why: files.has(seed.file) ? ('changed' as const) : ('new' as const) }]
   })

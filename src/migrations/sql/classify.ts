@@ -5,6 +5,7 @@
 import { definitionOf } from './index-definition.ts'
 import type { AloneObject, QualifiedName } from './program.ts'
 import type { SyntaxTree } from './parser.ts'
+import { nameOfParts, nameOfRelation, type Tree } from './tree.ts'
 
 export type StatementClass =
   | { readonly mode: 'transactional' }
@@ -26,9 +27,6 @@ export function classify(tree: SyntaxTree | undefined): StatementClass {
   if ('CallStmt' in tree || 'DoStmt' in tree) return { mode: 'either', object: { kind: 'opaque' } }
   return indexClass(tree) ?? databaseClass(tree) ?? subscriptionClass(tree) ?? upkeepClass(tree) ?? transactional
 }
-
-// The record under the one key of a tree.
-type Tree<K extends string> = Extract<SyntaxTree, Record<K, unknown>> extends Record<K, infer T> ? T : never
 
 function transactionClass({ kind }: Tree<'TransactionStmt'>): StatementClass {
   switch (kind) {
@@ -170,15 +168,8 @@ function alone(object: AloneObject, what: string): StatementClass {
   return { mode: 'alone', object, what }
 }
 
-function nameOfRelation(relation: Tree<'RangeVar'> | undefined): QualifiedName {
-  return { schema: relation?.schemaname, name: relation?.relname ?? '' }
-}
-
-// `a.b` is a list of two; the catalog's name before it, if any, must be the database's own.
 function nameOfList(list: SyntaxTree): QualifiedName {
-  const items = 'List' in list ? (list.List.items ?? []) : []
-  const parts = items.flatMap((item) => ('String' in item ? [item.String.sval ?? ''] : []))
-  return { schema: parts.at(-2), name: parts.at(-1) ?? '' }
+  return nameOfParts('List' in list ? list.List.items : undefined)
 }
 
 type Options = readonly SyntaxTree[] | undefined

@@ -4,11 +4,10 @@
  */
 import { type StatementClass, classify } from './classify.ts'
 import { foreignNoTransaction, readDirectives } from './directives.ts'
-import { placeAt } from './frame.ts'
 import { lookalikeNotice } from './lookalikes.ts'
 import { namedIndexOf } from './index-definition.ts'
 import { parseEach } from './parser.ts'
-import type { Part, Program, SqlProblem } from './program.ts'
+import type { Part, Program, SqlNotice, SqlProblem } from './program.ts'
 import { commandProblem, isHarmlessCommand } from './psql.ts'
 import { servedText } from './served.ts'
 import { type Scan, scanSql, type Span, type Statement } from './statements.ts'
@@ -31,10 +30,7 @@ export async function compileSql(sql: string): Promise<Compiled> {
   if (problems.length > 0) return { problems: sorted(problems) }
   const { text, statements } = servedText(sql, scan, pairs)
   const lookalike = lookalikeNotice(text, statements)
-  const notices = [
-    ...(pairs.length === 0 ? [] : [strippedNotice(sql, pairs)]),
-    ...(lookalike === undefined ? [] : [lookalike]),
-  ]
+  const notices = [...strippedNotice(pairs), ...(lookalike === undefined ? [] : [lookalike])]
   if (statements.length === 0) return { program: { parts: [], statements: [], directives, parsed: true, notices } }
   const pieces = await parseEach(text, statements, (statement, tree) => ({
     statement,
@@ -82,13 +78,14 @@ function crowdedData(scan: Scan): readonly SqlProblem[] {
   })
 }
 
-function strippedNotice(sql: string, pairs: readonly TransactionPair[]): string {
-  const lines = pairs
-    .slice(0, 1)
-    .flatMap(({ begin, commit }) => [begin, commit].map(({ start }) => placeAt(sql, start).line))
-  if (pairs.length > 1)
-    return `BEGIN and COMMIT around large objects, ${pairs.length} pairs from line ${lines[0]} on, were left out: every file runs in a transaction of its own.`
-  return `BEGIN in line ${lines[0]} and COMMIT in line ${lines[1]} were left out: every file runs in a transaction of its own.`
+function strippedNotice(pairs: readonly TransactionPair[]): readonly SqlNotice[] {
+  const [first] = pairs
+  if (first === undefined) return []
+  const what =
+    pairs.length === 1
+      ? 'BEGIN and its COMMIT were'
+      : `BEGIN and COMMIT around large objects, ${pairs.length} pairs from here on, were`
+  return [{ index: first.begin.start, message: `${what} left out: every file runs in a transaction of its own.` }]
 }
 
 // Who asks for no transaction has a statement that would fail in one, perhaps one that is newer than the parser: it must be cut out all

@@ -2,8 +2,8 @@
  * What a file's own header asks for: comments `-- poststack: …` before the first statement. A directive that is misspelt or out of
  * place must not be taken for a mere comment, because the file would then run in another way than it says.
  */
-import { nearest } from '../../config/schema/issues.ts'
-import type { Directives, SqlProblem } from './program.ts'
+import { nearest } from '../../config/nearest.ts'
+import type { Directives, SqlNotice, SqlProblem } from './program.ts'
 import type { DirectiveComment } from './statements.ts'
 
 const names = ['no-transaction', 'lock-timeout', 'statement-timeout'] as const
@@ -42,13 +42,13 @@ const otherWords =
  * What a person is told of a text whose header has another tool's word for "no transaction", which is not followed: what has to run outside
  * of one is found without it, and the rest is safer inside.
  */
-export function foreignNoTransaction(header: string): string | undefined {
+export function foreignNoTransaction(header: string): SqlNotice | undefined {
   const found = otherWords.exec(header)
   if (found === null) return undefined
-  return (
+  const message =
     `"${found[0].trim()}" is another tool's word and was not followed: the file runs in one transaction, as nothing in it needs to run outside. ` +
     'Where it is to run statement by statement all the same, write "-- poststack: no-transaction" in its place.'
-  )
+  return { index: found.index, message }
 }
 
 type ReadOne =

@@ -4,6 +4,8 @@
  */
 import type { SyntaxTree } from './parser.ts'
 import type { QualifiedName } from './program.ts'
+import { identifier, quoteName } from './quote.ts'
+import { nameOfParts, nameOfRelation, type Tree } from './tree.ts'
 
 /** A thing of the catalog by its name. */
 export interface CatalogObject {
@@ -55,7 +57,7 @@ export function searchPathOf(tree: SyntaxTree): string | null | undefined {
   if (kind !== 'VAR_SET_VALUE') return null
   return args
     .flatMap((arg) => ('A_Const' in arg && arg.A_Const.sval !== undefined ? [arg.A_Const.sval.sval ?? ''] : []))
-    .map(quote)
+    .map(identifier)
     .join(', ')
 }
 
@@ -80,8 +82,6 @@ function plainName({ schema, name }: QualifiedName): string {
   return schema === undefined ? name : `${schema}.${name}`
 }
 
-// The record under the one key of a tree.
-type Tree<K extends string> = Extract<SyntaxTree, Record<K, unknown>> extends Record<K, infer T> ? T : never
 type RangeVar = Tree<'RangeVar'>
 
 function createdRelation(tree: SyntaxTree): readonly Effect[] | undefined {
@@ -165,7 +165,7 @@ function functionObject(
 function typeText(type: Tree<'TypeName'> | undefined): string | undefined {
   if (type?.names === undefined || type.pct_type === true) return undefined
   const { schema, name } = nameOfParts(type.names)
-  const text = schema === undefined ? quote(name) : `${quote(schema)}.${quote(name)}`
+  const text = quoteName({ schema, name })
   return type.arrayBounds === undefined ? text : `${text}[]`
 }
 
@@ -263,17 +263,4 @@ function plain(kind: ObjectKind, name: string): CatalogObject {
 
 function part(kind: ObjectKind, name: string, of: QualifiedName): CatalogObject {
   return { kind, schema: undefined, name, of }
-}
-
-function nameOfRelation(name: RangeVar | undefined): QualifiedName {
-  return { schema: name?.schemaname, name: name?.relname ?? '' }
-}
-
-function nameOfParts(names: readonly SyntaxTree[] | undefined): QualifiedName {
-  const parts = (names ?? []).flatMap((item) => ('String' in item ? [item.String.sval ?? ''] : []))
-  return { schema: parts.at(-2), name: parts.at(-1) ?? '' }
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

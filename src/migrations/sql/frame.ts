@@ -51,6 +51,18 @@ export function displayWidth(text: string): number {
   return width
 }
 
+/** As much of a text as so many columns hold. */
+export function cutToWidth(text: string, columns: number): string {
+  let kept = ''
+  let width = 0
+  for (const character of text) {
+    width += characterWidth(character)
+    if (width > columns) break
+    kept += character
+  }
+  return kept
+}
+
 function countCharacters(text: string): number {
   let count = 0
   for (let index = 0; index < text.length; index++) {

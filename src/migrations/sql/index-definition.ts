@@ -1,5 +1,5 @@
 /**
- * What an index is, without its table, and without how it is made: to tell whether the one that is there is the one that is wanted.
+ * What an index is, without its name and its table, and without how it is made: to tell whether the one that is there is the one that is wanted.
  */
 import { parseEach, type SyntaxTree } from './parser.ts'
 import type { NamedIndex } from './program.ts'
@@ -11,7 +11,7 @@ type IndexStatement = Extract<SyntaxTree, Record<'IndexStmt', unknown>>['IndexSt
 /** Equal for two statements that make equal indexes; some that are written in another way differ nevertheless. */
 export function definitionOf(statement: IndexStatement): string | undefined {
   const index = { ...statement }
-  for (const key of ['concurrent', 'if_not_exists', 'relation', 'tableSpace'] as const) delete index[key]
+  for (const key of ['concurrent', 'idxname', 'if_not_exists', 'relation', 'tableSpace'] as const) delete index[key]
   return treeText({ IndexStmt: index })
 }
 

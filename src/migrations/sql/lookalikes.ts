@@ -2,7 +2,8 @@
  * Characters that people take for a blank, a quote or a sign of SQL, or do not see at all, and that the server takes for a letter: it
  * then speaks of a name that looks right.
  */
-import { placeAt } from './frame.ts'
+import type { Place } from './frame.ts'
+import type { SqlNotice } from './program.ts'
 import type { Span } from './statements.ts'
 import { readToken } from './tokens.ts'
 
@@ -79,41 +80,51 @@ const lookalikes = new Map(known.map(([code, name, meant]) => [code, { name, mea
 
 const any = new RegExp(`[${String.fromCharCode(...lookalikes.keys())}]`)
 
+/** Where in the statement that failed to look for one. */
+export interface Stumble {
+  /** Where the statement begins. */
+  readonly from: number
+  /** Where the server points to. */
+  readonly index: number
+  /** Leads from an index in the text to its line and column in the file. */
+  readonly placeOf: (index: number) => Pick<Place, 'line' | 'column'>
+}
+
 /**
  * What to do about the last such character that stands in a name or keyword up to where the server stumbled, in the same statement.
- * Nothing where there is none. `index` is where the server points to, and `from` where a statement begins.
+ * Nothing where there is none.
  */
-export function lookalikeHint(
-  sql: string,
-  { from, index }: { readonly from: number; readonly index: number },
-): string | undefined {
+export function lookalikeHint(sql: string, { from, index, placeOf }: Stumble): string | undefined {
   const found = findBefore(sql, from, index)
   if (found === undefined) return undefined
-  const { where, meant } = describe(sql, found)
-  return `${where}, which PostgreSQL takes for a letter of a name. Put ${meant} in its place; then run again.`
+  const { what, meant } = describe(sql, found)
+  const { line, column } = placeOf(found)
+  return `Line ${line}, column ${column} holds ${what}, which PostgreSQL takes for a letter of a name. Put ${meant} in its place; then run again.`
 }
 
 /** What a person should know about the first one in a text that the server may well accept. */
-export function lookalikeNotice(sql: string, statements: readonly Span[]): string | undefined {
+export function lookalikeNotice(sql: string, statements: readonly Span[]): SqlNotice | undefined {
   if (!any.test(sql)) return undefined
   for (const { start, end: stop } of statements) {
     for (let at = start; at < stop;) {
       const { kind, end } = readToken(sql, at)
       const found = kind === 'word' ? lastIn(sql, at, end) : undefined
       if (found !== undefined)
-        return `${describe(sql, found).where}: to PostgreSQL it is a letter of the name it stands in.`
+        return {
+          index: found,
+          message: `${describe(sql, found).what} is to PostgreSQL a letter of the name it stands in.`,
+        }
       at = end
     }
   }
   return undefined
 }
 
-function describe(sql: string, index: number): { readonly where: string; readonly meant: string } {
+function describe(sql: string, index: number): { readonly what: string; readonly meant: string } {
   const code = sql.charCodeAt(index)
   const { name = '', meant = '' } = lookalikes.get(code) ?? {}
-  const { line, column } = placeAt(sql, index)
   const point = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
-  return { where: `In line ${line}, column ${column} stands the character ${name} (${point})`, meant }
+  return { what: `the character ${name} (${point})`, meant }
 }
 
 function findBefore(sql: string, from: number, index: number): number | undefined {

@@ -109,14 +109,18 @@ export interface Program {
    * statement goes alone, as `opaque`.
    */
   readonly parsed: boolean
-  /** What was done about the text that a person should know, such as a stripped BEGIN and COMMIT. */
-  readonly notices: readonly string[]
+  /** What a person should know about the text, such as a stripped BEGIN and COMMIT. */
+  readonly notices: readonly SqlNotice[]
 }
 
-/** One thing in a text that cannot be carried out, with its place as a string index. */
-export interface SqlProblem {
+/** One thing to tell of a text, with its place as a string index: `placeIn` leads from there to the file and its line. */
+export interface SqlNotice {
   readonly index: number
   /** In words that go on after `004_users.sql, line 3: `. */
   readonly message: string
+}
+
+/** One thing in a text that cannot be carried out. */
+export interface SqlProblem extends SqlNotice {
   readonly hint: string
 }

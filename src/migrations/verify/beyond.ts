@@ -1,6 +1,6 @@
 /**
- * What in a migration would change more than the database it runs in: roles, databases and tablespaces belong to the whole
- * server, and a try-out must not touch them.
+ * What in a migration would reach beyond the database it runs in: roles, databases and tablespaces belong to the whole server, and some
+ * functions act on sessions, files or servers. A try-out must not touch them.
  */
 import { blankSpans } from '../sql/blank.ts'
 import { leadingWords, scanStatements, type Span } from '../sql/statements.ts'
@@ -19,24 +19,47 @@ const beyond = [
 ]
 const pattern = new RegExp(beyond.join('|'), 'i')
 
+// What acts on other sessions, on the server with its files, slots and stand-bys, or on another server.
+const functions = [
+  'pg_(?:terminate|cancel)_backend',
+  'pg_(?:reload_conf|rotate_logfile|promote|switch_wal|create_restore_point)',
+  'pg_(?:wal_replay_(?:pause|resume)|(?:start|stop)_backup|backup_(?:start|stop))',
+  'pg_(?:create|copy|drop|sync)_\\w*replication_slots?',
+  'pg_(?:replication_slot_advance|logical_slot_get_\\w+|replication_origin_(?:create|drop|advance))',
+  'pg_stat_reset_(?:shared|slru|replication_slot)',
+  'pg_file_\\w+',
+  'lo_export',
+  'dblink\\w*',
+]
+const call = new RegExp(`\\b(?:${functions.join('|')})(?=\\s*\\()`, 'i')
+/** Statements that say something of a function, or make what would call it later, and call none themselves. */
+const callsNothing =
+  /^(?:grant|revoke|comment|alter|drop|create(?!\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*(?:table|materialized)\b))\b/i
+
 export interface WithinDatabase {
   /** The text with blanks in place of those statements; all others stand where they stood. */
   readonly sql: string
-  /** The first words of each that was taken out: `CREATE ROLE`. */
+  /** The first words of each that was taken out, or the function that it calls: `CREATE ROLE`, `pg_cancel_backend`. */
   readonly taken: readonly string[]
 }
 
-/** Takes out of a text every statement that would change more than its database, or that runs code which would. */
+/** Takes out of a text every statement that would reach beyond its database, or that runs code which would. */
 export function withinDatabase(sql: string): WithinDatabase {
   const spans: Span[] = []
   const taken: string[] = []
   for (const statement of scanStatements(sql)) {
-    const found = pattern.exec(executable(sql, statement))
-    if (found === null) continue
+    const found = findBeyond(executable(sql, statement))
+    if (found === undefined) continue
     spans.push({ start: statement.start, end: statement.copy?.after ?? statement.end })
-    taken.push(found[0].trim().split(/\s+/).slice(0, 2).join(' ').toUpperCase())
+    taken.push(found)
   }
   return spans.length === 0 ? { sql, taken } : { sql: blankSpans(sql, spans), taken }
+}
+
+function findBeyond(words: string): string | undefined {
+  const found = pattern.exec(words)
+  if (found !== null) return found[0].trim().split(/\s+/).slice(0, 2).join(' ').toUpperCase()
+  return callsNothing.test(words) ? undefined : call.exec(words)?.[0].toLowerCase()
 }
 
 /**

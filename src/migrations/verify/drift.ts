@@ -3,11 +3,11 @@
  */
 import type { Queryable } from '../types.ts'
 import type { LedgerRow } from '../ledger/rows.ts'
-import { describeDifference } from './describe.ts'
-import { compareSnapshots } from './difference.ts'
+import { describeDifference } from '../snapshot/describe.ts'
+import { compareSnapshots } from '../snapshot/difference.ts'
 import type { Finding } from './files.ts'
-import { recordedSnapshot } from './recorded.ts'
-import { readSnapshot } from './snapshot-read.ts'
+import { recordedSnapshot } from '../snapshot/recorded.ts'
+import { readSnapshot } from '../snapshot/read.ts'
 
 /** Findings about changes that no migration made; none where the schema is as recorded. */
 export async function verifyDrift(client: Queryable, rows: readonly LedgerRow[]): Promise<readonly Finding[]> {

@@ -11,7 +11,7 @@ export interface RollbackProof {
   /**
    * `exact`: the schema is as before, and the same again when it is applied anew. `column-order`: the same but for the order of columns.
    * `irreversible`: what is left is what PostgreSQL cannot take back, such as enum values. `missing`: there is no rollback file.
-   * `not-tried`: it changes what all databases of the server share, and trying it would change that for all. `apply-fails`: the migration
+   * `not-tried`: it reaches beyond its database, and trying it would change that for all of the server. `apply-fails`: the migration
    * itself fails on a database that has those before it, so none after it was tried either.
    */
   readonly verdict:
@@ -67,7 +67,7 @@ const findings: Readonly<
   'not-tried': {
     rule: 'rollback-not-tried',
     severity: 'warning',
-    says: 'was not tried, because it changes what all databases of the server share',
+    says: 'was not tried, because it reaches beyond its database',
     hint: 'Try it on a server of its own, for example that of CI.',
   },
   fails: {

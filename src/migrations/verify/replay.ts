@@ -6,12 +6,13 @@
 import { pause } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
-import { asking } from '../own-path.ts'
+import { withOwnPath } from '../own-path.ts'
 import { migrate } from '../run/migrate.ts'
 import type { RunOptions } from '../run/run.ts'
 import type { MigrationFolder } from '../types.ts'
 import { withinDatabase } from './beyond.ts'
 import { ownLimit, type ServerAccess, withScratch } from './scratch.ts'
+import { identifier } from '../sql/quote.ts'
 
 export interface ReplayOptions extends Pick<RunOptions, 'onEvent' | 'gitCommit'> {
   readonly connectTo: ServerAccess['connectTo']
@@ -34,7 +35,7 @@ export async function replay(options: ReplayOptions): Promise<void> {
   const { connectTo, database, folder, silentUpTo, signal, toolVersion } = options
   for (const { file, sql } of folder.migrations) {
     const [taken] = withinDatabase(sql).taken
-    if (taken !== undefined) throw kept(database, `${file} changes what all databases of the server share (${taken})`)
+    if (taken !== undefined) throw kept(database, `${file} reaches beyond its database (${taken})`)
   }
   // Nobody can rename the database that he is connected to.
   const connect = connectTo(database === 'postgres' ? 'template1' : 'postgres')
@@ -50,7 +51,7 @@ export async function replay(options: ReplayOptions): Promise<void> {
 }
 
 async function within<T>(connect: Connect, signal: AbortSignal, body: (admin: Connection) => Promise<T>): Promise<T> {
-  const admin = await asking(connect)({ applicationName: 'poststack replay', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack replay', signal })
   try {
     return await body(admin)
   } finally {
@@ -178,10 +179,6 @@ async function copySetting(
   await admin.query('SELECT pg_catalog.set_config($1, $2, true)', [name, setting.slice(at + 1)])
   await admin.query(`ALTER ${whose} SET ${name.split('.').map(identifier).join('.')} FROM CURRENT`)
   await admin.query('COMMIT')
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function refused(database: string, error: unknown): unknown {

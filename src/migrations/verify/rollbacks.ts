@@ -10,13 +10,13 @@ import { migrate } from '../run/migrate.ts'
 import { rollback } from '../run/rollback.ts'
 import type { RunOptions } from '../run/run.ts'
 import type { Migration, MigrationFolder } from '../types.ts'
-import { describeDifference } from './describe.ts'
-import { judgeRollback, type SchemaDifference } from './difference.ts'
+import { describeDifference } from '../snapshot/describe.ts'
+import { judgeRollback, type SchemaDifference } from '../snapshot/difference.ts'
 import { withinDatabase } from './beyond.ts'
 import type { RollbackProof } from './proof.ts'
 import { type Scratch, type ServerAccess, withScratch } from './scratch.ts'
-import { prepareSnapshots } from './snapshot-read.ts'
-import type { Snapshot } from './snapshot.ts'
+import { prepareSnapshots } from '../snapshot/read.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 
 export interface ProofOptions extends ServerAccess {
   readonly folder: MigrationFolder

@@ -5,8 +5,10 @@ import { randomBytes } from 'node:crypto'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
+import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
-import { asking } from '../own-path.ts'
+import { withOwnPath } from '../own-path.ts'
+import { literal } from '../sql/quote.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -42,19 +44,20 @@ const halfDropped = -2
 const lockClass = 0x70737666
 
 /**
- * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`, and drops them whatever comes of
- * it: what has their names at the end. Fails with `DATABASE_POOLED` through a
- * pooler, and with `STEP_FAILED` where the role may not create databases.
+ * Calls `body` with a way to make databases on the server, like the one of `connect` or of the name `like`. Whether it ends well or not, what then
+ * has their names is dropped. Fails with `DATABASE_POOLED` through a pooler, and with `STEP_FAILED` where the role may not create databases.
  */
 export async function withScratch<T>(
   { connect, connectTo, ...kind }: ServerAccess & ScratchKind,
   signal: AbortSignal,
   body: (make: () => Promise<Scratch>) => Promise<T>,
 ): Promise<T> {
-  const admin = await asking(connect)({ applicationName: 'poststack verify', signal })
+  const admin = await withOwnPath(connect)({ applicationName: 'poststack verify', signal })
   const made: Scratch[] = []
   try {
     if (await isPooled(admin)) throw pooled()
+    // It waits for whatever is tried.
+    await stayIdle(admin)
     await dropDead(admin)
     const clause = await clauseLike(admin, kind)
     const result = await body(async () => {
@@ -129,21 +132,17 @@ ORDER BY d.datname = coalesce($1::pg_catalog.name, pg_catalog.current_database()
     const own = datlocale ?? daticulocale
     const provider =
       datlocprovider === 'i'
-        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(own)}`
+        ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(String(own))}`
         : datlocprovider === 'b'
-          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(own)}`
+          ? ` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(String(own))}`
           : datlocprovider === 'c'
             ? ' LOCALE_PROVIDER libc'
             : ''
-    return `TEMPLATE template0 ENCODING ${literal(encoding)} LC_COLLATE ${literal(datcollate)} LC_CTYPE ${literal(datctype)}${provider}`
+    return `TEMPLATE template0 ENCODING ${literal(String(encoding))} LC_COLLATE ${literal(String(datcollate))} LC_CTYPE ${literal(String(datctype))}${provider}`
   })
   const [first, second] = facts
   if (bare) return second ?? first ?? ''
   return second === undefined || first === second ? '' : second
-}
-
-function literal(value: unknown): string {
-  return `'${String(value).replaceAll("'", "''")}'`
 }
 
 async function drop(admin: Connection, name: string): Promise<void> {

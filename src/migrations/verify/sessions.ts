@@ -19,6 +19,7 @@ export function keepSessions(connect: Connect): KeptSessions {
       throwIfAborted(options.signal)
       const { applicationName } = options
       // A session is known to others by the name it was opened with: a run ends those that look like the work of one that was killed.
+      resting = resting.filter(({ isLost }) => !isLost)
       const found = resting.find(({ name }) => name === applicationName)
       resting = resting.filter((one) => one !== found)
       const kept = found ?? keep(await connect(options), applicationName)

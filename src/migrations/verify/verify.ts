@@ -1,6 +1,7 @@
 /**
  * Checks migrations and says everything that is wrong with them. Changes nothing in the database that is checked.
  */
+import { isPoststackError } from '../../errors.ts'
 import { readLedgerRows } from '../ledger/rows.ts'
 import { findHolder } from '../lock/lock.ts'
 import type { MigrationFolder } from '../types.ts'
@@ -20,7 +21,7 @@ export interface VerifyOptions extends ServerAccess {
   readonly rollbacks?: boolean | undefined
   /** Compare the live schema with the recorded one. @default false */
   readonly drift?: boolean | undefined
-  /** Hears of each rollback as soon as it is proved. */
+  /** Called with each rollback as soon as it is proved. */
   readonly onProof?: ((proof: RollbackProof, number: number, total: number) => void) | undefined
 }
 
@@ -46,12 +47,32 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     const findings: Finding[] = [...(await verifyFiles(folder, rows, run))]
     findings.push(...(await verifyTexts(connection, folder, rows)))
     if (options.drift === true && rows.length > 0) findings.push(...(await verifyDrift(connection, rows)))
-    const proofs = options.rollbacks === true ? await proveRollbacks(options) : []
-    findings.push(...proofs.flatMap((proof) => findingOfProof(proof) ?? []))
+    const { proofs, unproved } = options.rollbacks === true ? await prove(options) : { proofs: [] }
+    findings.push(...proofs.flatMap((proof) => findingOfProof(proof) ?? []), ...(unproved ?? []))
     const ok = findings.every(({ severity }) => severity !== 'error')
     const applied = rows.filter(({ state }) => state === 'applied').length
     return { ok, files: folder.migrations.length, applied, findings, proofs }
   } finally {
     await connection.close()
+  }
+}
+
+interface Proved {
+  readonly proofs: readonly RollbackProof[]
+  readonly unproved?: readonly Finding[]
+}
+
+/** Where there is no database to try in, that is a finding too: what was found before is not lost for it. */
+async function prove(options: VerifyOptions): Promise<Proved> {
+  try {
+    return { proofs: await proveRollbacks(options) }
+  } catch (error) {
+    if (!isPoststackError(error) || (error.code !== 'STEP_FAILED' && error.code !== 'DATABASE_POOLED')) throw error
+    const where = { version: '', file: undefined, line: undefined, lines: [] }
+    const message = `No rollback was proved. ${error.message}`
+    return {
+      proofs: [],
+      unproved: [{ severity: 'error', rule: 'rollback-not-tried', ...where, message, hint: error.hint ?? '' }],
+    }
   }
 }

@@ -4,7 +4,8 @@
 import { isRunning } from '../current.ts'
 import { portsHeld } from './held-ports.ts'
 import { isOurs, volumesOf } from '../names.ts'
-import { type ServiceContext, waysInConfig } from '../planning.ts'
+import type { JudgeContext, ServiceContext } from '../planning.ts'
+import { waysInConfig } from '../refusal.ts'
 import { hasNewPassword, recordedPostgres } from '../spec.ts'
 import type { ObservedContainer } from '../types.ts'
 import { unknownToData } from './unknown-to-data.ts'
@@ -75,7 +76,7 @@ export function blockedByVersion({ container, desired, draft, observed, service,
   if (wanted === undefined || other === undefined) return false
   const ways = [
     `set \`version\` of ${service.name} back to ${String(other.postgres)}`,
-    `move the data: dump it with version ${String(other.postgres)}, run poststack down --volumes, then up with version ${String(wanted)}, and load it`,
+    `move the data: with version ${String(other.postgres)}, run poststack database backup and poststack down --volumes; then, with version ${String(wanted)}, poststack up and poststack database restore`,
     'if no data worth keeping is in it: poststack down --volumes',
   ]
   // Engines do not show what is in a volume, only what it was made for.
@@ -85,7 +86,7 @@ export function blockedByVersion({ container, desired, draft, observed, service,
 }
 
 /** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */
-export function hasLostPassword({ container, desired, observed, resources, service }: ServiceContext): boolean {
+export function hasLostPassword({ container, desired, observed, resources, service }: JudgeContext): boolean {
   const { mounts, postgres } = container.spec
   const [data = ''] = volumesOf(mounts)
   if (postgres === undefined || !desired.unkept.includes(postgres.password.name)) return false

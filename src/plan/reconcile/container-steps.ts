@@ -7,8 +7,18 @@ import { currentOf, isRunning } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, isOurs, isReplacedName, volumesOf } from '../names.ts'
-import { waysInConfig, type Milestones, type Planning, type ServiceContext } from '../planning.ts'
-import { addWait, bringUp, discard, lostPassword, planMemory, planPassword, setBeforeStart } from './replace-steps.ts'
+import type { JudgeContext, Looking, Milestones, Planning, ServiceContext } from '../planning.ts'
+import { waysInConfig } from '../refusal.ts'
+import {
+  addWait,
+  bringUp,
+  discard,
+  lostPassword,
+  planMemory,
+  planNameBack,
+  planPassword,
+  setBeforeStart,
+} from './replace-steps.ts'
 import { diffSpecs, recordSpec } from '../spec.ts'
 import type { Cause, FieldChange } from '../step.ts'
 import type { ChangeableFields, DesiredService, ObservedContainer, Target } from '../types.ts'
@@ -57,9 +67,9 @@ export function planContainer(
 export function judge(
   service: DesiredService,
   container: ServiceContext['container'],
-  planning: Planning,
+  planning: Looking,
 ): { readonly judged: readonly Judged[]; readonly current: ObservedContainer | undefined } {
-  const context: ServiceContext = { ...planning, service, container, subject: `service:${service.name}` }
+  const context: JudgeContext = { ...planning, service, container, subject: `service:${service.name}` }
   const judged = planning.observed.containers
     .filter((found) => isOurs(found.owner, planning.desired) && found.service === service.name)
     .map((found) => compare(found, context))
@@ -72,7 +82,7 @@ function isDoneForAll(judged: readonly Judged[], context: ServiceContext): boole
   return judged.length === 0 && !context.restart.has(context.service.name) && memoryOf(context)?.isDone === true
 }
 
-function memoryOf({ service, desired, observed }: ServiceContext): JobMemory | undefined {
+function memoryOf({ service, desired, observed }: JudgeContext): JobMemory | undefined {
   return service.probe.kind === 'completed' ? jobMemory(service, desired, observed) : undefined
 }
 
@@ -88,7 +98,7 @@ function isImpossible({ observed, service, draft, subject }: ServiceContext): bo
   return true
 }
 
-function compare(found: ObservedContainer, context: ServiceContext): Judged {
+function compare(found: ObservedContainer, context: JudgeContext): Judged {
   const { container, desired, observed } = context
   const other = (difference: Cause): Judged => ({ found, difference, update: undefined })
   if (found.spec === undefined) return other(because('its spec label cannot be read'))
@@ -101,7 +111,7 @@ function compare(found: ObservedContainer, context: ServiceContext): Judged {
 }
 
 /** What is there besides the spec. */
-function differenceOf(found: ObservedContainer, context: ServiceContext): Cause | undefined {
+function differenceOf(found: ObservedContainer, context: JudgeContext): Cause | undefined {
   const { container, resources, service } = context
   if (container.declared && found.name !== container.name) {
     return because(`its name is ${found.name}, not ${container.name}`)
@@ -128,7 +138,7 @@ function because(text: string): Cause {
  * A tag that was pulled may point at another image now. Images that Poststack ships are left alone, so that a new version of
  * Poststack restarts nothing; images of the project carry their fingerprint in the tag.
  */
-function isOlderImage(found: ObservedContainer, { container, desired, observed }: ServiceContext): boolean {
+function isOlderImage(found: ObservedContainer, { container, desired, observed }: JudgeContext): boolean {
   const { image } = container.spec
   const present = observed.images.find(({ ref }) => ref === image)
   const isPulled = desired.images.some((wanted) => wanted.kind === 'pull' && wanted.ref === image)
@@ -148,11 +158,12 @@ function create(judged: readonly Judged[], context: ServiceContext): Milestones 
   const cause =
     judged.find(({ found }) => found === old)?.difference ?? because(memoryOf(context)?.again ?? 'not found')
   // A container that got its second name keeps it.
+  const owner = { stack: desired.stack, project: desired.project }
   if (old !== undefined && !container.declared && !isReplacedName(old.name)) {
-    return bringUp({ target: { name: old.name }, old, spare, cause }, context)
+    return bringUp({ target: { name: old.name, owner }, old, spare, cause }, context)
   }
   const choice = chooseName(container.name, observed.containers, desired, container.declared)
-  if (choice.free) return bringUp({ target: { name: choice.name }, old, spare, cause }, context)
+  if (choice.free) return bringUp({ target: { name: choice.name, owner }, old, spare, cause }, context)
   const ways = [
     `remove or rename the container ${container.name} if nothing needs it`,
     ...waysInConfig(
@@ -174,18 +185,14 @@ interface Kept {
 
 /** Running and as wanted, or made so: only ask whether it is ready, and clear away what an interrupted run left. */
 function keep({ current, others, update }: Kept, context: ServiceContext): Milestones {
-  const { container, draft, subject } = context
   const target = { name: current.name, id: current.id }
   const reason = whyNotReady(current, context)
   const updated = planUpdate(target, update, undefined, context)
   const needs = [updated, ...passwordSteps(target, others, context)]
-  const ready = reason === undefined ? updated : addWait(target, reason, needs, context)
+  const ready = reason === undefined ? updated : addWait(target, because(reason), needs, context)
   planMemory(memoryOf(context), [ready], context)
   const removed = others.map((other) => discard(other, [ready], context))
-  if (isReplacedName(current.name)) {
-    const cause = 'an interrupted run left it under another name'
-    draft.add(subject, { kind: 'rename', target, to: container.name }, cause, { needs: removed })
-  }
+  planNameBack(target, removed, context)
   return { ready, completed: ready }
 }
 

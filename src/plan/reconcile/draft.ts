@@ -1,5 +1,5 @@
 /**
- * Collects steps in order and numbers them. The only mutable thing in planning; it never leaves `reconcile` and `planDown`.
+ * Collects steps in order and numbers them. The only mutable thing in planning; it never leaves the function that makes the plan.
  */
 import type { Action, Cause, FieldChange, Plan, PlanStep, PlanWarning, Risk } from '../step.ts'
 import type { RuntimeName } from '../types.ts'
@@ -8,6 +8,7 @@ export interface StepOptions {
   readonly needs?: readonly (number | undefined)[]
   readonly risk?: Risk
   readonly changes?: readonly FieldChange[]
+  readonly follows?: boolean
   readonly undo?: PlanStep['undo']
 }
 
@@ -41,7 +42,11 @@ export function createDraft(facts: {
       const id = steps.length + 1
       const own = [...new Set((options.needs ?? []).filter((need) => need !== undefined))].toSorted((a, b) => a - b)
       const needs = own.length > 0 || first === undefined || options.undo !== undefined ? own : [first]
-      const cause: Cause = { text, changes: options.changes ?? [] }
+      const cause: Cause = {
+        text,
+        changes: options.changes ?? [],
+        ...(options.follows === true ? { follows: true } : {}),
+      }
       steps.push({
         id,
         subject,

@@ -5,7 +5,7 @@
 import { judge } from './container-steps.ts'
 import { isRunning } from '../current.ts'
 import { portsHeld } from './held-ports.ts'
-import type { Planning, ServiceContext } from '../planning.ts'
+import type { JudgeContext, Looking, Planning } from '../planning.ts'
 import { planFoundations } from './replace-steps.ts'
 import { recordedGrace } from '../spec.ts'
 import type { DesiredService } from '../types.ts'
@@ -13,7 +13,10 @@ import type { DesiredService } from '../types.ts'
 type HandOver = Pick<Planning, 'freed' | 'handedOver' | 'takers'>
 
 /** The stops, planned when all is there that the new containers stand on. `services` are those that this plan is about. */
-export function planHandOvers(services: readonly DesiredService[], planning: Planning): HandOver {
+export function planHandOvers(
+  services: readonly DesiredService[],
+  planning: Looking & Pick<Planning, 'freed'>,
+): HandOver {
   const { draft } = planning
   const contexts = services.flatMap((service) => contextOf(service, planning))
   const looks = contexts.map((context) => ({ context, ...judge(context.service, context.container, planning) }))
@@ -47,7 +50,7 @@ export function planHandOvers(services: readonly DesiredService[], planning: Pla
   return { freed, handedOver, takers: takersOf }
 }
 
-function contextOf(service: DesiredService, planning: Planning): readonly ServiceContext[] {
+function contextOf(service: DesiredService, planning: Looking): readonly JudgeContext[] {
   const { container, name } = service
   return container === undefined ? [] : [{ ...planning, service, container, subject: `service:${name}` }]
 }

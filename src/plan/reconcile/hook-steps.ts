@@ -2,7 +2,8 @@
  * Steps in which programs of the project are run. A moment that does not come has none: nothing is run for a stack that is as declared.
  *
  * What is remembered for its content has a moment whenever that is new. Where it is about a database, the database remembers it, and it is planned as a
- * seed is; else the stack does, with an empty volume as for jobs: there it outlives `down`, and goes with the data.
+ * seed is; else the stack does, with an empty volume as for jobs: there it outlives `down`, and goes with the data. What is run each time is owed
+ * from its moment on (`owed-steps`).
  */
 import { createHash } from 'node:crypto'
 import type { HookConfig, HookEvent } from '../../config/types.ts'

@@ -6,6 +6,7 @@ import { resolveMigrations } from '../../migrations/resolve.ts'
 import type { AppliedMigration, Migration } from '../../migrations/types.ts'
 import type { ObservedDatabase } from '../answers.ts'
 import { planHook } from './hook-steps.ts'
+import { planOwing } from './owed-steps.ts'
 import type { Milestones, Planning } from '../planning.ts'
 import type { DesiredService } from '../types.ts'
 
@@ -26,7 +27,7 @@ export function planMigrations(service: DesiredService, started: Milestones, pla
   if (applied === 'unknown') {
     if (migrations.folder.migrations.length === 0) return undefined
     const cause = 'what is pending shows when the server answers'
-    const needs = [beforeMigrate(service, cause, started, planning)]
+    const needs = beforeMigrate(service, cause, started, planning)
     return draft.add(subject, { ...action, pending: 'unknown' }, cause, { needs })
   }
   const { pending, problems, reformatted } = resolveMigrations(migrations.folder.migrations, applied)
@@ -41,18 +42,19 @@ export function planMigrations(service: DesiredService, started: Milestones, pla
   if (problems.length > 0 || refused !== undefined || pending.length === 0) return undefined
   const versions = pending.map(({ version }) => version)
   const cause = pendingText(pending, applied)
-  const needs = [beforeMigrate(service, cause, started, planning)]
+  const needs = beforeMigrate(service, cause, started, planning)
   return draft.add(subject, { ...action, pending: versions }, cause, { needs })
 }
 
-/** The step after which migrations may begin. */
+/** The steps after which migrations may begin. */
 function beforeMigrate(
   { name }: DesiredService,
   cause: string,
   { ready }: Milestones,
   planning: Planning,
-): number | undefined {
-  return planHook({ event: 'beforeMigrate', service: name, cause, needs: [ready] }, planning) ?? ready
+): readonly (number | undefined)[] {
+  const hooked = planHook({ event: 'beforeMigrate', service: name, cause, needs: [ready] }, planning) ?? ready
+  return [hooked, planOwing({ event: 'afterMigrate', service: name }, [hooked], planning)]
 }
 
 /** What the run would say, but for its last word: that nothing was applied goes without saying here. */

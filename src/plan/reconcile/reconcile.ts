@@ -5,6 +5,7 @@
  * starts when what it depends on is as far as its condition asks; everything else runs side by side. Last of all the stack's
  * own databases are told what runs now.
  */
+import { isRunning } from '../current.ts'
 import { planContainer } from './container-steps.ts'
 import { createDraft } from './draft.ts'
 import { label } from '../labels.ts'
@@ -13,7 +14,8 @@ import { planMigrations } from './migrate-steps.ts'
 import { planHandOvers } from './handover-steps.ts'
 import { isOurs } from '../names.ts'
 import { dependencyOrder, selectServices } from '../order.ts'
-import type { Milestones, Planning } from '../planning.ts'
+import type { Looking, Milestones, Planning } from '../planning.ts'
+import { forgetUndeclared, owesAfterReady, planOwed, planOwing } from './owed-steps.ts'
 import { planRecords } from './record-steps.ts'
 import { createResources } from './resource-steps.ts'
 import { planSeeds } from './seed-steps.ts'
@@ -32,27 +34,32 @@ export interface ReconcileOptions {
 
 /** The plan of `up`. A plan with no step means: everything is as declared. */
 export function reconcile(desired: Desired, observed: Observed, options: ReconcileOptions = {}): Plan {
-  const plan = planAll(desired, observed, { options, before: undefined })
+  const bare = planAll(desired, observed, { options, owes: false, before: undefined })
+  // What comes before the first step is known when all of them are.
+  const owes = bare.goal === 'up' && owesAfterReady(bare, desired)
+  const plan = owes ? planAll(desired, observed, { options, owes, before: undefined }) : bare
   const hook = desired.hooks?.beforeUp
   if (plan.goal !== 'up' || hook === undefined) return plan
   const fresh = newContent('beforeUp', desired, observed)
-  if (fresh !== undefined) return planAll(desired, observed, { options, before: fresh })
+  if (fresh !== undefined) return planAll(desired, observed, { options, owes, before: fresh })
   if (hook.once || plan.steps.length === 0) return plan
-  // What comes before the first step is known when all of them are.
   const count = plan.steps.filter(({ undo }) => undo === undefined).length
   return planAll(desired, observed, {
     options,
+    owes,
     before: `${String(count)} ${count === 1 ? 'step is' : 'steps are'} to be done`,
   })
 }
 
 interface PlanAll {
   readonly options: ReconcileOptions
+  /** Something becomes ready, and the hook for that is owed from then on. */
+  readonly owes: boolean
   /** Why the hook before all steps is run, or what is new about it; without it none is. */
   readonly before: string | NewContent | undefined
 }
 
-function planAll(desired: Desired, observed: Observed, { options, before: lead }: PlanAll): Plan {
+function planAll(desired: Desired, observed: Observed, { options, owes, before: lead }: PlanAll): Plan {
   const { goal = 'up', services: names = [] } = options
   const draft = createDraft({
     goal,
@@ -69,29 +76,24 @@ function planAll(desired: Desired, observed: Observed, { options, before: lead }
         : planNewContent(lead, [], { desired, draft })
     if (first !== undefined) draft.lead(first)
   }
-  const milestones = new Map<string, Milestones>()
   const world = { desired, observed, draft }
+  const owing = owes ? planOwing({ event: 'afterReady' }, [], world) : undefined
+  if (owing !== undefined) draft.lead(owing)
+  const milestones = new Map<string, Milestones>()
   const freed = names.length === 0 && goal === 'up' ? removeOrphans(world) : new Map<number, number>()
   const restart = goal === 'restart' ? restarted(desired, names) : new Set<string>()
-  const before: Planning = {
-    ...world,
-    milestones,
-    freed,
-    restart,
-    resources: createResources(world),
-    stops: new Map(),
-    handedOver: new Map(),
-    takers: new Map(),
-  }
-  const stopping = { ...before, stops: planRestartStops(restart, before) }
+  const looking: Looking = { ...world, resources: createResources(world) }
+  const stops = planRestartStops(restart, looking)
   const services = dependencyOrder(selectServices(desired.services, names))
-  const planning = { ...stopping, ...planHandOvers(services, stopping) }
+  const handOvers = planHandOvers(services, { ...looking, freed })
+  const planning: Planning = { ...looking, ...handOvers, milestones, restart, stops }
 
   for (const service of services) {
     milestones.set(service.name, planService(service, planning))
   }
   if (names.length === 0) planning.resources.requireProjectImages()
   if (goal === 'up') planAfterReady(planning)
+  if (names.length === 0 && goal === 'up') forgetUndeclared(planning)
   planRecords(names, planning)
   warnOfLeftData(planning)
   warnOfExposure(planning)
@@ -121,10 +123,10 @@ function planService(service: DesiredService, planning: Planning): Milestones {
   const after = {
     event: 'afterMigrate',
     service: service.name,
-    cause: 'migrations are applied',
-    needs: [applied],
+    cause: applied === undefined ? undefined : 'migrations are applied',
+    needs: [applied ?? prepared ?? started.ready],
   } as const
-  const hooked = applied === undefined ? undefined : planHook(after, planning)
+  const hooked = service.migrations === undefined ? undefined : planOwed(after, planning)
   const migrated = hooked ?? applied ?? prepared ?? started.ready
   const seeded = planSeeds({ service, seeds, after: migrated }, planning)
   if (planning.draft.size() === before) planning.draft.unchanged(service.name)
@@ -132,15 +134,16 @@ function planService(service: DesiredService, planning: Planning): Milestones {
 }
 
 /** Once, when all is ready that becomes so in this run. */
-function planAfterReady({ desired, draft, observed }: Planning): void {
+function planAfterReady(planning: Planning): void {
+  const { desired, draft, observed } = planning
   const waits = draft.steps().filter(({ action, undo }) => action.kind === 'wait' && undo === undefined)
   const ready = waits.map(({ id }) => id)
   const fresh = newContent('afterReady', desired, observed)
   if (fresh !== undefined) planNewContent(fresh, ready, { desired, draft })
-  if (waits.length === 0) return
   const names = [...new Set(waits.map(({ subject }) => subject.replace('service:', '')))]
-  const cause = `${names.join(', ')} ${names.length === 1 ? 'becomes' : 'become'} ready`
-  planHook({ event: 'afterReady', cause, needs: ready }, { desired, draft })
+  const cause =
+    waits.length === 0 ? undefined : `${names.join(', ')} ${names.length === 1 ? 'becomes' : 'become'} ready`
+  planOwed({ event: 'afterReady', cause, needs: ready }, planning)
 }
 
 /** Nothing is run for an external database, but what depends on it waits until it answers. */
@@ -173,15 +176,10 @@ function removeOrphans({
     if (!isOurs(container.owner, desired) || declared.has(container.service ?? '')) continue
     const subject = `service:${container.service ?? container.name}`
     const target = { name: container.name, id: container.id }
-    const stopped =
-      container.state === 'running' || container.state === 'restarting'
-        ? draft.add(
-            subject,
-            { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) },
-            'no longer declared',
-            { risk: 'downtime' },
-          )
-        : undefined
+    const stop = { kind: 'stop', target, graceSeconds: recordedGrace(container.spec) } as const
+    const stopped = isRunning(container)
+      ? draft.add(subject, stop, 'no longer declared', { risk: 'downtime' })
+      : undefined
     const removed = draft.add(subject, { kind: 'remove', target }, 'no longer declared', { needs: [stopped] })
     for (const { host } of container.ports) freed.set(host, removed)
   }

@@ -6,7 +6,7 @@ import type { StackRecord } from '../../migrations/ledger/stack-tables.ts'
 import type { Planning } from '../planning.ts'
 import { declaredStack, describeStack, diffRecords } from '../record.ts'
 import { selectServices } from '../order.ts'
-import { recordsFollow, type Cause, type PlanStep, type StepKind } from '../step.ts'
+import type { Cause, PlanStep, StepKind } from '../step.ts'
 import type { DesiredService, Observed } from '../types.ts'
 
 /** Adds a step for each PostgreSQL service of this run that keeps records which are, or will be, out of date. */
@@ -29,10 +29,10 @@ export function planRecords(names: readonly string[], planning: Planning): void 
     }
     // The ledger's schema comes with the first migration; none is made for records alone.
     if (service.migrations.folder.migrations.length === 0 && typeof recorded !== 'object') continue
-    const cause = follows ? { text: recordsFollow, changes: [] } : causeOf(recorded, described)
+    const cause = follows ? { text: 'containers change', changes: [] } : causeOf(recorded, described)
     if (cause === undefined) continue
     const action = { kind: 'record', service: service.name, database: service.migrations.target, declared } as const
-    draft.add(subject, action, cause.text, { needs, changes: cause.changes })
+    draft.add(subject, action, cause.text, { needs, changes: cause.changes, follows })
   }
 }
 

@@ -8,8 +8,8 @@ import { isRunning } from '../current.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { label } from '../labels.ts'
 import { blockedByData, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
-import { isReplacedName, ownerLabels, replacedName, volumesOf } from '../names.ts'
-import type { Milestones, ServiceContext } from '../planning.ts'
+import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
+import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
 import type { Cause, PlanStep } from '../step.ts'
 import type { ContainerPlan, ObservedContainer, Target } from '../types.ts'
@@ -68,22 +68,39 @@ export function bringUp(
       ? (context.handedOver.get(old.id) ??
         addStop(oldTarget, 'the old container; the new one takes over', [created, ...dependencies], context))
       : undefined
-  const startCause = created === undefined ? cause.text : `created by #${String(created)}`
+  const startCause = created === undefined ? cause : following(`created by #${String(created)}`)
   const before = [created, stopped, after, ...dependencies, ...discarded]
   const early = setBeforeStart(context) ? planPassword({ target, old, needs: before }, context) : undefined
   const started = addStart(target, startCause, [...before, early], context)
   const password = setBeforeStart(context) ? early : planPassword({ target, old, needs: [started] }, context)
-  const ready = addWait(target, `started by #${String(started)}`, [started, password], context)
+  const ready = addWait(target, following(`started by #${String(started)}`), [started, password], context)
   if (service.probe.kind === 'completed')
     planMemory(jobMemory(service, context.desired, context.observed), [ready], context)
 
+  const removed =
+    oldTarget === undefined
+      ? undefined
+      : draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
+          needs: [ready],
+        })
+  planNameBack(target, [ready, removed, ...discarded], context)
   if (old !== undefined && oldTarget !== undefined) {
-    draft.add(subject, { kind: 'remove', target: oldTarget }, 'the old container; the new one is ready', {
-      needs: [ready],
-    })
     addWayBack({ target, old, oldTarget, renamed, created, stopped, started, password, ready }, context)
   }
   return { started, ready, completed: service.probe.kind === 'completed' ? ready : undefined }
+}
+
+/** An interrupted run left a container under the name that it had while it was to be replaced. */
+export function planNameBack(
+  { name, id }: Target,
+  needs: Needs,
+  { container, desired, draft, observed, subject }: ServiceContext,
+): void {
+  if (id === undefined || name === container.name || !isReplacedName(name)) return
+  const choice = chooseName(nameBefore(name), observed.containers, desired, false)
+  if (!choice.free) return
+  const cause = 'an interrupted run left it under another name'
+  draft.add(subject, { kind: 'rename', target: { name, id }, to: choice.name }, cause, { needs })
 }
 
 /** A job that has ended well is remembered, so that it does not run again after `down`. */
@@ -147,7 +164,9 @@ function addWayBack(replacement: Replacement, { container, draft, subject, taker
   const handedTo = takers.get(old.id)
   const again = { kind: 'start', target: before, service, files: {}, publishes: true } as const
   const action = handedTo === undefined ? again : { ...again, handedTo }
-  draft.add(subject, action, 'the old container runs again', undo(stopped, [halted, removed, named]))
+  const back = undo(stopped, [halted, removed, named])
+  // Two servers on one volume would damage the data.
+  draft.add(subject, action, 'the old container runs again', { ...back, undo: { ...back.undo, unlessFailed: halted } })
 }
 
 /** A container has a way in that needs no password while its server runs; the data of a native server have one while it does not. */
@@ -176,7 +195,7 @@ interface Create {
 }
 
 /** The steps for what the container stands on. */
-export function planFoundations({ container, resources }: ServiceContext): Needs {
+export function planFoundations({ container, resources }: JudgeContext): Needs {
   const image = resources.image(container.spec.image)
   const network = resources.network()
   return [image, network, ...volumesOf(container.spec.mounts).map((key) => resources.volume(key, image))]
@@ -205,22 +224,32 @@ function addCreate({ name, cause, needs }: Create, context: ServiceContext): num
   })
 }
 
-function addStart(target: Target, cause: string, needs: Needs, context: ServiceContext): number {
+function following(text: string): Cause {
+  return { text, changes: [], follows: true }
+}
+
+function addStart(target: Target, cause: Cause, needs: Needs, context: ServiceContext): number {
   const { container, draft, service, subject } = context
   const ports = (container.spec.ports ?? []).flatMap(({ host }) => (host === undefined ? [] : [host]))
   const publishes = ports.length > 0
   const files = container.spec.files ?? {}
   const freed = ports.map((port) => context.freed.get(port))
-  return draft.add(subject, { kind: 'start', target, service: service.name, files, publishes }, cause, {
+  return draft.add(subject, { kind: 'start', target, service: service.name, files, publishes }, cause.text, {
     needs: [...needs, ...freed],
+    follows: cause.follows === true,
   })
 }
 
-export function addWait(target: Target, cause: string, needs: Needs, context: ServiceContext): number {
+export function addWait(
+  target: Target,
+  { follows, text }: Omit<Cause, 'changes'>,
+  needs: Needs,
+  context: ServiceContext,
+): number {
   const { draft, service, subject } = context
   const { probe, readyTimeoutMs } = service
   const action = { kind: 'wait', target, service: service.name, probe, timeoutMs: readyTimeoutMs } as const
-  return draft.add(subject, action, cause, { needs })
+  return draft.add(subject, action, text, { needs, follows: follows === true })
 }
 
 function addStop(target: Target, cause: string, needs: Needs, { container, draft, subject }: ServiceContext): number {

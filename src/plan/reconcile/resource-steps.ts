@@ -6,6 +6,7 @@ import { label } from '../labels.ts'
 import { isForPlatform } from '../images.ts'
 import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames } from '../names.ts'
 import { pullAction, type PulledImage } from './pull.ts'
+import { waysInConfig } from '../refusal.ts'
 import type { Action } from '../step.ts'
 import type { Desired, DesiredImage, Observed } from '../types.ts'
 
@@ -94,7 +95,7 @@ function whyNotThere(wanted: DesiredImage, { images }: Observed): string | undef
   return `it is there for ${present.platform}, and wanted for ${wanted.platform}`
 }
 
-const notHere = "not found, and `pull: 'never'` forbids to pull it"
+const notHere = "not found, and `pull: 'never'` forbids pulling it"
 
 function imageMissing({ ref, platform }: PulledImage, { runtime }: Observed): Action {
   const forPlatform = platform === undefined ? '' : ` --platform ${platform}`
@@ -126,13 +127,15 @@ function networkName(
   return { name: choice.free ? choice.name : desired.network, missing: true }
 }
 
+const otherName = 'give this stack another `name`'
+
 function planNetwork(name: string | undefined, { desired, observed, draft }: Context): number | undefined {
   if (name === undefined || desired.network === undefined) return undefined
   const subject = `network:${name}`
   const choice = chooseName(desired.network, observed.networks, desired, false)
   if (choice.free)
     return draft.add(subject, { kind: 'create-network', name, labels: ownerLabels(desired) }, 'not found')
-  const ways = [`remove the network ${name} if nothing needs it`, 'give this stack another `name` in its config']
+  const ways = [`remove the network ${name} if nothing needs it`, ...waysInConfig(otherName, desired)]
   return draft.add(subject, { kind: 'blocked', code: 'NAME_TAKEN', ways }, `the name is taken by ${choice.holder}`)
 }
 
@@ -164,9 +167,6 @@ function planVolume({ key, name, needed }: Volume, { desired, observed, draft }:
       'not found',
       { needs: [needed] },
     )
-  const ways = [
-    `rename or remove the volume ${name} if nothing needs its data`,
-    'give this stack another `name` in its config',
-  ]
+  const ways = [`rename or remove the volume ${name} if nothing needs its data`, ...waysInConfig(otherName, desired)]
   return draft.add(subject, { kind: 'blocked', code: 'NAME_TAKEN', ways }, `the name is taken by ${choice.holder}`)
 }

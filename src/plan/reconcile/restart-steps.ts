@@ -4,11 +4,11 @@
 import { judge } from './container-steps.ts'
 import { planLeaving, inStopOrder } from '../leaving.ts'
 import { isReplacedName } from '../names.ts'
-import type { Planning } from '../planning.ts'
+import type { Looking } from '../planning.ts'
 import { isRunning } from '../current.ts'
 
 /** The stop of each of these services that runs as declared. One that has changed is replaced anyway, and stops as part of that. */
-export function planRestartStops(names: ReadonlySet<string>, planning: Planning): ReadonlyMap<string, number> {
+export function planRestartStops(names: ReadonlySet<string>, planning: Looking): ReadonlyMap<string, number> {
   const { desired, draft, observed } = planning
   const current = desired.services.flatMap((service) => {
     if (!names.has(service.name) || service.container === undefined) return []

@@ -3,6 +3,7 @@
  * know other ones than the config.
  */
 import type { PostgresSpec } from '../types.ts'
+import { identifier } from '../../migrations/sql/quote.ts'
 
 export interface UnknownToData {
   readonly code: 'DATABASE_MISSING' | 'PASSWORD_REJECTED'
@@ -59,9 +60,4 @@ function missingRole({ volume, wanted, before }: UnknownToData): ReturnType<type
 
 function putBack(field: 'database' | 'user', before: string | undefined): readonly string[] {
   return before === undefined ? [] : [`set \`${field}\` back to ${JSON.stringify(before)}`]
-}
-
-/** As SQL wants a name that may hold anything. */
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

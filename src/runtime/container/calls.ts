@@ -4,6 +4,7 @@
 import { pause } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { label } from '../../plan/labels.ts'
+import { isOurs } from '../../plan/names.ts'
 import type { ObservedContainer, Target } from '../../plan/types.ts'
 import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
@@ -62,13 +63,17 @@ export async function readList(engine: Engine, path: string, signal: AbortSignal
   return parseJson(answer)
 }
 
+export function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
+  return whilePassing(signal, () => engine.client.send({ method: 'GET', path, signal }))
+}
+
 /**
  * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, and to show
- * one image podman looks into all of them for its parent.
+ * or remove one image podman looks into all of them, for its parent and its children.
  */
-export async function read(engine: Engine, path: string, signal: AbortSignal): Promise<EngineAnswer> {
+export async function whilePassing(signal: AbortSignal, send: () => Promise<EngineAnswer>): Promise<EngineAnswer> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await engine.client.send({ method: 'GET', path, signal })
+    const answer = await send()
     const passing = answer.status === 500 && /no such|not found|not known|does not exist/i.test(messageOf(answer))
     if (!passing || attempt === 5) return answer
     await pause(30 * attempt, signal)
@@ -137,8 +142,12 @@ async function lookAt(engine: Engine, target: Target, signal: AbortSignal): Prom
   if (answer.status !== 200) throw refusal(`${engine.name} did not show container ${target.name}`, answer)
   const raw = parseJson(answer)
   const container = containerFromInspect(raw)
-  const exact = target.id === undefined ? container.name === target.name : container.id === target.id
+  const exact = target.id === undefined ? isNamed(container, target) : container.id === target.id
   return exact ? { ...container, raw } : undefined
+}
+
+function isNamed({ name, owner }: ObservedContainer, target: Target): boolean {
+  return name === target.name && (target.owner === undefined || isOurs(owner, target.owner))
 }
 
 export interface NamedObject {

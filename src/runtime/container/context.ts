@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Pack } from 'tar-stream'
 import type { BuildConfig } from '../../config/types.ts'
+import { ignoreFiles } from '../../config/ignore-files.ts'
 import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
 import { temporaryFolder } from '../../config/temporary.ts'
 import { isCode, PoststackError } from '../../errors.ts'
@@ -66,9 +67,7 @@ export async function openContext(paths: Paths, builder: Builder): Promise<Build
 
 /** The file that the builder itself would take. */
 async function readIgnore(paths: Paths, builder: Builder): Promise<{ readonly text: string }> {
-  const { context, dockerfile } = paths
-  const suffixes = builder === 'podman' ? ['.containerignore', '.dockerignore'] : ['.dockerignore']
-  for (const file of [...suffixes.map((name) => dockerfile + name), ...suffixes.map((name) => join(context, name))]) {
+  for (const file of ignoreFiles(paths, builder === 'podman' ? 'podman' : 'docker')) {
     try {
       return { text: await readFile(file, 'utf8') }
     } catch (error) {

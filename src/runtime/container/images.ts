@@ -4,10 +4,11 @@
 import type { BuiltImage } from '../../plan/clean.ts'
 import { label } from '../../plan/labels.ts'
 import type { Target } from '../../plan/types.ts'
-import { read, readList } from './calls.ts'
+import { read, readList, whilePassing } from './calls.ts'
 import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { parseJson } from './engine-http.ts'
+import type { EngineAnswer } from './engine-http.ts'
 import { engineImageName } from './image-names.ts'
 import { asRecord, asText, labelsOf } from './inspect.ts'
 import type { ImageOwner } from '../runtime.ts'
@@ -49,13 +50,15 @@ export async function removeImage(engine: Engine, target: Target, signal: AbortS
   const key = target.id ?? encodeURIComponent(engineImageName(target.name, engine.flavour))
   const step = await inspectStep(engine, key, signal)
   if (step === undefined) return
-  const answer = await engine.client.send({ method: 'DELETE', path: `/images/${key}`, signal })
+  const remove = (image: string): Promise<EngineAnswer> =>
+    whilePassing(signal, () => engine.client.send({ method: 'DELETE', path: `/images/${image}`, signal }))
+  const answer = await remove(key)
   if (answer.status >= 300 && answer.status !== 404) throw refusal(`Image ${target.name} was not removed`, answer)
   if (engine.flavour !== 'podman') return
   for (let { parent } = step; parent !== '';) {
     const below = await inspectStep(engine, parent, signal)
     if (below === undefined || below.named || below.project !== step.project) return
-    const { status } = await engine.client.send({ method: 'DELETE', path: `/images/${parent}`, signal })
+    const { status } = await remove(parent)
     if (status >= 300) return
     parent = below.parent
   }

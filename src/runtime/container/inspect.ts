@@ -67,7 +67,6 @@ export function containerFromInspect(value: unknown): ObservedContainer {
   const runState = asRecord(entry['State'])
   const state = stateOf(runState['Status'])
   const exitCode = runState['ExitCode']
-  const startedAt = runState['StartedAt']
   const healthcheck = healthCommand(asRecord(entry['Config'])['Healthcheck'])
   return {
     id: asText(entry['Id']),
@@ -77,13 +76,24 @@ export function containerFromInspect(value: unknown): ObservedContainer {
     exitCode: hasEnded(state) && typeof exitCode === 'number' ? exitCode : undefined,
     imageId: imageIdOf(entry['Image']),
     ports:
-      holdsPorts(state) || isPrepared(runState)
+      holdsPorts(state) || isPrepared(value)
         ? boundPorts(asOptionalRecord(asRecord(entry['NetworkSettings'])['Ports']))
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
-    ...(state === 'running' && typeof startedAt === 'string' ? { startedAt } : {}),
+    ...(state === 'running' ? lifeOf(runState) : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
+}
+
+/** Of one that has never ended, engines say that it did in the year 1. */
+function lifeOf({
+  FinishedAt: ended,
+  StartedAt: started,
+}: Readonly<Record<string, unknown>>): Pick<ObservedContainer, 'startedAt' | 'endedBefore'> {
+  if (typeof started !== 'string') return {}
+  return typeof ended === 'string' && Date.parse(ended) > 0
+    ? { startedAt: started, endedBefore: ended }
+    : { startedAt: started }
 }
 
 /** As a program and its arguments; nothing for none, and for one that is switched off. */
@@ -204,9 +214,10 @@ function holdsPorts(state: State): boolean {
 
 /**
  * Podman's start binds the ports before the program runs, and a start that is cut off in between leaves a container that is
- * called created and holds its ports. Only the process that waits in it tells.
+ * called created and holds its ports. Only the process that waits in it tells. Takes the answer of `GET /containers/{id}/json`.
  */
-function isPrepared(runState: Readonly<Record<string, unknown>>): boolean {
+export function isPrepared(value: unknown): boolean {
+  const runState = asOptionalRecord(asOptionalRecord(value)['State'])
   return stateOf(runState['Status']) === 'created' && Number(runState['Pid']) > 0
 }
 

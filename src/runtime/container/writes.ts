@@ -15,7 +15,8 @@ import { isNameConflict, nameTaken, portConflict, portInUse, refusal, startRefus
 import { containerBody } from './spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
-import { gatewayOf, requestedPorts } from './inspect.ts'
+import type { EngineAnswer } from './engine-http.ts'
+import { gatewayOf, isPrepared, requestedPorts } from './inspect.ts'
 import type { Revealed, Runtime } from '../runtime.ts'
 
 export type Writes = Pick<
@@ -179,11 +180,14 @@ async function startContainer(engine: Engine, { target, files, signal }: Start):
     })
     if (put.status !== 200) throw refusal(`Files were not put into container ${container.name}`, put)
   }
-  const call = container.state === 'paused' ? 'unpause' : 'start'
-  const path = `/containers/${container.id}/${call}`
-  const answer = await whileAmbiguous(signal, () =>
-    engine.client.send({ method: 'POST', path, signal, timeoutMs: slowCallMs }),
-  )
+  const post = (call: string): Promise<EngineAnswer> =>
+    engine.client.send({ method: 'POST', path: `/containers/${container.id}/${call}`, signal, timeoutMs: slowCallMs })
+  let answer = await whileAmbiguous(signal, () => post(container.state === 'paused' ? 'unpause' : 'start'))
+  // Podman that was killed in a start calls a container that runs by now prepared, and fails to start it again; a stop sets that right.
+  if (answer.status >= 400 && isPrepared(container.raw)) {
+    await post('stop')
+    answer = await post('start')
+  }
   if (answer.status < 300 || answer.status === 304) return
   throw portConflict(container.name, answer) ?? startRefusal(container.name, answer)
 }

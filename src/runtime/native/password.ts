@@ -11,6 +11,7 @@ import { clearDeadServer } from './server.ts'
 import { binariesFor, passwordIn, type NativeContext } from './start.ts'
 import { commandAs, openWay, userForExisting } from './user.ts'
 import type { Revealed } from '../runtime.ts'
+import { identifier, literal } from '../../migrations/sql/quote.ts'
 
 const deadlineMs = 60_000
 const silent = ['log_statement=none', 'log_min_duration_statement=-1', 'log_min_error_statement=panic']
@@ -58,13 +59,4 @@ export async function setStoppedPassword(
 
 function refused(user: string, reason: string): PoststackError {
   return new PoststackError('ENGINE_REFUSED', `role ${identifier(user)} got no other password: ${reason}`)
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-/** Whatever the server takes a backslash for elsewhere, in this form it is doubled. */
-function literal(text: string): string {
-  return `E'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`
 }

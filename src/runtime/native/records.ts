@@ -7,8 +7,9 @@ import { readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { unreadable, writing } from '../../config/state-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
+import { isOurs } from '../../plan/names.ts'
 import type { ContainerPlan, ObservedContainer, ObservedVolume, PostgresSpec, Target } from '../../plan/types.ts'
-import { carriesLabels, labelledContainer, labelledVolume } from '../container/inspect.ts'
+import { carriesLabels, labelledContainer, labelledVolume, ownerOf } from '../container/inspect.ts'
 import type { Labels } from '../container/inspect.ts'
 import { deleteFolder, folderOf, makeFolderWith, namesIn, replaceJson, syncFolder } from './folders.ts'
 import type { NativeFolders } from './folders.ts'
@@ -74,7 +75,11 @@ export async function readContainers(
 /** By its id when the target has one, as the name may be another's by now. */
 export async function findContainer(folders: NativeFolders, target: Target): Promise<Container | undefined> {
   const named = await readContainer(folders, target.name)
-  if (target.id === undefined || named?.record.id === target.id) return named
+  if (target.id === undefined) {
+    const { owner } = target
+    return owner === undefined || isOurs(ownerOf(named?.record.labels ?? {}), owner) ? named : undefined
+  }
+  if (named?.record.id === target.id) return named
   const { containers } = await readContainers(folders)
   return containers.find(({ record }) => record.id === target.id)
 }

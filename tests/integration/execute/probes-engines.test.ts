@@ -41,6 +41,13 @@ describe.each(engines)('$title', (tested) => {
       code: 'NOT_READY',
       details: { state: 'running', logs: ['now ready'] },
     })
+    // The line of the earlier start is still in the log.
+    await on.runtime.stopContainer(target, 0, { signal })
+    await on.runtime.startContainer(target, {}, { signal })
+    await expect(wait(target, { kind: 'log', pattern: '^now ready$' }, 500)).rejects.toMatchObject({
+      message: expect.stringContaining('it wrote nothing yet'),
+    })
+    await wait(target, { kind: 'log', pattern: '^now ready$' })
   })
 
   on.obligation('a crash must end the wait at once, with code, output and a hint', [], async () => {

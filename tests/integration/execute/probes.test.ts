@@ -163,6 +163,13 @@ describe('one attempt', () => {
       message: expect.stringContaining(words),
     })
   })
+
+  test('a match that the machine left no time for says nothing of the pattern', async () => {
+    const { runtime } = runtimeWith({ logs: [`${'a'.repeat(1000)}b`] })
+    const used = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 20_000, system: 5000 })
+    onTestFinished(() => used.mockRestore())
+    expect(await probeOnce({ kind: 'log', pattern: '(a+)+$' }, context({ runtime }))).toMatchObject({ ready: false })
+  })
 })
 
 describe('waiting', () => {

@@ -42,6 +42,17 @@ test('where nothing is done, nothing is written, whatever was said', async () =>
   await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('a bug must stand there with where it comes from', async () => {
+  const log = open()
+  log.event(started)
+  log.bug(new TypeError('no such thing'))
+  expect((await entries()).at(-1)).toMatchObject({
+    level: 'error',
+    code: 'BUG',
+    stack: expect.stringContaining('TypeError: no such thing\n    at ') as string,
+  })
+})
+
 test('each line is JSON with the id of its run, in the file of its category, and what was said before comes first', async () => {
   const log = open()
   log.event({ type: 'notice', message: 'first' })
@@ -102,6 +113,16 @@ test('a large or old file is put aside, and only some of these stay', async () =
   next.event(done)
   expect(await readFile(path, 'utf8')).not.toContain('2020')
   expect((await entries()).map(({ event }) => event)).toEqual(['x', 'step-done'])
+})
+
+test('a run that goes on for long puts its own file aside, too', async () => {
+  const log = open()
+  log.event(started)
+  const long: StackEvent = { type: 'notice', message: 'x'.repeat(rotation.bytes) }
+  for (const event of [long, done, long]) log.event(event)
+  const main = (await readdir(folder)).filter((name) => name.startsWith('poststack'))
+  expect(main).toHaveLength(2)
+  expect(refusals).toEqual([])
 })
 
 test('what the disk refuses is told once, and nothing else happens', async () => {

@@ -118,8 +118,8 @@ describe('whose lock it is', () => {
   })
 
   test.each([
-    ['another machine', { boot: 'another', host: 'build-7' }, 'poststack up (pid PID on build-7, since 12 s)'],
-    ['another container on this machine', { space: 'pid:[1]', pid: 999_999_999 }, 'poststack up (pid PID, since 12 s)'],
+    ['another machine', { boot: 'another', host: 'build-7' }, 'poststack up (pid PID on build-7, for 12 s)'],
+    ['another container on this machine', { space: 'pid:[1]', pid: 999_999_999 }, 'poststack up (pid PID, for 12 s)'],
   ])('a holder in %s must count as alive, and the way out be said', async (_where, changes, holder) => {
     await leave(1, await owner(changes))
     const pid = 'pid' in changes ? changes.pid : process.pid
@@ -156,8 +156,8 @@ describe('waiting', () => {
       })
     })
     expect(said.map(([holder]) => holder.replace(/\d+/, 'PID'))).toEqual([
-      'poststack migrate (pid PID, since 0 s)',
-      'poststack migrate (pid PID, since 1 s)',
+      'poststack migrate (pid PID, for 0 s)',
+      'poststack migrate (pid PID, for 1 s)',
     ])
     expect(said[0]?.[1]).toBeLessThan(500)
     expect(said[1]?.[1]).toBeGreaterThanOrEqual(1000)

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
+import { parseMigrations } from '../../../src/migrations/files/parse.ts'
+import { previewMigrate } from '../../../src/migrations/run/preview.ts'
 import { apply, failApply, failureOf, ledgerOf, noticesOf, shown, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
@@ -144,7 +146,7 @@ describe('a character that only looks like SQL must be named', () => {
     ],
   ])('%j', async (sql, place, name, meant) => {
     expect(await told(sql)).toBe(
-      `In ${place} stands the character ${name}, which PostgreSQL takes for a letter of a name. Put ${meant} in its place; then run again.`,
+      `L${place.slice(1)} holds the character ${name}, which PostgreSQL takes for a letter of a name. Put ${meant} in its place; then run again.`,
     )
   })
 
@@ -160,7 +162,38 @@ describe('a character that only looks like SQL must be named', () => {
     const sql = "SELECT '’'; CREATE TABLE t (\n  b\u00A0 text\n);"
     await apply(database, { '0_c.sql': data, '1_a.sql': sql }, { onEvent: (event) => events.push(event) })
     expect(noticesOf(events)).toEqual([
-      'In line 2, column 4 stands the character NO-BREAK SPACE (U+00A0): to PostgreSQL it is a letter of the name it stands in.',
+      'line 2, column 4: the character NO-BREAK SPACE (U+00A0) is to PostgreSQL a letter of the name it stands in.',
     ])
+  })
+})
+
+describe('what is told of an included file', () => {
+  const parts: Readonly<Record<string, string>> = {
+    'begin.sql': '\n  BEGIN;\nCREATE TABLE t (a int);\nCOMMIT;\n',
+    'index.sql': '\n\nCREATE INDEX CONCURRENTLY i ON t (a);',
+    'down.sql': '\n-- migrate:down\nDROP TABLE t;',
+    'broken.sql': '\n\nCOPY t FROM stdin;\n1\n\\.\nCREATE\u00A0TABLE u ();',
+  }
+
+  function preview(sql: string): ReturnType<typeof previewMigrate> {
+    const migrations = parseMigrations([{ file: '1_a.sql', bytes: Buffer.from(`-- one\n-- two\n${sql}`) }], [], {
+      pathOf: (file) => `/${file}`,
+      read: ({ path }) => ({ file: path, path, realPath: path, bytes: Buffer.from(parts[path] ?? '') }),
+    })
+    const folder = { path: '/', migrations }
+    return previewMigrate({ connect: database.connect, folder, signal: new AbortController().signal })
+  }
+
+  test('has the lines of that file', async () => {
+    expect((await preview('\\i begin.sql')).pending[0]?.notices).toEqual([
+      'begin.sql, line 2, column 3: BEGIN and its COMMIT were left out: every file runs in a transaction of its own.',
+    ])
+    expect((await preview('SELECT 1;\n\\i index.sql')).pending[0]?.alone).toEqual([
+      { statement: 2, file: 'index.sql', line: 3, what: 'CREATE INDEX CONCURRENTLY' },
+    ])
+    expect(() => preview('\\i down.sql')).toThrow('down.sql holds its way back too, under "-- migrate:down" in line 2')
+    const error = await failureOf(preview('\\i broken.sql'))
+    expect(error.message).toContain('broken.sql, line 6, column 1: syntax error')
+    expect(error.hint).toContain('Line 6, column 7 holds the character NO-BREAK SPACE')
   })
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Connect, Connection } from '../../../src/migrations/connection.ts'
 import { baseline } from '../../../src/migrations/run/baseline.ts'
 import { rollback } from '../../../src/migrations/run/rollback.ts'
 import type { Finding } from '../../../src/migrations/verify/files.ts'
@@ -115,4 +116,39 @@ test.each([
   await database.rows(sql)
   await database.rows('CREATE TABLE x1 (id int)')
   expect(await drift()).toMatchObject([{ severity: 'warning', rule: 'drift-unknown', version: '002', lines: [] }])
+})
+
+test('it is read when nobody waits for the file any more, and one that a cut run could not write is taken for no other', async () => {
+  await apply(database, files)
+  const seen: unknown[] = []
+  /** Sessions of a run with something that happens when it begins to write the schema down. */
+  const atRecord =
+    (happens: (pid: number) => Promise<unknown>): Connect =>
+    async (options) => {
+      const session = await database.connect(options)
+      const query: Connection['query'] = async (text, values) => {
+        if (text.startsWith('SAVEPOINT poststack_schema')) seen.push(await happens(session.backendPid))
+        return await session.query(text, values)
+      }
+      return { ...session, query }
+    }
+  const more = {
+    ...files,
+    '003_c.sql': 'ALTER TABLE users ADD c int',
+    '003_c.rollback.sql': 'ALTER TABLE users DROP c',
+  }
+  const reading = await database.session()
+  await reading.query(`SET lock_timeout = '500ms'`)
+  await apply(database, more, { connect: atRecord(async () => (await reading.query('SELECT FROM users')).rows) })
+  expect(seen).toEqual([[]])
+
+  const cut = atRecord(async (pid) => await database.rows('SELECT pg_terminate_backend($1, 5000)', [pid]))
+  await rollback({ connect: cut, signal, toolVersion: '1' })
+  expect(await drift()).toMatchObject([{ rule: 'drift-unknown' }])
+  // Another text under the number that the record is of.
+  await apply(database, { ...files, '003_c.sql': 'ALTER TABLE users ADD d int' }, { connect: cut })
+  expect((await drift()).map(({ rule }) => rule)).toContain('drift-unknown')
+  await apply(database, { ...files, '003_c.sql': 'ALTER TABLE users ADD d int', '004_d.sql': 'SELECT 1' })
+  expect((await drift()).filter(({ rule }) => rule.startsWith('drift'))).toEqual([])
+  expect(seen).toHaveLength(3)
 })

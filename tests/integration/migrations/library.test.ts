@@ -12,7 +12,7 @@ import {
   status,
   verify,
 } from '../../../src/database.ts'
-import { failureOf, ledgerOf, tablesOf } from '../../support/migrations.ts'
+import { failureOf, ledgerOf, tablesOf, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -45,6 +45,25 @@ async function connected(): Promise<pg.Client> {
   await client.connect()
   return client
 }
+
+test('a look that waits for a lock ends when it is told to', async () => {
+  await migrate({ url, migrations })
+  const holder = await connected()
+  await holder.query('BEGIN; LOCK TABLE poststack.schema_migrations')
+  const waiting = `SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database()`
+  for (const look of [status, verify]) {
+    const stop = new AbortController()
+    const running = failureOf(look({ url, migrations, signal: stop.signal }))
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await until(database, waiting)
+    stop.abort()
+    // oxlint-disable-next-line no-await-in-loop
+    expect((await running).code).toBe('INTERRUPTED')
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await database.rows(waiting)).toEqual([])
+  }
+  await holder.end()
+})
 
 describe('by url', () => {
   test('migrate, status, verify and rollback', async () => {
@@ -180,6 +199,11 @@ describe('what fails is typed', () => {
     ['nothing in place of a file', { migrations: [null] }],
     ['a folder that is no text', { dir: 7 }],
     ['a number as target', { migrations, target: 1 }],
+    ['a wait that is no number', { migrations, lockWaitMs: Number.NaN }],
+    ['a limit below zero', { migrations, lockTimeoutMs: -1 }],
+    ['a limit in words', { migrations, statementTimeoutMs: '5s' }],
+    ['a limit that the server cannot keep', { migrations, lockTimeoutMs: 2 ** 31 }],
+    ['tries without their time', { migrations, retry: { attempts: 3 } }],
   ])('%s', async (_what, request) => {
     expect(await failureOf(migrate({ url, ...request } as never))).toMatchObject({ code: 'USAGE' })
   })

@@ -121,7 +121,7 @@ describe('processes at once', () => {
       "LOCK_TIMEOUT
       Another run is migrating this database: its lock was not free after 0.3 s. It is held by pid PID, user postgres, application "poststack lock test", from 127.0.0.1, for 0 s.
 
-      Wait for it and run again, or wait longer with --lock-wait. If it hangs, end it: poststack database unlock-migrations"
+      Wait for it and run again, or wait longer with --lock-wait (lockWaitMs in a call). If it hangs, end it: poststack database unlock-migrations"
     `)
     expect(error.details['holder']).toMatchObject({ pid: lock.pid, user: 'postgres', client: '127.0.0.1' })
     await lock.release()

@@ -120,7 +120,6 @@ describe('a pooler', () => {
 
   test('a second run is refused while the first one has the lock, through it or not', async () => {
     const held = await lock()
-    expect(held.pooled).toBe(true)
     const [through, straight] = [
       await failApply(pooled, { '1_a.sql': '' }, { lockWaitMs: 100 }),
       await failApply(direct, { '1_a.sql': '' }, { lockWaitMs: 100 }),

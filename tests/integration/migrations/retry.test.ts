@@ -6,6 +6,7 @@ import {
   apply,
   failApply,
   failureOf,
+  historyOf,
   indexesOf,
   ledgerOf,
   ledgerRow,
@@ -160,6 +161,24 @@ describe('a file in parts', () => {
     expect(await indexesOf(database)).toEqual(['i valid'])
   })
 
+  test('the limits that a build lifts are back for the rest, also when clearing up before it was tried twice', async () => {
+    await database.rows('INSERT INTO u VALUES (1), (1); CREATE TABLE seen (lock text)')
+    await database.rows('CREATE UNIQUE INDEX CONCURRENTLY i ON u (a)').catch(() => undefined)
+    await database.rows('DELETE FROM u')
+    const other = await holding('u')
+    const sql = `SET deadlock_timeout = '3s'; CREATE UNIQUE INDEX CONCURRENTLY i ON u (a);
+      INSERT INTO seen VALUES (current_setting('lock_timeout'))`
+    const migrated = apply(database, { '1_a.sql': sql }, { onEvent, lockTimeoutMs: 1234 })
+    await until(
+      database,
+      `SELECT FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND wait_event_type = 'Lock'`,
+    )
+    await other.script(`SET deadlock_timeout = '30s'; LOCK TABLE u IN SHARE UPDATE EXCLUSIVE MODE; COMMIT`)
+    await migrated
+    expect(types()).toContain('migration-retrying')
+    expect(await database.rows('SELECT lock FROM seen')).toEqual([{ lock: '1234ms' }])
+  })
+
   test('what may commit by itself is not tried again', async () => {
     const reader = await holding('t')
     const sql = `-- poststack: no-transaction\nCREATE TABLE n (v int);
@@ -270,10 +289,21 @@ describe('stopping leaves ledger and catalog agreeing', () => {
     const error = await failApply(
       database,
       { '1_a.sql': 'CREATE TABLE v ()', '2_b.sql': 'CREATE TABLE w ()' },
-      { signal: stop.signal, onEvent: (event) => event.type === 'migration-applied' && stop.abort() },
+      {
+        signal: stop.signal,
+        onEvent: (event) => {
+          onEvent(event)
+          if (event.type === 'migration-applied') stop.abort()
+        },
+      },
     )
     expect(error.code).toBe('INTERRUPTED')
+    expect(error.message).toBe('Stopped on request: 1 of 2 pending migrations applied; the next was not begun.')
+    expect(types()).toEqual(['migration-started', 'migration-applied'])
+    expect(events).toHaveLength(2)
+    expect(await historyOf(database)).toEqual(['applied 1'])
     expect(await ledgerOf(database)).toEqual(['1 applied'])
+    expect(await database.rows('SELECT version FROM poststack.schema_snapshot')).toEqual([{ version: '1' }])
     expect(await tablesOf(database)).toEqual(['public.t', 'public.u', 'public.v'])
   })
 })

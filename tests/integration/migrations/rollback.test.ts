@@ -231,9 +231,22 @@ describe('a rollback in parts', () => {
       statements_total: 4,
     })
     expect((await failApply(database, files)).code).toBe('MIGRATION_UNFINISHED')
+    // As another version of the parser would have it: the texts decide then.
+    await database.rows(`UPDATE poststack.schema_migrations SET statements_chain = 'other' WHERE version = 2`)
     await takeBack(database)
     expect(await indexesOf(database)).toEqual([])
     expect(await database.rows('SELECT n FROM log ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }])
+    expect(await ledgerOf(database)).toEqual(['1 applied'])
+  })
+
+  test('that was begun with the text of the file goes on with that, after the file is gone', async () => {
+    await apply(database, files)
+    const edited = { ...files, '2_i.rollback.sql': 'INSERT INTO log VALUES (7); DROP INDEX CONCURRENTLY nowhere;' }
+    const error = await failureOf(takeBack(database, { files: edited, useFile: true }))
+    expect(error.details).toMatchObject({ sqlstate: '42704', statementsApplied: 1 })
+    await database.rows('CREATE INDEX nowhere ON t (a)')
+    await takeBack(database)
+    expect(await database.rows('SELECT n FROM log')).toEqual([{ n: 7 }])
     expect(await ledgerOf(database)).toEqual(['1 applied'])
   })
 
@@ -276,7 +289,9 @@ describe('a rollback in parts', () => {
       '3_z.sql': 'CREATE TABLE z ()',
       '3_z.rollback.sql': `DROP TABLE z; ${lose}; SELECT pg_sleep(5);`,
     })
-    expect((await failureOf(takeBack(database))).code).toBe('LOCK_LOST')
+    const lost = await failureOf(takeBack(database))
+    expect(lost.code).toBe('LOCK_LOST')
+    expect(lost.hint).toContain('rollback of "3 z" (as stored) calls pg_terminate_backend')
     expect(await tablesOf(database)).toContain('public.z')
     expect(await ledgerRow(database, 3)).toMatchObject({ state: 'applied' })
     await database.rows('DELETE FROM poststack.schema_migrations WHERE version = 3')

@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../../src/execute/database/database.ts'
 import type { Connect } from '../../../src/migrations/connection.ts'
 import { withinDatabase } from '../../../src/migrations/verify/beyond.ts'
+import { withScratch } from '../../../src/migrations/verify/scratch.ts'
 import { verify, type VerifyReport } from '../../../src/migrations/verify/verify.ts'
-import { apply, failureOf, folderOf, shown, type SqlFiles } from '../../support/migrations.ts'
+import { apply, failureOf, folderOf, type SqlFiles, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import type { VerifyOrder } from './verify-worker.ts'
 
@@ -57,6 +58,24 @@ async function scratchNames(database: TestDatabase): Promise<readonly string[]> 
 
 const small: SqlFiles = { '001_a.sql': 'CREATE TABLE a (id int)', '001_a.rollback.sql': 'DROP TABLE a' }
 
+test('sessions last for as long as a try-out takes, and one that was lost at rest is not handed out', async () => {
+  const database = await server.createDatabase()
+  await database.rows(`ALTER DATABASE ${database.target.database} SET idle_session_timeout = '1s'`)
+  const signal = new AbortController().signal
+  await withScratch({ connect: database.connect, connectTo: connectTo(database) }, signal, async (make) => {
+    const scratch = await make()
+    const first = await scratch.connect({ applicationName: 'one', signal })
+    await first.close()
+    await database.rows('SELECT pg_terminate_backend($1, 5000)', [first.backendPid])
+    await database.session({ applicationName: 'beside' })
+    await until(database, `SELECT WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'beside')`)
+    const second = await scratch.connect({ applicationName: 'one', signal })
+    expect((await second.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await second.close()
+  })
+  expect(await scratchNames(database)).toEqual([])
+})
+
 /** A process that is in the middle of a try-out, in a database of its own. */
 async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly database: TestDatabase }> {
   const database = await server.createDatabase()
@@ -77,6 +96,11 @@ async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly data
 test('what a killed check left is cleared by the next, and what a live one uses is left alone', async () => {
   const database = await server.createDatabase()
   const [dead, alive] = await Promise.all([sleeper(), sleeper()])
+  // Each has made all of its databases by then.
+  await until(
+    database,
+    "SELECT WHERE 2 = (SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active')",
+  )
   const before = await scratchNames(database)
   expect(before.length).toBeGreaterThanOrEqual(2)
   dead.worker.kill('SIGKILL')
@@ -109,14 +133,20 @@ test('a database of somebody else with such a name is left alone', async () => {
   await database.rows('DROP DATABASE poststack_verify_0123456789ab')
 })
 
-test('a role that may not create databases is told so', async () => {
+test('a role that may not create databases is told so, and what else was found', async () => {
   const database = await server.createDatabase()
   await database.rows(`CREATE ROLE poor LOGIN PASSWORD 'test-password'`)
-  const error = await failureOf(prove(database, small, { user: 'poor' }))
-  expect(shown(error)).toBe(`STEP_FAILED
-A database to try the migrations in could not be made: permission denied to create database.
-
-Give the role the right (ALTER ROLE … CREATEDB), or verify with another --url whose server may be used for it.`)
+  const report = await prove(database, { ...small, '9_broken.sql': 'COMMIT' }, { user: 'poor' })
+  expect([report.ok, report.proofs]).toEqual([false, []])
+  expect(report.findings.map(({ rule, file }) => [rule, file])).toEqual([
+    ['invalid', '9_broken.sql'],
+    ['rollback-not-tried', undefined],
+  ])
+  expect(report.findings[1]).toMatchObject({
+    message:
+      'No rollback was proved. A database to try the migrations in could not be made: permission denied to create database.',
+    hint: 'Give the role the right (ALTER ROLE … CREATEDB), or verify with another --url whose server may be used for it.',
+  })
 })
 
 test('stopping it leaves nothing behind', async () => {
@@ -174,6 +204,10 @@ test.each([
   ["COPY t FROM PROGRAM 'ls'", 'COPY T'],
   ["DO $$ BEGIN EXECUTE 'create role a'; END $$", 'CREATE ROLE'],
   ["SELECT make('CREATE ROLE a')", 'CREATE ROLE'],
+  ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'", 'pg_terminate_backend'],
+  ['DO $$ BEGIN PERFORM pg_catalog.Pg_Reload_Conf (); END $$', 'pg_reload_conf'],
+  ["SELECT pg_create_logical_replication_slot('s', 'pgoutput')", 'pg_create_logical_replication_slot'],
+  ["CREATE TABLE t AS SELECT * FROM dblink('dbname=shop', 'SELECT 1') AS d (a int)", 'dblink'],
   ['CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $x$ ALTER ROLE a SET work_mem = 1 $x$', 'ALTER ROLE'],
 ])('%s reaches beyond the database', (sql, taken) => {
   expect(withinDatabase(`SELECT 1; ${sql}; SELECT 2`)).toEqual({
@@ -186,6 +220,9 @@ test.each([
   '-- create role a\nSELECT 1',
   "INSERT INTO t VALUES ('create user account')",
   "COMMENT ON TABLE t IS 'drop database'",
+  "SELECT 'lo_export'; SELECT my_dblink(1)",
+  'GRANT EXECUTE ON FUNCTION pg_terminate_backend(int, bigint) TO a',
+  'CREATE FUNCTION f() RETURNS bool LANGUAGE sql AS $x$ SELECT pg_cancel_backend(1) $x$',
   'CREATE USER MAPPING FOR a SERVER b',
   'GRANT SELECT ON t TO a',
   'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO a',

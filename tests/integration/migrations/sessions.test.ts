@@ -127,7 +127,9 @@ describe('who keeps a statement waiting', () => {
     const waiting = waiter.script('SELECT * FROM t')
     const found = await blocked(ann, waiter)
     expect(found).toMatchObject([{ pid: blocker.backendPid, state: undefined }])
-    expect(describeBlocker(found[0] as Blocker)).toContain(`pid ${blocker.backendPid}`)
+    expect(describeBlocker(found[0] as Blocker)).toBe(
+      `pid ${blocker.backendPid}, user postgres, application "poststack tests"`,
+    )
     await blocker.query('ROLLBACK')
     await waiting
   })

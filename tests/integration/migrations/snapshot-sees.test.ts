@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Connection } from '../../../src/migrations/connection.ts'
-import { compareSnapshots, judgeRollback, type SchemaDifference } from '../../../src/migrations/verify/difference.ts'
-import { readSnapshot } from '../../../src/migrations/verify/snapshot-read.ts'
-import { packSnapshot } from '../../../src/migrations/verify/snapshot.ts'
+import { compareSnapshots, judgeRollback, type SchemaDifference } from '../../../src/migrations/snapshot/difference.ts'
+import { readSnapshotWithin } from '../../../src/migrations/snapshot/read.ts'
+import { packSnapshot } from '../../../src/migrations/snapshot/snapshot.ts'
 import { startPostgres, type TestServer } from '../../support/postgres.ts'
 import { since18 } from './snapshot-changes-others.ts'
 import { changes } from './snapshot-changes.ts'
@@ -38,13 +38,13 @@ async function tried<T>(act: () => Promise<T>): Promise<T> {
 
 async function expectSeen([change, undo, ...differences]: Change): Promise<void> {
   await tried(async () => {
-    const before = await readSnapshot(session)
+    const before = await readSnapshotWithin(session)
     await session.query(change)
-    const after = await readSnapshot(session)
+    const after = await readSnapshotWithin(session)
     expect(named(compareSnapshots(before, after))).toEqual(differences.toSorted())
     expect(after.fingerprint).not.toBe(before.fingerprint)
     await session.query(undo)
-    const undone = await readSnapshot(session)
+    const undone = await readSnapshotWithin(session)
     expect(named(compareSnapshots(before, undone))).toEqual([])
     expect(undone.fingerprint).toBe(before.fingerprint)
   })
@@ -65,9 +65,9 @@ test('since PostgreSQL 18: a NOT NULL that is restored must be the same under an
   skip(rows[0]?.['can'] !== true, 'this server is older')
   await tried(async () => {
     await session.query('ALTER TABLE orders ADD CONSTRAINT present NOT NULL sum')
-    const before = await readSnapshot(session)
+    const before = await readSnapshotWithin(session)
     await session.query('ALTER TABLE orders ALTER sum DROP NOT NULL; ALTER TABLE orders ALTER sum SET NOT NULL')
-    expect(judgeRollback(before, await readSnapshot(session)).verdict).toBe('exact')
+    expect(judgeRollback(before, await readSnapshotWithin(session)).verdict).toBe('exact')
   })
 })
 
@@ -110,10 +110,10 @@ describe('what PostgreSQL cannot take back', () => {
     ],
   ] as const)('%s', async (...[, up, down, verdict, differences]) => {
     await tried(async () => {
-      const before = await readSnapshot(session)
+      const before = await readSnapshotWithin(session)
       await session.query(up)
       await session.query(down)
-      const judged = judgeRollback(before, await readSnapshot(session))
+      const judged = judgeRollback(before, await readSnapshotWithin(session))
       expect(named(judged.differences)).toEqual(differences)
       expect(judged.verdict).toBe(verdict)
     })
@@ -121,11 +121,11 @@ describe('what PostgreSQL cannot take back', () => {
 
   test('labels in another order are a difference', async () => {
     await tried(async () => {
-      const before = await readSnapshot(session)
+      const before = await readSnapshotWithin(session)
       await session.query(
         `ALTER TABLE heir NO INHERIT users; DROP TABLE users CASCADE; DROP TYPE mood CASCADE; CREATE TYPE mood AS ENUM ('happy', 'ok', 'sad')`,
       )
-      expect(named(compareSnapshots(before, await readSnapshot(session)))).toContain('~ enum-order public.mood')
+      expect(named(compareSnapshots(before, await readSnapshotWithin(session)))).toContain('~ enum-order public.mood')
     })
   })
 })
@@ -138,7 +138,7 @@ test('no secret of a user mapping, a server or a subscription may be in a snapsh
     await session.query(
       `CREATE SUBSCRIPTION sub CONNECTION 'dbname=nowhere password=hunter2' PUBLICATION news WITH (connect = false, slot_name = NONE)`,
     )
-    const text = packSnapshot(await readSnapshot(session))
+    const text = packSnapshot(await readSnapshotWithin(session))
     expect(text).toContain('sub')
     expect(text).toContain('password=(hidden)')
     expect(text).not.toContain('hunter2')

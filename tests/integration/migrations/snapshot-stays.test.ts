@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Connection } from '../../../src/migrations/connection.ts'
-import { describeDifference } from '../../../src/migrations/verify/describe.ts'
-import { compareSnapshots } from '../../../src/migrations/verify/difference.ts'
-import { prepareSnapshots, readSnapshot } from '../../../src/migrations/verify/snapshot-read.ts'
-import { packSnapshot, unpackSnapshot } from '../../../src/migrations/verify/snapshot.ts'
+import { describeDifference } from '../../../src/migrations/snapshot/describe.ts'
+import { compareSnapshots } from '../../../src/migrations/snapshot/difference.ts'
+import { prepareSnapshots, readSnapshot, readSnapshotWithin } from '../../../src/migrations/snapshot/read.ts'
+import { packSnapshot, unpackSnapshot } from '../../../src/migrations/snapshot/snapshot.ts'
 import { apply } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import { fixture, roles } from './snapshot-fixture.ts'
@@ -127,7 +127,7 @@ describe('the session', () => {
   test('an open transaction must be seen into, go on with its settings, and be open after', async () => {
     const before = await readSnapshot(session)
     await session.query(`BEGIN; SET LOCAL search_path = app; CREATE TABLE fresh ()`)
-    const within = await readSnapshot(session)
+    const within = await readSnapshotWithin(session)
     expect(compareSnapshots(before, within).map(describeDifference)).toEqual(['+ table app.fresh'])
     expect((await session.query(`SELECT current_setting('search_path') AS path`)).rows).toEqual([{ path: 'app' }])
     await session.query('ROLLBACK')
@@ -166,7 +166,7 @@ describe('the session', () => {
     await readSnapshot(session)
     expect((await session.script('SELECT 1')).inTransaction).toBe(false)
     await session.query('BEGIN')
-    await readSnapshot(session)
+    await readSnapshotWithin(session)
     expect((await session.script('SELECT 1')).inTransaction).toBe(true)
     await session.query('ROLLBACK')
     expect(notices).toEqual([])
@@ -179,7 +179,7 @@ describe('the session', () => {
     await expect(readSnapshot(session)).rejects.toMatchObject({ code: '55P03' })
     expect((await session.script('SELECT 1')).inTransaction).toBe(false)
     await session.query('BEGIN; SET LOCAL search_path = app')
-    await expect(readSnapshot(session)).rejects.toMatchObject({ code: '55P03' })
+    await expect(readSnapshotWithin(session)).rejects.toMatchObject({ code: '55P03' })
     expect(await session.script('CREATE TABLE fresh ()')).toMatchObject({ error: undefined, inTransaction: true })
     await session.query('COMMIT')
     await other.query('ROLLBACK')

@@ -56,6 +56,8 @@ test('files with variables and mounted settings must be inputs, also those that 
   ])
   for (const path of ['pages', 'pages/index.html', 'state.json', 'poststack.config.ts', 'other.env'])
     expect([path, isInput(inputs, at(path))]).toEqual([path, false])
+  for (const path of ['.containerignore', '.dockerignore', 'Dockerfile.containerignore', 'Dockerfile.dockerignore'])
+    expect([path, isInput(inputs, at(`built/${path}`))]).toEqual([path, true])
   // While the config cannot be read, what it lacks may be any file of that kind.
   for (const path of ['other.env', '.env', '.env.local', 'deep/.env.test'])
     expect([path, isConfigInput(withEveryModule(inputs), at(path))]).toEqual([path, true])

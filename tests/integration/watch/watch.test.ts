@@ -1,6 +1,7 @@
 /**
  * The watch as a whole, from files that are saved to runs that are made: real files, and runs that only pretend.
  */
+import { EventEmitter, once } from 'node:events'
 import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,6 +52,8 @@ async function nextRun(): Promise<readonly StackEvent[]> {
   }
 }
 
+const start = { subject: 'service:db', action: { kind: 'start' } } as PlanStep
+
 /** Longer than any pause that the watch makes, so that what was still to come has come. */
 const rest = (): Promise<void> => sleep(1_000)
 
@@ -76,7 +79,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   controller.abort()
-  await watching.ended
+  await watching?.ended.catch(() => undefined)
   expect(runs.closed).toBe(runs.opened)
   await rm(root, { recursive: true, force: true })
 })
@@ -156,10 +159,55 @@ test('a server that was restarted by hand must be nothing, and one that is still
   await rest()
   expect(events).toEqual([])
   expect(runs.seen).toHaveLength(made)
-  runs.steps = [{} as PlanStep]
+  runs.steps = [start]
   runs.end?.('db')
   expect((await nextRun())[0]).toMatchObject({ type: 'watch-changed', paths: [], services: ['db'] })
   expect(runs.seen).toHaveLength(made + 1)
+})
+
+test('what failed before must still be told when services that end again and again are given up', async () => {
+  const facts = { step: 1, subject: 'service:db', durationMs: 1 }
+  const error = { code: 'MIGRATION_FAILED', message: 'no such table' } as const
+  runs.results = [
+    { ...facts, kind: 'start', status: 'done' },
+    { ...facts, kind: 'migrate', status: 'failed', error },
+  ]
+  await begin(0)
+  runs.steps = [start]
+  for (let death = 1; death <= 3; death += 1) {
+    runs.end?.('db')
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await nextRun()
+  }
+  controller.abort()
+  expect((await watching.ended).failure).toEqual(error)
+})
+
+test('a watch that does not come to begin must close what it opened', async () => {
+  const begun = watch({
+    open: async () => {
+      const stack = await openPretended({ root, file: newest, runs, runMs: 0 })
+      controller.abort()
+      return stack
+    },
+    services: [],
+    onEdit: 'rollback',
+    emit: () => undefined,
+    signal: controller.signal,
+  })
+  await expect(begun).rejects.toMatchObject({ code: 'INTERRUPTED' })
+  expect(runs).toMatchObject({ opened: 1, closed: 1 })
+})
+
+test('a bug while it listens must end it', async () => {
+  const bug = new EventEmitter()
+  runs.listening = async () => {
+    await once(bug, 'known')
+    throw new TypeError('a bug')
+  }
+  await begin(0)
+  bug.emit('known')
+  await expect(watching.ended).rejects.toThrow('a bug')
 })
 
 test('reloads must leave nothing behind: no watcher, no listener, no memory', { timeout: 60_000 }, async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
+import { runApp } from '../../../src/cli/app.ts'
 import { hoistGlobalFlags, permissionsOf, permissionWords } from '../../../src/cli/flags.ts'
+import { type DatabaseFlags, sameTarget } from '../../../src/cli/flags-database.ts'
 import { containerCommands } from '../../../src/cli/routes/container.ts'
 import { databaseCommands } from '../../../src/cli/routes/database.ts'
 import { logsCommands } from '../../../src/cli/routes/logs.ts'
@@ -8,7 +10,7 @@ import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import { stackStatus } from '../../../src/plan/status.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
-import { runWords as run } from '../../support/run-words.ts'
+import { quietIo, runWords as run } from '../../support/run-words.ts'
 import { duration, errorLines, outcomeText, statusText, table } from '../../../src/cli/report/words.ts'
 
 describe('the command line', () => {
@@ -137,6 +139,22 @@ describe('the command line', () => {
   })
 })
 
+function broken(): never {
+  throw new TypeError('no such stream')
+}
+
+test('a bug outside of what a command looks after must be told as one, with where it comes from', async () => {
+  const said = { stdout: '', stderr: '' }
+  expect(await runApp(['version'], { ...quietIo(said), stdout: { write: broken } })).toBe(70)
+  expect(said.stderr).toMatch(/this is a bug of Poststack.*\nTypeError: no such stream\n +at /)
+})
+
+test('a command that is told must act on the same database, wherever it is typed', () => {
+  const flags = { service: 'db', allowRun: false, allowAll: false } as DatabaseFlags
+  expect(sameTarget(flags, { cwd: '/my shop' })).toBe(' --service db')
+  expect(sameTarget(flags, { cwd: '/my shop', isElsewhere: true })).toBe(" -C '/my shop' --service db")
+})
+
 describe('flags before the command', () => {
   test.each([
     [
@@ -194,7 +212,10 @@ describe('words', () => {
     [3, '3 ms'],
     [999.6, '1000 ms'],
     [1234, '1.2 s'],
+    [59_940, '59.9 s'],
+    [59_980, '1 min 0 s'],
     [61_000, '1 min 1 s'],
+    [119_600, '2 min 0 s'],
   ])('%d ms reads %s', (ms, text) => {
     expect(duration(ms)).toBe(text)
   })

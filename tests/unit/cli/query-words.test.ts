@@ -61,3 +61,17 @@ test('values are JSON where nothing is lost by it, and names are unique', () => 
     },
   ])
 })
+
+test('JSON with a number that would be rounded must stay the text that it is', () => {
+  const texts = [
+    '{"a":12345678901234567890}',
+    '[1e400]',
+    '[9007199254740991,0.30000000000000004]',
+    '"12345678901234567890"',
+  ]
+  const columns = texts.map((_, index) => ({ name: `c${String(index)}`, type: json }))
+  const [document] = answerDocuments([{ command: 'SELECT', count: 1, columns, rows: [texts] }])
+  expect(document?.rows).toEqual([
+    { c0: texts[0], c1: texts[1], c2: [9007199254740991, 0.30000000000000004], c3: '12345678901234567890' },
+  ])
+})

@@ -12,6 +12,10 @@ test('colours of programs say nothing, and go', () => {
   expect(visible('\u001b[31;1mred\u001b[0m')).toBe('red')
 })
 
+test('marks that turn the direction of a text must be seen', () => {
+  expect(visible('a\u061C\u200E\u200F\u202E')).toBe(String.raw`a\u061c\u200e\u200f\u202e`)
+})
+
 test('records keep their form, and what is no plain record stays whole', () => {
   const at = new Date(0)
   expect(visibleIn({ a: ['\u0001', 1, null, { b: '\u001b]0;x' }], at })).toEqual({

@@ -152,7 +152,7 @@ describe('mistakes', () => {
   })
 
   it('two services under one host name', async () => {
-    const app = { kind: 'container', image: 'app', aliases: ['www'] }
+    const app = { kind: 'container', image: 'app', aliases: ['WWW'] }
     expect(await mistakes({ aliases: ['app', 'www'] }, { app })).toEqual([
       'services.web.aliases[0]: is a host name of `app` already',
       'services.app.aliases[0]: is a host name of `web` already',

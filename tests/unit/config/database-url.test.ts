@@ -48,6 +48,7 @@ describe('a database URL', () => {
     ['postgres://ann:s3cret#x@db/shop', ''],
     ['postgres://ann:s3cret%zz@db/shop', 'has a `%`'],
     ['postgres://ann:s3cret@one,two/shop', 'names several hosts'],
+    ['postgres://ann:s3cret@one:5432,two:5432/shop', 'names several hosts'],
     ['postgres://ann:s3cret@db:0/shop', 'has port 0'],
     ['postgres://ann:s3cret@db:99999/shop', ''],
     ['postgres://ann@db/shop?password=s3cret', 'says `password` after the `?`'],
@@ -70,6 +71,7 @@ describe('a database URL as it is shown', () => {
   test.each([
     ['postgresql://ann:s3cret@db:5433/shop?sslmode=require', 'postgresql://ann@db:5433/shop?sslmode=require'],
     ['postgres://ann:a@s3cret:@db/sh@p', 'postgres://ann@db/sh@p'],
+    ['postgres://ann@corp:s3cret@db/shop', 'postgres://ann@corp@db/shop'],
     ['postgres://ann:s3cret@[::1]:5433/shop', 'postgres://ann@[::1]:5433/shop'],
     ['postgres://ann:s3cret@%2Fvar%2Frun/shop', 'postgres://ann@%2Fvar%2Frun/shop'],
     ['postgres://:s3cret@db/shop', 'postgres://@db/shop'],

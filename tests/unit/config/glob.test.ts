@@ -33,6 +33,11 @@ describe('a pattern', () => {
     ['.*', ['.env']],
     ['{a,b}.{ts,json}', ['a.ts', 'b.json']],
     ['?.ts', ['a.ts']],
+    ['{lib/deep,.hidden,none}/*.ts', ['.hidden/e.ts', 'lib/deep/d.ts']],
+    ['lib/{c,d{e,eep/d}}.ts', ['lib/c.ts', 'lib/deep/d.ts']],
+    ['{a,b.ts', []],
+    ['{a.{ts,js}', []],
+    ['{,lib/}*.ts', ['a.ts', 'lib/[h].ts', 'lib/c.ts']],
     ['**/*.ts', ['a.ts', 'lib/[h].ts', 'lib/c.ts', 'lib/deep/d.ts']],
     ['lib/**', ['lib/[h].ts', 'lib/c.ts', 'lib/deep/d.ts']],
     ['lib/*/d.ts', ['lib/deep/d.ts']],
@@ -56,6 +61,16 @@ describe('a pattern', () => {
       ),
     )
     expect(asked).toEqual(['/p/lib'])
+    asked.length = 0
+    globFiles(
+      '/p',
+      'lib/{deep,none}/*.ts',
+      listOf(
+        files.map((file) => `/p/${file}`),
+        asked,
+      ),
+    )
+    expect(asked).toEqual(['/p/lib', '/p/lib/deep'])
     expect(parseGlob('a/b/*.ts').base).toBe('a/b')
     expect(parseGlob('*.ts').base).toBe('')
   })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compareStates } from '../../../src/execute/backup/compare.ts'
+import { failed } from '../../../src/execute/backup/program.ts'
 import {
   backupName,
   type DatabaseState,
@@ -8,7 +9,7 @@ import {
   type Manifest,
   parseManifest,
 } from '../../../src/execute/backup/manifest.ts'
-import { createSnapshot, packSnapshot, type SchemaObject } from '../../../src/migrations/verify/snapshot.ts'
+import { createSnapshot, packSnapshot, type SchemaObject } from '../../../src/migrations/snapshot/snapshot.ts'
 
 const now = new Date('2026-11-26T01:12:48.500Z')
 
@@ -50,6 +51,13 @@ describe('names', () => {
       'a.dump.sql',
     ])
   })
+})
+
+test('what a program has failed with is told with a way out that it has, and once', () => {
+  const missing = { exitCode: 3, words: 'role "a" does not exist' }
+  expect(failed('pg_restore', 'shop', missing).hint).toContain('--no-owner')
+  expect(failed('psql', 'shop', missing).hint).not.toContain('--no-owner')
+  expect(failed('psql', 'shop', { exitCode: 3, words: 'no' }).hint).not.toContain('Nothing was changed')
 })
 
 describe('retention', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createCutter, greeting, openingOf } from '../../../src/execute/wasm-dump/messages.ts'
+import { createCutter, createGatherer, greeting, openingOf } from '../../../src/execute/wasm-dump/messages.ts'
 
 function message(type: string, length: number): Buffer {
   const head = Buffer.alloc(5)
@@ -36,6 +36,17 @@ describe('messages of the protocol', () => {
     expect([cutter.push(whole.subarray(0, 2)), cutter.isOpen()]).toEqual(['', true])
     expect([cutter.push(whole.subarray(2, 7)), cutter.isOpen()]).toEqual(['', true])
     expect([cutter.push(whole.subarray(7)), cutter.isOpen()]).toEqual(['Q', false])
+  })
+
+  it('are all handed on once the server waits, also when it says something more in the same piece', () => {
+    const gather = createGatherer()
+    const [ready, notice] = [message('Z', 1), message('N', 20)]
+    const all = Buffer.concat([message('D', 3), ready, notice])
+    expect(gather(all.subarray(0, 5))).toBeUndefined()
+    expect(gather(all.subarray(5, -4))).toBeUndefined()
+    expect(gather(all.subarray(-4))).toEqual(all)
+    expect(gather(notice)).toBeUndefined()
+    expect(gather(ready)).toEqual(Buffer.concat([notice, ready]))
   })
 
   it('begin a session with what the server is, and end with that it waits', () => {

@@ -231,6 +231,20 @@ describe('clean', () => {
     expect(await cleanOf(stopped, true)).toMatch(/remove-volume +no container uses it  \[data-loss\]/)
   })
 
+  test('leaves alone what remembers a job, which is no data and is needed while there are any', async () => {
+    const { desired, runtime, stack } = await running(stackConfig([db, seed]))
+    expect([...runtime.world.volumes.keys()].toSorted()).toEqual([
+      'shop-db-data',
+      expect.stringMatching(/^shop-seed-done-/),
+    ])
+    runtime.kill('shop-db', 0)
+    const observed = { ...(await observeRuntime(desired, stack.world)), runtime: 'memory' as const }
+    const clean = (volumes: boolean): Plan => planClean({ desired, observed, images: [], volumes })
+    expect(clean(false).keptVolumes).toEqual(['shop-db-data'])
+    const removed = clean(true).steps.filter(({ action }) => action.kind === 'remove-volume')
+    expect(removed.map(({ subject }) => subject)).toEqual(['volume:shop-db-data'])
+  })
+
   test('removes images of older files, but none that is in use', async () => {
     const built = await running(stackConfig([app]))
     const labels = built.runtime.world.images.get('shop/app:latest')?.labels ?? {}

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { Config, HookConfig } from '../../../src/config/types.ts'
 import { PoststackError } from '../../../src/errors.ts'
 import { execute } from '../../../src/execute/execute.ts'
+import { observeRuntime } from '../../../src/execute/observe.ts'
 import type { CommandRun, ScriptRun } from '../../../src/execute/world.ts'
+import { planClean } from '../../../src/plan/clean.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import type { Plan } from '../../../src/plan/step.ts'
@@ -53,25 +55,29 @@ describe('hooks', () => {
     const stack = memoryStack(createMemoryRuntime())
     const plan = await stack.plan(declared(all))
     expect(formatPlan(plan)).toMatchInlineSnapshot(`
-      "shop on memory: 17 steps
+      "shop on memory: 21 steps
 
-        #1  hook:beforeUp                               hook            beforeUp runs make x: 16 steps are to be done
-        #2  image:poststack/base-debian:latest          build           not found  after #1
-        #3  image:poststack/postgres:17                 build           not found  after #2
-        #4  network:shop                                create-network  not found  after #1
-        #5  volume:shop-db-data                         create-volume   not found  after #3
-        #6  service:db                                  create          not found  after #3 #4 #5
-        #7  service:db                                  start           created by #6  after #6
-        #8  service:db                                  wait            started by #7  after #7
-        #9  service:db                                  hook            beforeMigrate runs hooks/x.ts: 1 pending: 001_change.sql  after #8
-        #10 service:db                                  migrate         1 pending: 001_change.sql  after #9
-        #11 service:db                                  hook            afterMigrate runs hooks/x.ts: migrations are applied  after #10
-        #12 image:docker.io/library/debian:trixie-slim  pull            not found  after #1
-        #13 service:web                                 create          not found  after #4 #12
-        #14 service:web                                 start           created by #13  after #11 #13
-        #15 service:web                                 wait            started by #14  after #14
-        #16 hook:afterReady                             hook            afterReady runs hooks/x.ts: db, web become ready  after #8 #15
-        #17 service:db                                  record          containers change  after #15
+        #1  hook:beforeUp                               hook            beforeUp runs make x: 20 steps are to be done
+        #2  hook:afterReady                             remember        it is owed until it has ended well  after #1
+        #3  image:poststack/base-debian:latest          build           not found  after #2
+        #4  image:poststack/postgres:17                 build           not found  after #3
+        #5  network:shop                                create-network  not found  after #2
+        #6  volume:shop-db-data                         create-volume   not found  after #4
+        #7  service:db                                  create          not found  after #4 #5 #6
+        #8  service:db                                  start           created by #7  after #7
+        #9  service:db                                  wait            started by #8  after #8
+        #10 service:db                                  hook            beforeMigrate runs hooks/x.ts: 1 pending: 001_change.sql  after #9
+        #11 hook:afterMigrate:db                        remember        it is owed until it has ended well  after #10
+        #12 service:db                                  migrate         1 pending: 001_change.sql  after #10 #11
+        #13 service:db                                  hook            afterMigrate runs hooks/x.ts: migrations are applied  after #12
+        #14 hook:afterMigrate:db                        forget          it has ended well  after #13
+        #15 image:docker.io/library/debian:trixie-slim  pull            not found  after #2
+        #16 service:web                                 create          not found  after #5 #15
+        #17 service:web                                 start           created by #16  after #13 #16
+        #18 service:web                                 wait            started by #17  after #17
+        #19 hook:afterReady                             hook            afterReady runs hooks/x.ts: db, web become ready  after #9 #18
+        #20 hook:afterReady                             forget          it has ended well  after #19
+        #21 service:db                                  record          containers change  after #18
       "
     `)
     const stepOf = (event: string) => plan.steps.find(({ action }) => action.kind === 'hook' && action.event === event)
@@ -80,7 +86,10 @@ describe('hooks', () => {
       plan.steps.filter(({ id, needs, undo }) => undo === undefined && id !== before && needs.length === 0),
     ).toEqual([])
     const migrate = plan.steps.find(({ action }) => action.kind === 'migrate')
-    expect(migrate?.needs).toEqual([stepOf('beforeMigrate')?.id])
+    const owing = plan.steps.find(
+      ({ action, subject }) => action.kind === 'remember' && subject === 'hook:afterMigrate:db',
+    )
+    expect(migrate?.needs).toEqual([stepOf('beforeMigrate')?.id, owing?.id])
     expect(stepOf('afterMigrate')?.needs).toEqual([migrate?.id])
     const start = plan.steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')
     expect(start?.needs).toContain(stepOf('afterMigrate')?.id)
@@ -118,6 +127,51 @@ describe('hooks', () => {
       second.find((result) => result.kind === kind && result.subject === subject)
     expect(of('migrate', 'service:db')).toMatchObject({ status: 'done' })
     expect(of('start', 'service:web')).toMatchObject({ status: 'skipped' })
+  })
+
+  test('that did not end well are owed until they do, or are taken out', async () => {
+    const stack = memoryStack(createMemoryRuntime())
+    const hooks: Config['hooks'] = { afterReady: command, afterMigrate: script }
+    await execute(await stack.plan(declared(hooks)), { ...stack.world, runScript: refused, runCommand: refused })
+    expect(formatPlan(await stack.plan(declared(hooks), ['db']))).toMatchInlineSnapshot(`
+      "shop on memory: 5 steps for db
+
+        #1 service:db            hook    afterMigrate runs hooks/x.ts: it did not end well in an earlier run
+        #2 hook:afterMigrate:db  forget  it has ended well  after #1
+        #3 hook:afterReady       hook    afterReady runs make x: it did not end well in an earlier run
+        #4 hook:afterReady       forget  it has ended well  after #3
+        #5 service:db            record  nothing is recorded yet  after #1
+      "
+    `)
+    expect(eventsOf(await stack.plan(declared(hooks)))).toEqual(['afterMigrate', 'afterReady'])
+    const { results } = await stack.up(declared(hooks))
+    expect(results.filter(({ status }) => status !== 'done' && status !== 'not-needed')).toEqual([])
+    expect((await stack.plan(declared(hooks))).steps).toEqual([])
+
+    // Cut between the migration and the end of its hook.
+    const next = declared(hooks, ['001', '002'])
+    await execute(await stack.plan(next), { ...stack.world, runScript: refused })
+    expect(eventsOf(await stack.plan(next))).toEqual(['afterMigrate'])
+    // It is no leftover, and goes with the data.
+    const observed = { ...(await observeRuntime(next, stack.world)), runtime: stack.world.runtime.name }
+    expect(planClean({ desired: next, observed, images: [], volumes: true }).steps).toEqual([])
+    const forgets = planDown(next, observed, { volumes: true }).steps.filter(({ action }) => action.kind === 'forget')
+    expect(forgets.map(({ subject }) => subject)).toEqual(['hook:afterMigrate:db'])
+    // Without it, what says so is of no use; nor for one that is remembered for its content.
+    const without = await stack.plan(declared({ afterReady: command }, ['001', '002']))
+    expect(formatPlan(without)).toMatchInlineSnapshot(`
+      "shop on memory: 1 step
+
+        #1 hook:afterMigrate:db  forget  it was owed, and is no longer declared
+      "
+    `)
+    expect(
+      (await stack.plan(declared({ afterMigrate: { ...script, once: true } }, ['001', '002']))).steps.map(
+        ({ action }) => action.kind,
+      ),
+    ).toEqual(['forget'])
+    await execute(without, stack.world)
+    expect((await stack.plan(next)).steps).toEqual([])
   })
 
   test('of down come before anything is stopped, and only when something runs', async () => {

@@ -1,8 +1,23 @@
 import { describe, expect, test } from 'vitest'
 
+import { desiredState } from '../../../src/plan/desired.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+
+test('a service and a project container of one name have each the image of their own files', () => {
+  const build = { context: '/projects/shop', dockerfile: '/projects/shop/apps/Dockerfile', args: {}, target: undefined }
+  const web = containerService({ name: 'web', image: undefined, build })
+  const images = [{ name: 'web', build: { ...build, dockerfile: '/projects/shop/docker/web/Dockerfile' } }]
+  const builds = {
+    'services.web.build': { fingerprint: 'of-the-service', baseImages: [] },
+    'containers/web': { fingerprint: 'of-the-folder', baseImages: [] },
+  }
+  const config = stackConfig([web], { images })
+  const desired = desiredState({ config, folders: {}, builds, digests: {}, shippedImages: '' })
+  expect(desired.images.map(({ ref }) => ref)).toEqual(['shop/web:of-the-folde', 'shop/web:of-the-servi'])
+  expect(desired.services[0]?.container?.spec.image).toBe('shop/web:of-the-servi')
+})
 
 describe('a plan whose image cannot be had', () => {
   test('leaves the next one free to ask for another version', async () => {

@@ -93,6 +93,24 @@ test('a job must run again on data that somebody has made anew meanwhile', async
   expect(await up()).toEqual([])
 })
 
+test('a job must not run again because a cut run has left what remembers it on the data of before', async () => {
+  const { runtime, stack, down, up } = open()
+  await up()
+  await down()
+  const { volumes } = runtime.world
+  const memories = () => [...volumes].filter(([name]) => name.includes('-done-'))
+  const before = memories()
+  volumes.delete('shop-db-data')
+  await stack.up(declared(), ['db'])
+  await up()
+  const [[now] = []] = memories()
+  for (const [name, memory] of before) volumes.set(name, memory)
+  expect(await up()).toEqual([remembered])
+  expect(memories().map(([name]) => name)).toEqual([now])
+  await down()
+  expect(await up()).toEqual([])
+})
+
 test('down with the data forgets the job', async () => {
   const { runtime, down, up } = open()
   await up()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { nearest } from '../../../src/config/schema/issues.ts'
+import { nearest } from '../../../src/config/nearest.ts'
 import { unknownService } from '../../../src/plan/named.ts'
 
 describe('a name that is not there', () => {

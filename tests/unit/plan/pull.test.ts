@@ -24,7 +24,7 @@ describe('an image that must not be pulled', () => {
     expect(await planOf({ ...app, pull: 'never' })).toMatchInlineSnapshot(`
       "shop on memory: 5 steps, 1 blocked: nothing will be done until that is mended
 
-        #1 image:docker.io/library/app:latest  blocked         not found, and \`pull: 'never'\` forbids to pull it
+        #1 image:docker.io/library/app:latest  blocked         not found, and \`pull: 'never'\` forbids pulling it
              - bring it here: memory pull docker.io/library/app:latest, or memory load -i FILE
              - or leave \`pull\` out of the config, and it is pulled
         #2 network:shop                        create-network  not found

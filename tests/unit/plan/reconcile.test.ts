@@ -229,7 +229,7 @@ describe('a plan', () => {
 
         #1 service:db  blocked  volume shop-db-data belongs to PostgreSQL 16, whose data version 17 cannot read
              - set \`version\` of db back to 16
-             - move the data: dump it with version 16, run poststack down --volumes, then up with version 17, and load it
+             - move the data: with version 16, run poststack database backup and poststack down --volumes; then, with version 17, poststack up and poststack database restore
              - if no data worth keeping is in it: poststack down --volumes
       "
     `)
@@ -243,9 +243,9 @@ describe('a plan', () => {
     ])
   })
 
-  test('gives a container that goes the time to stop that it was made with', async () => {
-    const worker = containerService({ name: 'worker', stopGraceSeconds: 1 })
-    const { stack } = await running(stackConfig([worker]))
+  test('gives a container that goes, also a paused one, the time to stop that it was made with', async () => {
+    const { runtime, stack } = await running(stackConfig([containerService({ name: 'worker', stopGraceSeconds: 1 })]))
+    for (const one of runtime.world.containers.values()) one.state = 'paused'
     const plan = await stack.plan(desiredOf(stackConfig([])))
     expect(plan.steps.map(({ action }) => action)).toMatchObject([
       { kind: 'stop', graceSeconds: 1 },

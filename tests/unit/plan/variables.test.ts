@@ -3,8 +3,9 @@ import { parseEnv } from 'node:util'
 import { describe, expect, test } from 'vitest'
 
 import type { ExternalServiceConfig } from '../../../src/config/types.ts'
+import { addressesOf } from '../../../src/plan/status.ts'
 import { formatVariables, hostVariables, withoutDatabase } from '../../../src/plan/variables.ts'
-import { containerService, postgresService } from '../../support/memory-stack.ts'
+import { containerService, desiredOf, postgresService, stackConfig } from '../../support/memory-stack.ts'
 
 const db = postgresService()
 const port = { container: 80, hostAddress: '127.0.0.1', protocol: 'tcp' } as const
@@ -72,6 +73,9 @@ describe('the variables for the host', () => {
       ready: { kind: 'http', port: 'app', path: '/', status: undefined, body: undefined },
     })
     const hidden = containerService({ name: 'hidden', ports: [{ ...port, name: 'http', host: undefined }] })
+    // The same where people read it.
+    const [shown] = desiredOf(stackConfig([api])).services
+    expect(shown === undefined ? [] : addressesOf(shown)).toEqual(['tcp://127.0.0.1:9100', 'http://127.0.0.1:8081'])
     expect(hostVariables([web, api, hidden], undefined)).toEqual({
       WEB_URL: 'http://127.0.0.1:8080',
       API_URL: 'http://127.0.0.1:8081',

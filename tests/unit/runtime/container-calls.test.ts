@@ -3,6 +3,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { findContainer, read, readList } from '../../../src/runtime/container/calls.ts'
 import { watchEnds } from '../../../src/runtime/container/events.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
+import type { EngineRequest } from '../../../src/runtime/container/engine-http.ts'
+import { removeImage } from '../../../src/runtime/container/images.ts'
 
 const { signal } = new AbortController()
 
@@ -14,15 +16,17 @@ function answering(...answers: readonly (readonly [status: number, message: stri
   })
 }
 
-function engineOf(answer: (asked: number) => { readonly status: number; readonly body: unknown }) {
+function engineOf(
+  answer: (asked: number, request: EngineRequest) => { readonly status: number; readonly body: unknown },
+) {
   let asked = 0
   const engine: Engine = {
     name: 'podman',
     flavour: 'podman',
     podmanVersion: '4.3.1',
     client: {
-      send: async () => {
-        const { status, body } = answer(asked++)
+      send: async (request) => {
+        const { status, body } = answer(asked++, request)
         return { status, headers: {}, body: Buffer.from(JSON.stringify(body)) }
       },
       close: () => undefined,
@@ -64,17 +68,36 @@ test('an engine that does not tell its events must be asked ever less often', as
 test('an event of another form is not ours, and ends nothing', async () => {
   const controller = new AbortController()
   const said: (string | undefined)[] = []
-  const { engine } = engineOf(() => ({ status: 200, body: [] }))
-  const send = engine.client.send.bind(engine.client)
-  engine.client.send = (request) => {
-    request.onData?.(Buffer.from('{"Action":"die"}\n{"Action":"die","Actor":[]}\nnull\n'))
+  const { engine } = engineOf((_, { onData }) => {
+    onData?.(Buffer.from('{"Action":"die"}\n{"Action":"die","Actor":[]}\nnull\n'))
     controller.abort()
-    return send(request)
-  }
+    return { status: 200, body: [] }
+  })
   const ends = { signal: controller.signal, onEnd: (service: string | undefined) => void said.push(service) }
   await watchEnds(engine, { stack: 'shop', project: 'abc' }, ends)
   expect(said).toEqual([])
 })
+
+test('an image whose removal fails because of another that goes must be removed, and what it was built upon with it', async () => {
+  const sent: string[] = []
+  const { engine } = engineOf((_, { method, path }) => {
+    const call = `${method} ${path}`
+    const fails = method === 'DELETE' && !sent.includes(call)
+    sent.push(call)
+    return fails ? { status: 500, body: { message: 'image not known' } } : { status: 200, body: imageAt(path) }
+  })
+  await removeImage(engine, { name: 'shop/web:1' }, signal)
+  expect(sent.filter((call) => call.startsWith('DELETE'))).toEqual([
+    'DELETE /images/localhost%2Fshop%2Fweb%3A1',
+    'DELETE /images/localhost%2Fshop%2Fweb%3A1',
+    'DELETE /images/base',
+    'DELETE /images/base',
+  ])
+})
+
+function imageAt(path: string) {
+  return { RepoTags: [], Parent: path.includes('base') ? '' : 'base', Config: { Labels: {} } }
+}
 
 test('what stays wrong must be told with the words of the engine, after a bounded number of tries', async () => {
   const { engine, asked } = answering([500, 'image not known'])

@@ -41,6 +41,18 @@ test('who waits must be answered at once, and each event go to one question only
   expect(await stream.next()).toEqual({ done: true, value: undefined })
 })
 
+test('who listens must hear what the one who is called throws at', async () => {
+  const streams = createEventStreams(() => {
+    throw new Error('no')
+  })
+  const hearing = heard(streams.listen())
+  expect(() => {
+    streams.emit(notice('one'))
+  }).toThrow('no')
+  streams.endAll()
+  expect(await hearing).toEqual(['one'])
+})
+
 test('a loop that is left and a signal that is given must end one stream and no other', async () => {
   const streams = createEventStreams(() => undefined)
   const left = streams.listen()

@@ -23,9 +23,12 @@ export async function configValidate(this: Context, flags: ValidateFlags): Promi
       flags.types ? typeMistakes(session) : undefined,
     ])
     const failures = [read, types].flatMap((ended) => (ended.status === 'rejected' ? [ended.reason as unknown] : []))
+    const told = new Set<string>()
     for (const error of failures) {
       if (!isPoststackError(error)) throw error
-      report.error(recordError(error))
+      // Both read the variables first, and find the same wrong with them.
+      if (!told.has(error.message)) report.error(recordError(error))
+      told.add(error.message)
     }
     const [first] = failures
     if (read.status === 'rejected' || first !== undefined) return exitCodeOf(first)

@@ -38,10 +38,11 @@ export async function repair(this: Context, flags: RepairFlags): Promise<void> {
     if (decision !== undefined) return await settle(session, decision)
     const cases = await inspectRepair({ connect: target.connect, folder: await readFolder(), signal })
     const asked = cases.filter(({ version }) => flags.version === undefined || same(version, flags.version))
+    const where = sameTarget(flags, io)
     const document = {
       type: 'repair-cases',
       database: facts,
-      cases: asked.map((one) => shownCase(one, flags)),
+      cases: asked.map((one) => shownCase(one, where)),
     } as const
     report.result(document, repairCasesText(document))
     const answer = flags.json ? undefined : await askPerson(asked, io)
@@ -74,13 +75,13 @@ function wrong(message: string, hint: string): PoststackError {
   return new PoststackError('USAGE', message, { hint })
 }
 
-function shownCase({ version, offers, ...found }: RepairCase, flags: RepairFlags): ShownCase {
+function shownCase({ version, offers, ...found }: RepairCase, target: string): ShownCase {
   return {
     migration: version,
     ...found,
     offers: offers.map((offer) => {
       const where = offer.choice === 'continue-at' ? ' --statement N' : ''
-      const command = `poststack database repair --version ${version} --choose ${offer.choice}${where}${sameTarget(flags)}`
+      const command = `poststack database repair --version ${version} --choose ${offer.choice}${where}${target}`
       return { ...offer, command }
     }),
   }

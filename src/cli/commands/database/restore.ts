@@ -10,8 +10,9 @@ import { backupFolder } from '../../backups.ts'
 import type { Context } from '../../context.ts'
 import { agree, type DatabaseSession, runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
-import { ledgerFacts, ledgerText, restoreText, timeText } from '../../report/backup-words.ts'
+import { ledgerFacts, ledgerText, restoreText } from '../../report/backup-words.ts'
 import { counted } from '../../report/database-words.ts'
+import { minuteOf } from '../../report/words.ts'
 import { sizeText } from '../../report/size-text.ts'
 import { jobsMisplaced } from './backup.ts'
 
@@ -121,7 +122,7 @@ async function agreeTo(session: DatabaseSession, { backup, given, there }: Repla
   const of =
     manifest === undefined
       ? 'with nothing beside it'
-      : `${timeText(manifest.time)}, ${ledgerText(ledgerFacts(manifest))}`
+      : `${minuteOf(manifest.time)}, ${ledgerText(ledgerFacts(manifest))}`
   await agree(session, {
     given,
     deed: 'put a backup in the place of what is there',

@@ -1,5 +1,6 @@
 import { ExitCode } from '../../../errors.ts'
-import type { LogEntry, LogLevel } from '../../../execute/log/lines.ts'
+import type { LogLevel } from '../../../config/choices.ts'
+import type { LogEntry } from '../../../execute/log/lines.ts'
 import { type LogCategory, logCategories } from '../../../execute/log/log-files.ts'
 import { followLog, readLog } from '../../../execute/log/read-log.ts'
 import type { Context } from '../../context.ts'

@@ -168,6 +168,7 @@ describe('file names', () => {
     ['rambler', '-- rambler up\nSELECT 1;\n-- rambler down\nSELECT 2;\n', 3],
     ['Play', '-- !Ups\nSELECT 1;\n--- !Downs\nSELECT 2;\n', 3],
     ['tern', 'SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n', 2],
+    ['dbmate without a transaction', 'SELECT 1;\n-- migrate:down transaction:false\nSELECT 2;\n', 2],
     ['node-pg-migrate', '-- Up Migration\nSELECT 1;\n\n-- Down Migration\nSELECT 2;\n', 4],
   ])('the way back that %s keeps in the same file must be refused: it would be run', (_, sql, line) => {
     const error = failure({ '1_a.sql': sql })
@@ -175,6 +176,16 @@ describe('file names', () => {
     expect(error.message).toContain(`in line ${line}: here it would be run right behind the migration`)
     expect(error.hint).toContain('.rollback.sql')
     expect(parse({ '1_a.sql': sql.split('\n').slice(0, line).join('\n') })).toHaveLength(1)
+  })
+
+  test.each([
+    ['a sentence', '-- Down migration: see 1_a.rollback.sql\nSELECT 1;'],
+    ['a remark behind a statement', 'SELECT 1; -- down migration\nSELECT 2;'],
+    ['a constant', "SELECT '\n-- migrate:down\n'; SELECT 2;"],
+    ['the body of a function', 'DO $$ BEGIN\n-- migrate:down\nEND $$; SELECT 2;'],
+    ['data', 'COPY a FROM stdin;\n-- migrate:down\n\\.\nSELECT 2;'],
+  ])('%s with the words of another tool is no way back', (_, sql) => {
+    expect(parse({ '1_a.sql': sql })).toHaveLength(1)
   })
 })
 

@@ -53,7 +53,7 @@ describe("other tools' words for no transaction", () => {
     '--changeset ann:1 runInTransaction:false',
   ])('%s must not be passed over in silence where it is not followed', async (words) => {
     const plain = await programText(`${words}\nselect 1;\n`)
-    expect(plain).toContain(`notice: "${words}" is another tool's word and was not followed`)
+    expect(plain).toContain(`notice: 1:1 "${words}" is another tool's word and was not followed`)
     expect(plain).toContain('group 0: ')
     expect(await programText(`${words}\nvacuum;\n`)).not.toContain('notice')
     expect(await programText(`-- poststack: no-transaction\n${words}\nselect 1;\n`)).not.toContain('notice')
@@ -64,14 +64,14 @@ describe("other tools' words for no transaction", () => {
 describe('transactions', () => {
   test('begin; ⏎ select 1; ⏎ commit;', async () => {
     expect(await programText('begin;\nselect 1;\ncommit;\n')).toMatchInlineSnapshot(`
-      "notice: BEGIN in line 1 and COMMIT in line 3 were left out: every file runs in a transaction of its own.
+      "notice: 1:1 BEGIN and its COMMIT were left out: every file runs in a transaction of its own.
       group 0: @0 "      \\nselect 1;\\n       \\n""
     `)
   })
 
   test('-- x ⏎ BEGIN WORK; select 1; END TRANSACTION', async () => {
     expect(await programText('-- x\nBEGIN WORK; select 1; END TRANSACTION')).toMatchInlineSnapshot(`
-      "notice: BEGIN in line 2 and COMMIT in line 2 were left out: every file runs in a transaction of its own.
+      "notice: 2:1 BEGIN and its COMMIT were left out: every file runs in a transaction of its own.
       group 0: @0 "-- x\\n            select 1;                ""
     `)
   })
@@ -80,14 +80,14 @@ describe('transactions', () => {
     expect(
       await programText('start transaction isolation level read committed, read write; select 1; commit and no chain;'),
     ).toMatchInlineSnapshot(`
-      "notice: BEGIN in line 1 and COMMIT in line 1 were left out: every file runs in a transaction of its own.
+      "notice: 1:1 BEGIN and its COMMIT were left out: every file runs in a transaction of its own.
       group 0: @0 "                                                              select 1;                     ""
     `)
   })
 
   test('begin; commit;', async () => {
     expect(await programText('begin; commit;')).toMatchInlineSnapshot(
-      `"notice: BEGIN in line 1 and COMMIT in line 1 were left out: every file runs in a transaction of its own."`,
+      `"notice: 1:1 BEGIN and its COMMIT were left out: every file runs in a transaction of its own."`,
     )
   })
 

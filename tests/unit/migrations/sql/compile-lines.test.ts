@@ -133,7 +133,7 @@ describe('texts that are not quite SQL', () => {
   test('select 1;· ⏎ select·2;', async () => {
     expect(await programText('select 1;\u00a0\nselect\u00a02;')).toMatchInlineSnapshot(`
       "unparsed
-      notice: In line 2, column 7 stands the character NO-BREAK SPACE (U+00A0): to PostgreSQL it is a letter of the name it stands in.
+      notice: 2:7 the character NO-BREAK SPACE (U+00A0) is to PostgreSQL a letter of the name it stands in.
       group 0-1: @0 "select 1; \\nselect\\u00a02;""
     `)
   })

@@ -1,6 +1,6 @@
 /** Schemas for property tests: few names, so that two of them have objects in common. */
 import fc from 'fast-check'
-import { createSnapshot, type SchemaObject } from '../../../../src/migrations/verify/snapshot.ts'
+import { createSnapshot, type SchemaObject } from '../../../../src/migrations/snapshot/snapshot.ts'
 
 const name = fc.constantFrom('a', 'b', '"c, d"', 'é😀')
 const value = fc.constantFrom('integer', 'text', 'line\n\tnext: line', '', 'a, b, "c, d"')

@@ -3,6 +3,7 @@
  * are, whatever the order in which things were made and the numbers they got.
  */
 import { createHash } from 'node:crypto'
+import { compareText } from '../../config/text-order.ts'
 import { PoststackError } from '../../errors.ts'
 
 /** One object. Its identity is class and name; everything else about it stands in the definition. */
@@ -62,11 +63,6 @@ export function unpackSnapshot(text: string): Snapshot | undefined {
   return createSnapshot(packed.objects.map(unpackObject))
 }
 
-/** By code units, which is the same order on every machine. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
 function unpackObject(entry: unknown): SchemaObject {
   if (!Array.isArray(entry) || !entry.every((text) => typeof text === 'string')) throw notASnapshot()
   const [kind, name, definition, parent] = entry
@@ -84,7 +80,7 @@ function parseJson(text: string): unknown {
 
 function notASnapshot(cause?: unknown): PoststackError {
   return new PoststackError('LEDGER_FOREIGN', 'The schema snapshot in the ledger is not one that Poststack wrote.', {
-    hint: 'Somebody changed that column by hand. Record the schema anew.',
+    hint: 'Somebody changed that column by hand. It is recorded again with the next migration that is applied.',
     ...(cause === undefined ? {} : { cause }),
   })
 }

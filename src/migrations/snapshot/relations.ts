@@ -12,7 +12,7 @@ import {
   select,
   sorted,
   type Branch,
-} from './snapshot-sql.ts'
+} from './sql.ts'
 
 /** Branches for a server of this `server_version_num`. */
 export function relationBranches(version: number): readonly string[] {

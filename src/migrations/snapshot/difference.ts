@@ -1,7 +1,8 @@
 /**
  * What two snapshots differ in, and what that means for a rollback. Pure.
  */
-import { compareText, type SchemaObject, type Snapshot } from './snapshot.ts'
+import { compareText } from '../../config/text-order.ts'
+import type { SchemaObject, Snapshot } from './snapshot.ts'
 
 export interface SchemaDifference {
   readonly kind: 'added' | 'removed' | 'changed'

@@ -2,7 +2,7 @@
  * The words that the snapshot's query is put together from. All of it runs with a search_path of `pg_catalog` alone, so a bare
  * name is the catalog's own, and whatever is printed about other schemas is qualified.
  */
-import { ledgerSchema } from '../ledger/layout.ts'
+import { ledgerSchema } from '../schema-name.ts'
 
 /** One kind of object; every field is SQL. */
 export interface Branch {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeDifference, summarizeDifferences } from '../../../../src/migrations/verify/describe.ts'
-import { compareSnapshots, judgeRollback } from '../../../../src/migrations/verify/difference.ts'
-import { createSnapshot, type SchemaObject, type Snapshot } from '../../../../src/migrations/verify/snapshot.ts'
+import { describeDifference, summarizeDifferences } from '../../../../src/migrations/snapshot/describe.ts'
+import { compareSnapshots, judgeRollback } from '../../../../src/migrations/snapshot/difference.ts'
+import { createSnapshot, type SchemaObject, type Snapshot } from '../../../../src/migrations/snapshot/snapshot.ts'
 import { snapshots } from './schema-objects.ts'
 
 type Row = readonly [kind: string, name: string, definition?: string, parent?: string]

@@ -6,7 +6,7 @@ import {
   packSnapshot,
   unpackSnapshot,
   type SchemaObject,
-} from '../../../../src/migrations/verify/snapshot.ts'
+} from '../../../../src/migrations/snapshot/snapshot.ts'
 import { snapshots } from './schema-objects.ts'
 
 const table: SchemaObject = { class: 'table', name: 'public.a', definition: 'owner: x' }

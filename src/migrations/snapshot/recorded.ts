@@ -6,7 +6,7 @@ import type { Queryable } from '../types.ts'
 import { type Snapshot, unpackSnapshot } from './snapshot.ts'
 
 /**
- * Nothing where none is recorded, where it is that of another migration than the newest, where a server of another major version
+ * Nothing where none is recorded, where it is that of another migration than the newest or of an earlier time that this one was applied, where a server of another major version
  * printed it, and where a Poststack wrote it that did so differently: a record must never be taken for more than it is.
  */
 export async function recordedSnapshot(client: Queryable): Promise<Snapshot | undefined> {
@@ -14,6 +14,7 @@ export async function recordedSnapshot(client: Queryable): Promise<Snapshot | un
   if (known.rows[0]?.['known'] !== true) return undefined
   const { rows } = await client.query(`
 SELECT s.objects FROM poststack.schema_snapshot s
+JOIN poststack.schema_migrations n ON n.version ${equals} s.version AND n.schema_fingerprint ${equals} s.fingerprint
 WHERE s.version ${equals} (SELECT pg_catalog.max(m.version) FROM poststack.schema_migrations m)
   AND s.server_version_num OPERATOR(pg_catalog./) 10000
     ${equals} (pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog./) 10000)

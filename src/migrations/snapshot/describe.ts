@@ -2,7 +2,7 @@
  * Differences of schemas in plain words, one line each.
  */
 import { attributesOf, type SchemaDifference } from './difference.ts'
-import { compareText } from './snapshot.ts'
+import { compareText } from '../../config/text-order.ts'
 
 const marks = { added: '+', removed: '-', changed: '~' } as const
 

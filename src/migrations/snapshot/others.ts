@@ -16,7 +16,7 @@ import {
   userMappingOptions,
   withoutCatalog,
   type Branch,
-} from './snapshot-sql.ts'
+} from './sql.ts'
 
 /** Branches for a server of this `server_version_num`. */
 export function otherBranches(version: number): readonly string[] {

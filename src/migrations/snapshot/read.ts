@@ -2,26 +2,31 @@
  * Takes the snapshot of a database: one query over the catalogs, in a transaction of its own or within the caller's.
  */
 import type { Queryable } from '../types.ts'
-import { otherBranches } from './snapshot-others.ts'
-import { relationBranches } from './snapshot-relations.ts'
-import { routineBranches } from './snapshot-routines.ts'
-import { sources } from './snapshot-sql.ts'
+import { otherBranches } from './others.ts'
+import { relationBranches } from './relations.ts'
+import { routineBranches } from './routines.ts'
+import { sources } from './sql.ts'
 import { createSnapshot, type SchemaObject, type Snapshot } from './snapshot.ts'
 
 /**
- * The schema of the database as this session sees it, with what an open transaction has changed. Changes nothing: within a transaction
- * it works under a savepoint, else in a read-only transaction of its own. Nobody else should change the schema meanwhile, because
- * PostgreSQL prints definitions as they are at that moment. Fails with the server's error, after which an open transaction goes on.
+ * The schema of the database as this session sees it, in a read-only transaction of its own; never within one. Nobody else should change the
+ * schema meanwhile, because PostgreSQL prints definitions as they are at that moment. Fails with the server's error.
  */
 export async function readSnapshot(client: Queryable): Promise<Snapshot> {
-  const { inTransaction, version } = await look(client)
-  await client.query(inTransaction ? 'SAVEPOINT poststack_snapshot' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  const text = snapshotQuery(await versionOf(client))
+  return await inTransaction(client, async () => await ask(client, text))
+}
+
+/** The same within the caller's transaction, with what that has changed. It goes on afterwards, also when this fails. */
+export async function readSnapshotWithin(client: Queryable): Promise<Snapshot> {
+  const text = snapshotQuery(await versionOf(client))
+  await client.query('SAVEPOINT poststack_snapshot')
   try {
-    return await ask(client, snapshotQuery(version))
+    return await ask(client, text)
   } finally {
     // Takes the settings back with it.
-    await client.query(inTransaction ? 'ROLLBACK TO SAVEPOINT poststack_snapshot' : 'ROLLBACK')
-    if (inTransaction) await client.query('RELEASE SAVEPOINT poststack_snapshot')
+    await client.query('ROLLBACK TO SAVEPOINT poststack_snapshot')
+    await client.query('RELEASE SAVEPOINT poststack_snapshot')
   }
 }
 
@@ -30,23 +35,15 @@ export async function readSnapshot(client: Queryable): Promise<Snapshot> {
  * to plan the query than to run it, so it does that once. Never within a transaction.
  */
 export async function prepareSnapshots(client: Queryable): Promise<() => Promise<Snapshot>> {
-  const { version } = await look(client)
-  const within = async <T>(body: () => Promise<T>): Promise<T> => {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    try {
-      return await body()
-    } finally {
-      await client.query('ROLLBACK')
-    }
-  }
-  await within(async () => {
+  const text = snapshotQuery(await versionOf(client))
+  await inTransaction(client, async () => {
     await client.query(settle)
     // Outlives the transaction.
-    await client.query(`PREPARE poststack_snapshot AS ${snapshotQuery(version)}`)
+    await client.query(`PREPARE poststack_snapshot AS ${text}`)
   })
   let planned = smallSchema
   return async () => {
-    const snapshot = await within(async () => await ask(client, 'EXECUTE poststack_snapshot'))
+    const snapshot = await inTransaction(client, async () => await ask(client, 'EXECUTE poststack_snapshot'))
     // What is best for few objects is slow for many.
     if (snapshot.objects.length > 2 * planned) {
       planned = snapshot.objects.length
@@ -83,15 +80,18 @@ const settle = `SELECT ${Object.entries(settings)
   .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`)
   .join(', ')}`
 
-/**
- * Whether a transaction is open, without an error or a warning in the server's log: the transaction's time stands still between two
- * queries only if they are in the same one.
- */
-async function look(client: Queryable): Promise<{ readonly inTransaction: boolean; readonly version: number }> {
-  const text = `SELECT pg_catalog.now()::text AS began, pg_catalog.current_setting('server_version_num') AS version`
-  const first = (await client.query(text)).rows[0]
-  const second = (await client.query(text)).rows[0]
-  return { inTransaction: first?.['began'] === second?.['began'], version: Number(second?.['version']) }
+async function inTransaction<T>(client: Queryable, body: () => Promise<T>): Promise<T> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  try {
+    return await body()
+  } finally {
+    await client.query('ROLLBACK')
+  }
+}
+
+async function versionOf(client: Queryable): Promise<number> {
+  const { rows } = await client.query(`SELECT pg_catalog.current_setting('server_version_num') AS version`)
+  return Number(rows[0]?.['version'])
 }
 
 function snapshotQuery(version: number): string {

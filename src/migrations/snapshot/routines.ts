@@ -1,7 +1,7 @@
 /**
  * The snapshot's branches for functions, types, and what is made of them: operators, casts, collations.
  */
-import { flag, identity, notMember, privileges, role, routine, select, type Branch } from './snapshot-sql.ts'
+import { flag, identity, notMember, privileges, role, routine, select, type Branch } from './sql.ts'
 
 export const routineBranches: () => readonly string[] = () =>
   [

@@ -1,0 +1,18 @@
+/**
+ * Why a stack that is watched is not as declared.
+ */
+import { type ErrorCode, errorCodes, type ErrorRecord, ExitCode } from '../errors.ts'
+
+/** No file that is edited mends it, so that waiting for one is of no use. */
+export function isHopeless(code: ErrorCode): boolean {
+  return code === 'UNKNOWN_SERVICE' || errorCodes[code] === ExitCode.machineLacks
+}
+
+export const notConverged: ErrorRecord = { code: 'NOT_CONVERGED', message: 'the stack did not stay as declared' }
+
+/** What the stack lacks while services are left alone; nothing when there are none. */
+export function loopingFailure(services: readonly string[]): ErrorRecord | undefined {
+  if (services.length === 0) return undefined
+  const message = `${services.join(', ')} ended again and again right after the start, and was not started any more`
+  return { code: 'NOT_READY', message }
+}

@@ -1,0 +1,38 @@
+import { PassThrough } from 'node:stream'
+import { expect, test } from 'vitest'
+import { askFor } from '../../../src/cli/confirm.ts'
+import { quietIo } from '../../support/run-words.ts'
+
+function terminal() {
+  const said = { stdout: '', stderr: '' }
+  const controller = new AbortController()
+  const stdin = Object.assign(new PassThrough(), { isTTY: true })
+  const quiet = quietIo(said)
+  const io = { ...quiet, stdin, stderr: { ...quiet.stderr, isTTY: true }, signal: controller.signal }
+  const ask = (question: string) =>
+    askFor(question, {
+      usual: 5432,
+      read: (text) => (/^\d+$/.test(text) ? Number(text) : undefined),
+      expected: 'a number',
+      io,
+    })
+  return { ask, controller, said, stdin }
+}
+
+test('an answer that does not do must be told what would', async () => {
+  const { ask, said, stdin } = terminal()
+  const answer = ask('Port')
+  stdin.write('web\n')
+  setImmediate(() => stdin.write('80\n'))
+  expect(await answer).toBe(80)
+  expect(said.stderr).toBe('Port [5432] "web" is not a number.\nPort [5432] ')
+})
+
+test('after Ctrl-C nothing more must be asked', async () => {
+  const { ask, controller, said } = terminal()
+  const answer = ask('Port')
+  controller.abort()
+  expect(await answer).toBe(5432)
+  expect(await ask('Version')).toBe(5432)
+  expect(said.stderr).toBe('Port [5432] ')
+})
