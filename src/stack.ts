@@ -166,9 +166,10 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
   }
   const close = async (): Promise<void> => {
     streams.endAll()
-    const chosen = await runtime?.catch(() => undefined)
+    // At once, so that a second call closes nothing twice.
+    const chosen = runtime?.catch(() => undefined)
     runtime = undefined
-    await chosen?.close()
+    await (await chosen)?.close()
   }
 
   const whole = createWhole(opened, select)

@@ -7,11 +7,23 @@ import { PoststackError } from '../errors.ts'
 import { isOurs } from './names.ts'
 import type { Desired, ObservedContainer } from './types.ts'
 
+interface UnknownWords {
+  /** What there is, for people. */
+  readonly list?: string
+  /** What the names are of, as one and as all of them. */
+  readonly one?: string
+  readonly all?: string
+}
+
 /** `UNKNOWN_SERVICE`, with the name that was probably meant and every one there is. */
-export function unknownService(name: string, known: readonly string[], list = known.join(', ')): PoststackError {
+export function unknownService(
+  name: string,
+  known: readonly string[],
+  { list = known.join(', '), one = 'service', all: what = 'declared services' }: UnknownWords = {},
+): PoststackError {
   const near = nearest(name, known)
-  const all = list === '' ? 'nothing is declared' : `one of the declared services: ${list}`
-  return new PoststackError('UNKNOWN_SERVICE', `there is no service ${name}`, {
+  const all = list === '' ? 'nothing is declared' : `one of the ${what}: ${list}`
+  return new PoststackError('UNKNOWN_SERVICE', `there is no ${one} ${name}`, {
     hint: near === undefined ? all : `did you mean ${near}?\n${all}`,
     details: { name, known },
   })
@@ -41,7 +53,7 @@ export function servicesNamed(
         ? service
         : `${service} (container ${container})`,
     )
-    throw unknownService(wanted, known, [...new Set(list)].join(', '))
+    throw unknownService(wanted, known, { list: [...new Set(list)].join(', ') })
   })
   return [...new Set(found)].toSorted(compareText)
 }

@@ -83,7 +83,10 @@ function refuseContainers(options: SelectOptions): void {
   throw new PoststackError(
     'RUNTIME_MISSING',
     `The native runtime runs PostgreSQL only, and ${listNames(containers)} ${containers.length === 1 ? 'is a container' : 'are containers'}.`,
-    { hint: `${startable(options)}\n--runtime podman, or --runtime docker`, details: { containers } },
+    {
+      hint: `${startable(options)}\nOr use an engine: --runtime podman, or --runtime docker.`,
+      details: { containers },
+    },
   )
 }
 
@@ -108,7 +111,7 @@ function startable({ services }: SelectOptions, runtime?: RuntimeChoice): string
   const names = services.filter(({ kind }) => kind !== 'container').map(({ name }) => name)
   return names.length === 0
     ? 'Install podman or docker: no service of this stack can run without one.'
-    : `poststack up ${names.join(' ')}${flag}, which needs no container engine`
+    : `Start what needs no container engine: poststack up ${names.join(' ')}${flag}`
 }
 
 function containersOf({ services }: SelectOptions): readonly string[] {

@@ -111,6 +111,8 @@ export async function withProjectContainers(opened: Opened): Promise<Opened> {
   return withConfig(opened, { ...config, images: [...config.images, ...more] })
 }
 
+const containerWords = { one: 'project container', all: 'project containers' }
+
 function projectImages(
   desired: Desired,
   { name, folder }: { readonly name: string | undefined; readonly folder: string },
@@ -127,16 +129,8 @@ function projectImages(
     ...desired.services.flatMap((service) => (service.container?.spec.image === ref ? [service.name] : [])),
   ]
   const wanted = images.filter((image) => namesOf(image).includes(name))
-  if (wanted.length === 0) throw unknownContainer(name, [...new Set(images.flatMap(namesOf))])
+  if (wanted.length === 0) throw unknownService(name, [...new Set(images.flatMap(namesOf))], containerWords)
   return wanted
-}
-
-function unknownContainer(name: string, known: readonly string[]): PoststackError {
-  const { code, details, hint } = unknownService(name, known)
-  return new PoststackError(code, `there is no project container ${name}`, {
-    hint: hint?.replace('declared services', 'project containers'),
-    details,
-  })
 }
 
 async function clean(opened: Opened, runtime: Runtime, volumes: boolean): Promise<Plan> {

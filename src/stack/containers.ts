@@ -103,12 +103,16 @@ function withPort(opened: Opened, names: readonly string[], port: number | undef
   const [one] = starting
   if (one === undefined || starting.length > 1) {
     const what = one === undefined ? 'no PostgreSQL service is' : 'several PostgreSQL services are'
-    throw new PoststackError('USAGE', `--postgres-port is the port of one service, and ${what} to be started.`, {
-      hint: `Name one: ${starting.map(({ name }) => name).join(', ')}. Or set \`port\` in the config.`,
+    const known = one === undefined ? config.services.filter(({ kind }) => kind === 'postgres') : starting
+    throw new PoststackError('USAGE', `The port is that of one PostgreSQL service, and ${what} to be started.`, {
+      hint:
+        known.length === 0
+          ? 'Start without a port: this stack has no PostgreSQL service.'
+          : `Name one of them: ${known.map(({ name }) => name).join(', ')}. Or set \`port\` in the config.`,
     })
   }
   if (one.kind === 'postgres' && one.port !== port) {
-    const message = `${one.name} listens on port ${String(port)} until it is started without --postgres-port; to keep it, declare \`port: ${String(port)}\``
+    const message = `${one.name} listens on port ${String(port)} until it is started without that port being asked for; to keep it, declare \`port: ${String(port)}\``
     opened.emit({ type: 'notice', message })
   }
   const services: Config['services'] = config.services.map((service) =>

@@ -22,7 +22,9 @@ export async function readLogs(opened: Opened, runtime: Runtime, options: LogsOp
   const secrets = await openSecrets({ root: config.root, config, literals, create: false })
   const found = await containersFor(opened, runtime, options.services ?? [])
   const ordered = found.length === 1 ? asTheyCome(options.onLine) : inOrder(follow, options.onLine)
-  const signal = until === undefined ? opened.signal : AbortSignal.any([opened.signal, until])
+  // When one reader fails, the others end with it.
+  const over = new AbortController()
+  const signal = AbortSignal.any([opened.signal, over.signal, ...(until === undefined ? [] : [until])])
   setMaxListeners(0, signal)
   try {
     await Promise.all(
@@ -38,6 +40,7 @@ export async function readLogs(opened: Opened, runtime: Runtime, options: LogsOp
     // The one who reads has seen enough.
     if (until?.aborted !== true || opened.signal.aborted) throw error
   } finally {
+    over.abort()
     ordered.end()
   }
 }
@@ -57,14 +60,45 @@ const lookMs = 250
 async function readService(opened: Opened, source: Source, request: LogsRequest): Promise<void> {
   const { container, runtime, signal } = source
   let current: ObservedContainer | undefined = container
+  let lines = createOnce(request.onLine)
   let more = request
   while (current !== undefined) {
-    await runtime.readLogs(current, more, { signal })
+    await runtime.readLogs(current, { ...more, onLine: lines.onLine }, { signal })
     if (!request.follow) return
-    const ended = new Date()
     const next = await comesBack(opened, source)
-    more = { ...request, tail: undefined, since: next?.id === current.id ? ended : undefined }
+    if (next?.id !== current.id) lines = createOnce(request.onLine)
+    more = { ...request, tail: undefined, since: lines.again() }
     current = next
+  }
+}
+
+interface Once {
+  readonly onLine: LogsRequest['onLine']
+  /** What comes from now on may begin with what came last: it is left out. From when on that is; undefined when nothing came. */
+  readonly again: () => Date | undefined
+}
+
+/** Each line of a container once, though it is asked for anew after each restart: by its own times, as its engine's clock need not be ours. */
+export function createOnce(onLine: LogsRequest['onLine']): Once {
+  let newest = { time: '', lines: [] as string[] }
+  let given = newest
+  return {
+    onLine(line) {
+      const { stream, text, time } = line
+      if (time !== undefined) {
+        const key = `${stream} ${text}`
+        const known = time === given.time ? given.lines.indexOf(key) : -1
+        if (known !== -1) given.lines.splice(known, 1)
+        if (time < given.time || known !== -1) return
+        if (time > newest.time) newest = { time, lines: [] }
+        if (time === newest.time) newest.lines.push(key)
+      }
+      onLine(line)
+    },
+    again() {
+      given = { ...newest, lines: [...newest.lines] }
+      return newest.time === '' ? undefined : new Date(newest.time)
+    },
   }
 }
 

@@ -10,7 +10,8 @@ import { chooseDatabase, type DatabaseChoice } from '../plan/choose-database.ts'
 import { readNames } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
 import { databaseTarget } from '../plan/desired.ts'
-import { hostInUrl, postgresPort } from '../plan/references.ts'
+import { loginUrl } from '../plan/login-url.ts'
+import { postgresPort } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer } from '../plan/types.ts'
 import { withoutDatabase } from '../plan/variables.ts'
 import { findProgram } from '../runtime/find-program.ts'
@@ -122,8 +123,5 @@ async function psqlHere({ env: outer }: Opened, { target, env, args }: PsqlHere)
       hint: `Run SQL without it: poststack database query "SELECT …"\nOr install the client: ${installCommands('psql')}.`,
       details: { program: 'psql' },
     })
-  const { database, host, parameters, port, user } = target
-  const query = parameters === undefined ? '' : `?${parameters}`
-  const url = `postgresql://${encodeURIComponent(user)}@${hostInUrl(host)}:${String(port)}/${encodeURIComponent(database)}${query}`
-  return { program: 'psql', args: ['-d', url, ...args], env: { ...withoutDatabase(outer), ...env } }
+  return { program: 'psql', args: ['-d', loginUrl(target), ...args], env: { ...withoutDatabase(outer), ...env } }
 }

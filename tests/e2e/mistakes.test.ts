@@ -135,8 +135,8 @@ test('containers on the native runtime must be refused, with what can still be s
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  The RUNTIME runtime runs PostgreSQL only, and "app" is a container.  [RUNTIME_MISSING]
 
-           try: poststack up db, which needs no container engine
-           try: --runtime podman, or --runtime docker
+           try: Start what needs no container engine: poststack up db
+           try: Or use an engine: --runtime podman, or --runtime docker.
     "
   `)
 

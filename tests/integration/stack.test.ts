@@ -1,17 +1,19 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
+import { pause } from '../../src/abort.ts'
 import type { Config } from '../../src/config/types.ts'
 import type { PoststackError } from '../../src/errors.ts'
 import type { Emit } from '../../src/events.ts'
 import type { BuildRequest, Runtime } from '../../src/runtime/runtime.ts'
 import { createBuilds } from '../../src/stack/builds.ts'
 import type { Opened } from '../../src/stack/opened.ts'
+import { readLogs } from '../../src/stack/logs.ts'
 import { runCommand } from '../../src/stack/scripts.ts'
 import { createMemoryRuntime } from '../support/memory-runtime.ts'
-import { containerService, stackConfig } from '../support/memory-stack.ts'
+import { containerService, desiredOf, memoryStack, stackConfig } from '../support/memory-stack.ts'
 
 async function project(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'poststack-stack-'))
@@ -88,4 +90,24 @@ test('a command of a hook that is killed, or not there, is a hook that failed, a
   const { message, details } = killed as PoststackError
   expect(JSON.stringify([message, details, lines])).not.toContain('hunter2')
   expect(await run('no-such-program')).toMatchObject({ code: 'SCRIPT_FAILED', details: { program: 'no-such-program' } })
+})
+
+test('when one log cannot be read, the others are not followed any longer', async () => {
+  const config = stackConfig([containerService({ name: 'a' }), containerService({ name: 'b' })])
+  const memory = createMemoryRuntime()
+  const stack = memoryStack(memory)
+  await stack.up(desiredOf(config))
+  let stopped = false
+  const runtime: Runtime = {
+    ...memory,
+    readLogs: async ({ name }, _request, { signal }) => {
+      if (name.endsWith('-a')) throw new Error('broken')
+      await pause(60_000, signal).catch((error: unknown) => {
+        stopped = true
+        throw error
+      })
+    },
+  }
+  await expect(readLogs(opened(config), runtime, { follow: true, onLine: () => undefined })).rejects.toThrow('broken')
+  await vi.waitFor(() => expect(stopped).toBe(true))
 })

@@ -3,7 +3,7 @@
  */
 import type { ChangeableFields, ContainerPlan, ObservedContainer, Target } from '../../src/plan/types.ts'
 import { isOurs } from '../../src/plan/names.ts'
-import { type Labels, ownerOf } from '../../src/runtime/container/inspect.ts'
+import { type Labels, ownerOf } from '../../src/runtime/labels.ts'
 import type { Revealed } from '../../src/runtime/runtime.ts'
 
 export interface MemoryContainer {

@@ -2,7 +2,7 @@
  * PostgreSQL's client programs of this machine, for a database that no container of ours stands beside.
  */
 import { PoststackError } from '../../errors.ts'
-import { hostInUrl } from '../../plan/references.ts'
+import { type Login, loginUrl } from '../../plan/login-url.ts'
 import { withoutDatabase } from '../../plan/variables.ts'
 import { findClient } from '../../runtime/client-programs.ts'
 import { installClients } from '../../runtime/install.ts'
@@ -10,14 +10,8 @@ import type { AttachedProgram } from '../../runtime/runtime.ts'
 import type { ProgramOptions } from './program.ts'
 import { findWasmDump, isForWasm, wasmWay } from './wasm-program.ts'
 
-export interface HostTarget {
-  /** Or the folder of a socket. */
-  readonly host: string
-  readonly port: number
-  readonly user: string
+export interface HostTarget extends Omit<Login, 'database'> {
   readonly password: string | undefined
-  /** Query part of a URL. */
-  readonly parameters?: string | undefined
 }
 
 export interface HostOptions {
@@ -38,15 +32,10 @@ export async function hostProgram(
   const { path, seen } = await findClient({ program, major, orNewer: program === 'pg_dump', env, signal })
   const wasm = program === 'pg_dump' && isForWasm({ args, major }) ? findWasmDump({ folders }) : undefined
   if (path === undefined && wasm === undefined) throw missing({ program, major }, seen)
-  const { host, parameters = '', password, port, user } = target
-  // Beside it other users of the machine would read a password.
-  const query = parameters.split('&').filter((one) => one !== '' && !/^(?:ssl)?password=/i.test(one))
-  const place = host.startsWith('/') ? encodeURIComponent(host) : hostInUrl(host)
-  const end = query.length === 0 ? '' : `?${query.join('&')}`
-  const url = `postgresql://${encodeURIComponent(user)}@${place}:${String(port)}/${encodeURIComponent(database)}${end}`
+  const { password, ...server } = target
   return {
     program: path ?? process.execPath,
-    args: [...(path === undefined ? (wasm ?? []) : []), `--dbname=${url}`, ...args],
+    args: [...(path === undefined ? (wasm ?? []) : []), `--dbname=${loginUrl({ ...server, database })}`, ...args],
     env: {
       ...withoutDatabase(env),
       PGAPPNAME: applicationName,

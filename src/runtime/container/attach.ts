@@ -18,7 +18,11 @@ export interface Attaching {
 export async function attach(engine: Engine, { target, request, signal }: Attaching): Promise<AttachedProgram> {
   const { program } = engine
   const { id, name, state } = await needContainer(engine, target, signal)
-  if (state !== 'running') throw new PoststackError('NOT_RUNNING', `Container ${name} does not run.`)
+  if (state !== 'running')
+    throw new PoststackError('NOT_RUNNING', `Container ${name} does not run.`, {
+      hint: 'Start it: poststack container start.',
+      details: { container: name, state },
+    })
   if ((await findProgram(program.name, program.env)) === undefined)
     throw new PoststackError(
       'RUNTIME_MISSING',

@@ -48,10 +48,11 @@ export async function buildImage(
   if (builder === 'docker' && ids.length > 0) throw needsBuildKit(request, ids)
   await removeLeftovers(engine, request.build, 'dead', signal)
   const context = await openContext(request.build, builder)
-  const secrets = await writeSecrets(request.secrets)
-  const flags = [...secrets.flags, ...(builder === 'podman' ? await leftoverFlags(request.build) : [])]
+  let secrets: SecretFiles | undefined
   let step: string | undefined
   try {
+    secrets = await writeSecrets(request.secrets)
+    const flags = [...secrets.flags, ...(builder === 'podman' ? await leftoverFlags(request.build) : [])]
     const { exitCode, lastLines } = await runProgram({
       program: program.name,
       args: [...program.args, ...buildArguments(request, engine, { ...context, secrets: flags })],
@@ -73,7 +74,7 @@ export async function buildImage(
     if (signal.aborted) await removeLeftovers(engine, request.build, 'own', AbortSignal.timeout(cleanUpMs))
     throw context.failure() ?? error
   } finally {
-    await Promise.all([context.close(), secrets.close()])
+    await Promise.all([context.close(), secrets?.close()])
   }
 }
 
@@ -88,12 +89,18 @@ async function writeSecrets(secrets: Revealed = {}): Promise<SecretFiles> {
   if (ids.length === 0) return { flags: [], close: () => Promise.resolve() }
   const folder = await temporaryFolder('secrets')
   const flags: string[] = []
-  for (const [index, id] of ids.entries()) {
-    const file = join(folder, String(index))
-    await writeFile(file, secrets[id] ?? '', { mode: 0o600 })
-    flags.push('--secret', `id=${id},src=${file}`)
+  const close = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  try {
+    for (const [index, id] of ids.entries()) {
+      const file = join(folder, String(index))
+      await writeFile(file, secrets[id] ?? '', { mode: 0o600 })
+      flags.push('--secret', `id=${id},src=${file}`)
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
-  return { flags, close: () => rm(folder, { recursive: true, force: true }) }
+  return { flags, close }
 }
 
 function needsBuildKit({ ref }: BuildRequest, ids: readonly string[]): PoststackError {

@@ -11,7 +11,7 @@ import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
 import { asRecord, asText, containerFromInspect, containerFromList, isLeaving } from './inspect.ts'
-import type { Labels } from './inspect.ts'
+import type { Labels } from '../labels.ts'
 
 export type Kind = 'containers' | 'volumes' | 'networks'
 

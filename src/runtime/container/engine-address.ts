@@ -38,8 +38,6 @@ export async function engineCandidates(name: EngineName, env: Environment, rootU
 export function parseEngineAddress(text: string, from: string): EngineAddress {
   const socket = /^unix:\/\/(\/.+)$/.exec(text)?.[1]
   if (socket !== undefined) return { kind: 'socket', path: socket }
-  const pipe = /^npipe:\/\/(.+)$/.exec(text)?.[1]
-  if (pipe !== undefined) return { kind: 'socket', path: pipe.replaceAll('/', '\\') }
   const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:]+\]|[^/:@]+):(\d+)\/?$/.exec(text)
   if (tcp?.[1] !== undefined) return { kind: 'tcp', host: tcp[1].replace(/^\[|\]$/g, ''), port: Number(tcp[2]) }
   // Whatever stands before the host may be a password.

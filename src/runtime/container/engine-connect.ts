@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pause } from '../../abort.ts'
+import { orInterrupted, pause } from '../../abort.ts'
 import { temporaryFolder } from '../../config/temporary.ts'
 import { isCode, isPoststackError, PoststackError } from '../../errors.ts'
 import { engineCandidates } from './engine-address.ts'
@@ -73,6 +73,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
     }
   }
   const program = await findProgram(name, env)
+  if (program !== undefined && name === 'podman' && process.platform === 'darwin') throw machineNeeded(candidates)
   if (program !== undefined && name === 'podman') return startPodman(options)
   if (program === undefined && failures.length === 0) throw missing(name, candidates)
   throw failures[0] ?? notRunning(name, candidates)
@@ -181,7 +182,7 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
       env: options.env,
     })
     running = service
-    version = await waitForService(service, address, options)
+    version = await waitForService(service, address)
   }
   const revive = async () => {
     // Calls that fail together wait for one start.
@@ -194,13 +195,14 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
     running?.stop()
     // The timer must not outlive the wait: it would hold the whole program for those two seconds.
     const patience = new AbortController()
-    await Promise.race([running?.ended, pause(2_000, patience.signal).catch(() => undefined)])
+    const ended = running?.ended.catch(() => undefined)
+    await Promise.race([ended, pause(2_000, patience.signal).catch(() => undefined)])
     patience.abort()
     process.removeListener('exit', removeFolder)
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    await revive()
+    await orInterrupted(revive(), options.signal)
   } catch (error) {
     await stop()
     throw error
@@ -209,29 +211,29 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
   return createEngine(options, { address, version, from: undefined, service: { revive, stop } })
 }
 
-async function waitForService(
-  service: BackgroundProgram,
-  address: EngineAddress,
-  { signal }: ConnectOptions,
-): Promise<EngineVersion> {
+/** No call's signal ends it: those that come together share one start, and the way back after Ctrl-C may need it. */
+async function waitForService(service: BackgroundProgram, address: EngineAddress): Promise<EngineVersion> {
+  const { signal } = new AbortController()
   const until = performance.now() + serviceStartMs
   let lastWords: string | undefined
   service.ended.then(
     (words) => (lastWords = words),
-    (error: unknown) => (lastWords = String(error)),
+    (error: unknown) => (lastWords = error instanceof Error ? error.message : String(error)),
   )
   for (;;) {
     await pause(15, signal)
     try {
       if (await exists(address)) return await ping(address, signal, startHint('podman'))
     } catch (error) {
-      if (signal.aborted || performance.now() > until) throw error
+      if (performance.now() > until) throw error
     }
     if (lastWords !== undefined || performance.now() > until)
       throw new PoststackError(
         'RUNTIME_UNREACHABLE',
         `podman's service could not be started: ${lastWords ?? 'it does not answer'}`,
-        { hint: 'Run "podman info": it shows the same failure in full.' },
+        {
+          hint: 'Run "podman system service --time=5 unix:///tmp/podman-try.sock": it shows the same failure in full.',
+        },
       )
   }
 }
@@ -274,6 +276,15 @@ function notRunning(name: EngineName, candidates: readonly Candidate[]): Poststa
     `${title(name)} is installed, but its engine does not run: nothing at ${sockets.join(', ')}.`,
     { hint: startHint(name), details: { program: name, sockets } },
   )
+}
+
+/** Podman's program on macOS is a client only: its containers run in a virtual machine, whose socket has another path on each. */
+function machineNeeded(candidates: readonly Candidate[]): PoststackError {
+  const { code, details, message } = notRunning('podman', candidates)
+  return new PoststackError(code, message, {
+    hint: `Start its machine (podman machine start), and say where that listens:\nexport CONTAINER_HOST="unix://$(podman machine inspect --format '{{.ConnectionInfo.PodmanSocket.Path}}')"`,
+    details,
+  })
 }
 
 function startHint(name: EngineName): string {

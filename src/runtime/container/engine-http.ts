@@ -4,7 +4,8 @@
  */
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
-import { interruption, onAbort, throwIfAborted } from '../../abort.ts'
+import { interruption, onAbort, orInterrupted, throwIfAborted } from '../../abort.ts'
+import { hostInUrl } from '../../plan/references.ts'
 import { isPoststackError, PoststackError } from '../../errors.ts'
 
 /** Where an engine listens. */
@@ -55,16 +56,18 @@ const longestBody = 64 * 1024 * 1024
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16 })
   return {
-    send: async (request) => {
-      throwIfAborted(request.signal)
+    send: async (asked) => {
+      throwIfAborted(asked.signal)
+      const { request, thrown } = withCallback(asked)
       try {
         return await exchange(request, options, agent)
       } catch (error) {
+        if (thrown.length > 0) throw thrown[0]
         const again = mayRepeat(error, request)
         if (again === 'no') throw toPoststackError(error, request, options)
-        if (again === 'revive') await options.revive?.()
+        if (again === 'revive' && options.revive !== undefined) await orInterrupted(options.revive(), request.signal)
         return exchange(request, options, agent).catch((second: unknown) => {
-          throw toPoststackError(second, request, options)
+          throw thrown.length > 0 ? thrown[0] : toPoststackError(second, request, options)
         })
       }
     },
@@ -74,9 +77,27 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   }
 }
 
+/** What the one who listens throws is no fault of the engine: the call fails with that. */
+function withCallback(asked: EngineRequest): { readonly request: EngineRequest; readonly thrown: readonly unknown[] } {
+  const { onData } = asked
+  const thrown: unknown[] = []
+  if (onData === undefined) return { request: asked, thrown }
+  const guarded = (chunk: Buffer): void => {
+    try {
+      onData(chunk)
+    } catch (error) {
+      thrown.push(error)
+      throw error
+    }
+  }
+  return { request: { ...asked, onData: guarded }, thrown }
+}
+
 /** For messages: `unix:///run/docker.sock`. */
 export function formatAddress(address: EngineAddress): string {
-  return address.kind === 'socket' ? `unix://${address.path}` : `tcp://${address.host}:${String(address.port)}`
+  return address.kind === 'socket'
+    ? `unix://${address.path}`
+    : `tcp://${hostInUrl(address.host)}:${String(address.port)}`
 }
 
 /** The text of an answer's JSON body; garbage becomes an error that says so. */
@@ -166,7 +187,11 @@ function collect(incoming: IncomingMessage, { request, renew }: Collecting): Pro
     incoming.on('data', (chunk: Buffer) => {
       if (passOn !== undefined) {
         renew()
-        passOn(chunk)
+        try {
+          passOn(chunk)
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
         return
       }
       size += chunk.length

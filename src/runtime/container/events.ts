@@ -13,6 +13,8 @@ import type { EndOptions, Scope } from '../runtime.ts'
 /** Node's longest timer: a stack may run for days without an event. */
 const silentMs = 2_147_483_647
 const retryMs = 1_000
+/** For an engine that does not tell: whoever waits for ends looks by itself each time. */
+const longestRetryMs = 10_000
 
 // Docker's words and podman's.
 const endings: ReadonlySet<unknown> = new Set(['die', 'died', 'destroy', 'remove'])
@@ -25,6 +27,7 @@ export async function watchEnds(
 ): Promise<void> {
   const filters = { type: ['container'], label: [`${label.stack}=${stack}`, `${label.project}=${project}`] }
   const path = `/events?filters=${encodeURIComponent(JSON.stringify(filters))}`
+  let retry = retryMs
   while (!signal.aborted) {
     const lines = createLineSplitter((line) => {
       const service = endedService(line, { stack, project })
@@ -38,14 +41,19 @@ export async function watchEnds(
         signal,
         timeoutMs: silentMs,
         ownConnection: true,
-        onData: lines.push,
+        onData: (chunk) => {
+          retry = retryMs
+          lines.push(chunk)
+        },
       })
       if (answer.status !== 200) throw refusal(`${engine.name} did not tell its events`, answer)
+      retry = retryMs
     } catch (error) {
       if (!signal.aborted && !isPoststackError(error)) throw error
+      retry = Math.min(retry * 2, longestRetryMs)
     }
     // oxlint-disable-next-line no-await-in-loop
-    await pause(retryMs, signal).catch(() => undefined)
+    await pause(retry, signal).catch(() => undefined)
     // What happened while nobody listened is not told again.
     if (!signal.aborted) onEnd(undefined)
   }
@@ -53,15 +61,23 @@ export async function watchEnds(
 
 /** The service of an event that is an end of our own; its labels stand among its attributes. Podman's filter takes one label for enough. */
 function endedService(line: string, { stack, project }: Pick<Scope, 'stack' | 'project'>): string | undefined {
-  let event: Readonly<Record<string, unknown>>
-  try {
-    event = asRecord(JSON.parse(line))
-  } catch {
-    return undefined
-  }
-  if (!endings.has(event['Action'] ?? event['status'])) return undefined
-  const attributes = asRecord(asRecord(event['Actor'])['Attributes'])
+  const { action, attributes } = parseEvent(line)
+  if (!endings.has(action)) return undefined
   if (attributes[label.stack] !== stack || attributes[label.project] !== project) return undefined
   const service = attributes[label.service]
   return typeof service === 'string' ? service : undefined
+}
+
+/** What is no event, or one of another form, is not ours either. */
+function parseEvent(line: string): {
+  readonly action?: unknown
+  readonly attributes: Readonly<Record<string, unknown>>
+} {
+  try {
+    const event = asRecord(JSON.parse(line))
+    const attributes = asRecord(asRecord(event['Actor'])['Attributes'])
+    return { action: event['Action'] ?? event['status'], attributes }
+  } catch {
+    return { attributes: {} }
+  }
 }

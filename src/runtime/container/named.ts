@@ -6,7 +6,8 @@ import { inspectNamed, listNamed, type NamedObject } from './calls.ts'
 import { nameTaken, refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson, type EngineAnswer } from './engine-http.ts'
-import { asRecord, asText, carriesLabels, labelsOf, type Labels } from './inspect.ts'
+import { asRecord, asText, labelsOf } from './inspect.ts'
+import { carriesLabels, type Labels } from '../labels.ts'
 
 interface Naming {
   readonly name: string

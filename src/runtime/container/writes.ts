@@ -19,27 +19,17 @@ import type { EngineAnswer } from './engine-http.ts'
 import { gatewayOf, isPrepared, requestedPorts } from './inspect.ts'
 import type { Revealed, Runtime } from '../runtime.ts'
 
-export type Writes = Omit<
+export type Writes = Pick<
   Runtime,
-  | 'name'
-  | 'containersPossible'
-  | 'changesInPlace'
-  | 'remoteHost'
-  | 'updateContainer'
-  | 'setStoppedPassword'
-  | 'observe'
-  | 'inspect'
-  | 'portHolder'
-  | 'logs'
-  | 'exec'
-  | 'attach'
-  | 'readLogs'
-  | 'builtImages'
-  | 'removeImage'
-  | 'buildImage'
-  | 'pullImage'
-  | 'watchEnds'
-  | 'close'
+  | 'createNetwork'
+  | 'createVolume'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'renameContainer'
+  | 'removeContainer'
+  | 'removeNetwork'
+  | 'removeVolume'
 >
 
 /** Making and starting a container sets up networks and copies data into new volumes. */
@@ -245,7 +235,10 @@ async function waitUntilGone(engine: Engine, target: Target, signal: AbortSignal
   const until = performance.now() + slowCallMs
   while ((await inspectContainer(engine, target, signal)) !== undefined) {
     if (performance.now() > until)
-      throw new PoststackError('ENGINE_REFUSED', `Container ${target.name} was not removed in time.`)
+      throw new PoststackError('ENGINE_REFUSED', `Container ${target.name} was not removed in time.`, {
+        hint: 'Another program removes it and has not finished. Run the command again, or restart the engine if that does not help.',
+        details: { container: target.name },
+      })
     await pause(50, signal)
   }
 }

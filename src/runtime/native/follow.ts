@@ -2,9 +2,10 @@
  * The log of a server with the times that stand in it, and onward while the server runs.
  */
 import { stat } from 'node:fs/promises'
-import { pause } from '../../abort.ts'
+import type { FileHandle } from 'node:fs/promises'
+import { pause, throwIfAborted } from '../../abort.ts'
 import { createLineSplitter } from '../lines.ts'
-import { lastLines, readFrom } from './log.ts'
+import { openLog, startOfLast } from './log.ts'
 import type { LogLine, LogsRequest } from '../runtime.ts'
 
 export interface FollowedLog {
@@ -15,6 +16,7 @@ export interface FollowedLog {
 }
 
 const pollMs = 200
+const chunkBytes = 64 * 1024
 
 export async function readServerLog({ path, request, signal, isRunning }: FollowedLog): Promise<void> {
   const { follow, onLine, since, tail } = request
@@ -24,21 +26,53 @@ export async function readServerLog({ path, request, signal, isRunning }: Follow
     const isOlder = since !== undefined && line.time !== undefined && Date.parse(line.time) < since.getTime()
     if (!isOlder) onLine(line)
   }
-  let position = await sizeOf(path)
-  const known = await lastLines(path, tail ?? Number.MAX_SAFE_INTEGER)
-  for (const text of known) pass(text)
-  if (!follow) return
   const splitter = createLineSplitter(pass)
-  for (;;) {
-    // Asked before the file is read, so that the last words of a server that has ended are not missed.
-    const running = await isRunning()
-    const size = await sizeOf(path)
-    if (size > position) splitter.push(Buffer.from(await readFrom(path, position)))
-    position = size
-    if (!running) break
-    await pause(pollMs, signal)
+  let log = await openLog(path)
+  try {
+    let position = log === undefined || tail === undefined ? 0 : await startOfLast(log, tail)
+    for (;;) {
+      // Asked before the file is read, so that the last words of a server that has ended are not missed.
+      const running = follow && (await isRunning())
+      const replaced = await isReplaced(log, path)
+      position = await readOn(log, { position, signal, push: splitter.push })
+      if (replaced) {
+        await log?.close()
+        log = undefined
+        log = await openLog(path)
+        position = await readOn(log, { position: 0, signal, push: splitter.push })
+      }
+      if (!running) break
+      await pause(pollMs, signal)
+    }
+    splitter.end()
+  } finally {
+    await log?.close()
   }
-  splitter.end()
+}
+
+/** A start sets a log aside that has grown too long, and begins another one. */
+async function isReplaced(log: FileHandle | undefined, path: string): Promise<boolean> {
+  const there = await stat(path).catch(() => undefined)
+  return there !== undefined && there.ino !== (await log?.stat())?.ino
+}
+
+interface Reading {
+  readonly position: number
+  readonly signal: AbortSignal
+  readonly push: (chunk: Buffer) => void
+}
+
+/** Reads to the end, and gives where that is. A file that is shorter than before has begun again. */
+async function readOn(log: FileHandle | undefined, { position, signal, push }: Reading): Promise<number> {
+  if (log === undefined) return 0
+  let at = position > (await log.stat()).size ? 0 : position
+  for (;;) {
+    throwIfAborted(signal)
+    const { buffer, bytesRead } = await log.read(Buffer.alloc(chunkBytes), 0, chunkBytes, at)
+    if (bytesRead === 0) return at
+    at += bytesRead
+    push(buffer.subarray(0, bytesRead))
+  }
 }
 
 /** What PostgreSQL begins its lines with by default; a line without it belongs to the one before. */
@@ -49,11 +83,4 @@ function createClock(): (text: string) => LogLine {
     if (day !== undefined && clock !== undefined) time = `${day}T${clock}Z`
     return { stream: 'stderr', text, time }
   }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  )
 }

@@ -2,6 +2,7 @@
  * What a server has said: its log's end for people, and why it did not start.
  */
 import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { unreadable } from '../../config/state-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 import { installPostgres } from '../install.ts'
@@ -10,29 +11,42 @@ import { processHoldingPort } from '../port-holder.ts'
 const chunkBytes = 64 * 1024
 const largestBytes = 8 * 1024 * 1024
 
-/** The last lines of a file, oldest first; none when there is no file. Reads from the end, for logs grow. */
-export async function lastLines(path: string, count: number): Promise<readonly string[]> {
-  if (count <= 0) return []
-  const file = await open(path, 'r').catch((error: unknown) => {
-    if (isCode(error, 'ENOENT')) return
+/** Nothing when there is no such file. */
+export async function openLog(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return undefined
     throw unreadable(path, error)
   })
+}
+
+/** Where the last lines of a file begin. Looked for from the end, for logs grow. */
+export async function startOfLast(file: FileHandle, count: number): Promise<number> {
+  const { size } = await file.stat()
+  if (count <= 0) return size
+  let start = size
+  let lines = 0
+  while (start > 0) {
+    const length = Math.min(chunkBytes, start)
+    start -= length
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, start)
+    for (let at = length - 1; at >= 0; at -= 1) {
+      // The break at the very end is that of the last line.
+      const after = start + at + 1
+      if (buffer[at] !== 10 || after === size) continue
+      lines += 1
+      if (lines >= count) return after
+    }
+  }
+  return 0
+}
+
+/** The last lines of a file, oldest first; none when there is no file. */
+export async function lastLines(path: string, count: number): Promise<readonly string[]> {
+  if (count <= 0) return []
+  const file = await openLog(path)
   if (file === undefined) return []
   try {
-    let start = (await file.stat()).size
-    const chunks: Buffer[] = []
-    let breaks = 0
-    let read = 0
-    while (start > 0 && breaks <= count && read < largestBytes) {
-      const size = Math.min(chunkBytes, start)
-      start -= size
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, start)
-      const chunk = buffer.subarray(0, bytesRead)
-      chunks.unshift(chunk)
-      read += size
-      for (const byte of chunk) if (byte === 10) breaks += 1
-    }
-    const lines = Buffer.concat(chunks).toString('utf8').split('\n')
+    const lines = (await readText(file, await startOfLast(file, count))).split('\n')
     if (lines.at(-1) === '') lines.pop()
     return lines.slice(-count)
   } finally {
@@ -44,12 +58,16 @@ export async function lastLines(path: string, count: number): Promise<readonly s
 export async function readFrom(path: string, position: number): Promise<string> {
   const file = await open(path, 'r')
   try {
-    const size = Math.min(Math.max(0, (await file.stat()).size - position), largestBytes)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, position)
-    return buffer.toString('utf8', 0, bytesRead)
+    return await readText(file, position)
   } finally {
     await file.close()
   }
+}
+
+async function readText(file: FileHandle, position: number): Promise<string> {
+  const size = Math.min(Math.max(0, (await file.stat()).size - position), largestBytes)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, position)
+  return buffer.toString('utf8', 0, bytesRead)
 }
 
 export interface FailedStart {

@@ -241,7 +241,11 @@ function createVolumeWrites(context: NativeContext): Pick<Runtime, 'createVolume
 
 async function existing({ folders }: NativeContext, target: Target): Promise<Container> {
   const container = await findContainer(folders, target)
-  if (container === undefined) throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name}.`)
+  if (container === undefined)
+    throw new PoststackError('ENGINE_REFUSED', `There is no container ${target.name}.`, {
+      hint: 'Something else removed it; run the command again.',
+      details: { container: target.name },
+    })
   return container
 }
 

@@ -78,7 +78,10 @@ export async function shutDown(
       if (!(await endsWithin(server, killDeadlineMs, signal)))
         throw new PoststackError(
           'ENGINE_REFUSED',
-          `The server of ${container.name} (pid ${String(server.pid)}) does not end.`,
+          `The server of ${container.name} (pid ${String(server.pid)}) does not end, though it was killed.`,
+          {
+            hint: 'It hangs in the kernel, mostly for a disk that does not answer. When the disk is back, run the command again.',
+          },
         )
     }
   }

@@ -101,6 +101,21 @@ test('a call is cut off by its signal at once, with the reason of the stop', asy
   await expect(call).rejects.toMatchObject({ code: 'TERMINATED' })
 })
 
+test('what the one who listens throws is what the call fails with', async () => {
+  await listen((_request, response) => {
+    response.write('one')
+  })
+  const call = client.send({
+    method: 'GET',
+    path: '/logs',
+    signal,
+    onData: () => {
+      throw new TypeError('not mine')
+    },
+  })
+  await expect(call).rejects.toThrow(new TypeError('not mine'))
+})
+
 test('an engine that dies in the middle of an answer is unreachable', async () => {
   await listen((_request, response) => {
     response.writeHead(200, { 'content-length': '1000' })

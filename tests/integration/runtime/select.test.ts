@@ -6,10 +6,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { RuntimeChoice } from '../../../src/config/define.ts'
 import { createContainerRuntime } from '../../../src/runtime/container/container.ts'
 import { startProgram } from '../../../src/runtime/background-program.ts'
+import { connectEngine } from '../../../src/runtime/container/engine-connect.ts'
 import { selectRuntime } from '../../../src/runtime/select.ts'
 import { runtimesUnderTest } from '../../support/runtimes.ts'
 
@@ -54,7 +55,7 @@ test.skipIf(socketsHere)('an engine that is not installed says what was looked a
   })
   // Native runs no containers, so it is no way out for the whole stack.
   await expect(select('docker', [db, web])).rejects.toMatchObject({
-    hint: expect.stringMatching(/^[^]*\.\npoststack up db --runtime native, which needs no container engine$/),
+    hint: expect.stringMatching(/^[^]*\.\nStart what needs no container engine: poststack up db --runtime native$/),
   })
   await expect(select('podman', [db], { XDG_RUNTIME_DIR: '/run/nobody' })).rejects.toMatchObject({
     code: 'RUNTIME_MISSING',
@@ -91,6 +92,53 @@ test.skipIf(socketsHere)('a podman whose service does not start says why in its 
   })
   await rm(join(root, 'podman'))
 })
+
+test.skipIf(socketsHere)('a podman that cannot be started says so, and nothing hides it', async () => {
+  await writeFile(join(root, 'podman'), '#!/no/such/interpreter\n', { mode: 0o755 })
+  await expect(select('podman', [db])).rejects.toMatchObject({
+    code: 'RUNTIME_UNREACHABLE',
+    message: expect.stringMatching(/could not be started: The program "podman" was not found/),
+  })
+  await rm(join(root, 'podman'))
+})
+
+test.skipIf(socketsHere)('on macOS podman needs its machine, and the error says how to name it', async () => {
+  await writeFile(join(root, 'podman'), '#!/bin/sh\nexit 125\n', { mode: 0o755 })
+  const here = process.platform
+  onTestFinished(() => void Object.defineProperty(process, 'platform', { value: here }))
+  Object.defineProperty(process, 'platform', { value: 'darwin' })
+  await expect(select('podman', [db])).rejects.toMatchObject({
+    code: 'RUNTIME_UNREACHABLE',
+    hint: expect.stringMatching(/podman machine start[^]*CONTAINER_HOST="unix:[^]*podman machine inspect/),
+  })
+  await rm(join(root, 'podman'))
+})
+
+/** Serves like podman, and ends when it is asked to. */
+const servingPodman = `#!${process.execPath}
+const socket = process.argv.at(-1).slice('unix://'.length)
+require('node:fs').rmSync(socket, { force: true })
+require('node:http').createServer((request, response) => {
+  response.setHeader('api-version', '1.41').setHeader('libpod-api-version', '4.3.1').end(String(process.pid))
+  if (request.url.endsWith('/end')) response.once('close', () => process.exit())
+}).listen(socket)
+`
+
+test.skipIf(socketsHere)(
+  "a service that has ended comes back for the way back, whose signal is not the connection's",
+  async () => {
+    await writeFile(join(root, 'podman'), servingPodman, { mode: 0o755 })
+    const controller = new AbortController()
+    const engine = await connectEngine({ name: 'podman', env: { PATH: root }, signal: controller.signal })
+    const get = (path: string) => engine.client.send({ method: 'GET', path, signal })
+    const { body } = await get('/end')
+    await expect.poll(() => isAlive(body.toString())).toBe(false)
+    controller.abort()
+    expect((await get('/containers/json')).status).toBe(200)
+    await engine.close()
+    await rm(join(root, 'podman'))
+  },
+)
 
 test('auto takes native when only PostgreSQL is to run and no engine answers', async () => {
   const runtime = await select('auto', [db], nowhere())

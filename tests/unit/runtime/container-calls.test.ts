@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { findContainer, read, readList } from '../../../src/runtime/container/calls.ts'
+import { watchEnds } from '../../../src/runtime/container/events.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
 import type { EngineRequest } from '../../../src/runtime/container/engine-http.ts'
 import { removeImage } from '../../../src/runtime/container/images.ts'
@@ -47,6 +48,34 @@ test.each([
   const { engine, asked } = answering([500, message], [500, message], [200, ''])
   expect(await readList(engine, '/images/json', signal)).toEqual([])
   expect(asked()).toBe(3)
+})
+
+test('an engine that does not tell its events must be asked ever less often', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const controller = new AbortController()
+  const { engine, asked } = answering([501, 'not implemented'])
+  const onEnd = vi.fn<(service: string | undefined) => void>()
+  const watching = watchEnds(engine, { stack: 'shop', project: 'abc' }, { signal: controller.signal, onEnd })
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(asked()).toBeGreaterThan(5)
+  expect(asked()).toBeLessThan(12)
+  expect(onEnd).toHaveBeenCalledWith(undefined)
+  controller.abort()
+  await watching
+})
+
+test('an event of another form is not ours, and ends nothing', async () => {
+  const controller = new AbortController()
+  const said: (string | undefined)[] = []
+  const { engine } = engineOf((_, { onData }) => {
+    onData?.(Buffer.from('{"Action":"die"}\n{"Action":"die","Actor":[]}\nnull\n'))
+    controller.abort()
+    return { status: 200, body: [] }
+  })
+  const ends = { signal: controller.signal, onEnd: (service: string | undefined) => void said.push(service) }
+  await watchEnds(engine, { stack: 'shop', project: 'abc' }, ends)
+  expect(said).toEqual([])
 })
 
 test('an image whose removal fails because of another that goes must be removed, and what it was built upon with it', async () => {

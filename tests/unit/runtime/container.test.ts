@@ -5,6 +5,7 @@ import { createPullProgress } from '../../../src/runtime/container/pull.ts'
 import { isNameConflict, portConflict } from '../../../src/runtime/container/refusals.ts'
 import { containerBody } from '../../../src/runtime/container/spec.ts'
 import { parseEngineAddress } from '../../../src/runtime/container/engine-address.ts'
+import { formatAddress } from '../../../src/runtime/container/engine-http.ts'
 import { engineImageName, parseImageName } from '../../../src/runtime/container/image-names.ts'
 import { createDemultiplexer, createLineSplitter } from '../../../src/runtime/lines.ts'
 
@@ -159,6 +160,7 @@ test('a taken name is known by its text in both engines', () => {
 test('an engine address is a socket or a port, and ssh is told how to forward', () => {
   expect(parseEngineAddress('unix:///run/x.sock', 'DOCKER_HOST')).toEqual({ kind: 'socket', path: '/run/x.sock' })
   expect(parseEngineAddress('tcp://[::1]:2375', 'DOCKER_HOST')).toEqual({ kind: 'tcp', host: '::1', port: 2375 })
+  expect(formatAddress(parseEngineAddress('tcp://[::1]:2375', 'DOCKER_HOST'))).toBe('tcp://[::1]:2375')
   expect(() => parseEngineAddress('ssh://me@host', 'DOCKER_HOST')).toThrow(/DOCKER_HOST names an address/)
   expect(() => parseEngineAddress('tcp://host', 'DOCKER_HOST')).toThrow(/DOCKER_HOST names an address/)
 })

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import { label } from '../../../src/plan/labels.ts'
 import {
-  carriesLabels,
   containerFromInspect,
   containerFromList,
   imageFrom,
-  ownerOf,
   volumeFrom,
 } from '../../../src/runtime/container/inspect.ts'
+import { carriesLabels, ownerOf } from '../../../src/runtime/labels.ts'
 import { portsClash } from '../../../src/plan/reconcile/held-ports.ts'
 
 const ours = {

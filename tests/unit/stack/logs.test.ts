@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { ServiceLogLine } from '../../../src/stack/options.ts'
-import { inOrder } from '../../../src/stack/logs.ts'
+import { createOnce, inOrder } from '../../../src/stack/logs.ts'
 
 const line = (service: string, text: string, time: string | undefined): ServiceLogLine => ({
   service,
@@ -34,4 +34,26 @@ test('what comes after the past is told as it comes, and nothing twice', async (
   expect(said).toEqual(['first', 'second', 'late'])
   ordered.end()
   expect(said).toHaveLength(3)
+})
+
+test('what an engine gives again after a restart is left out, by its own clock and though it has the same time', () => {
+  const said: string[] = []
+  const lines = createOnce(({ text }) => void said.push(text))
+  const give = (...given: readonly (readonly [text: string, time: string | undefined])[]): void => {
+    for (const [text, time] of given) lines.onLine(line('web', text, time))
+  }
+  expect(lines.again()).toBeUndefined()
+  give(['one', '01.000'], ['two', '02.000'], ['two', '02.000'])
+  expect(lines.again()).toEqual(new Date('2026-01-01T00:00:02Z'))
+  give(
+    ['one', '01.000'],
+    ['two', '02.000'],
+    ['two', '02.000'],
+    ['two', '02.000'],
+    ['three', '02.000'],
+    ['late', undefined],
+  )
+  lines.again()
+  give(['two', '02.000'], ['four', '03.000'])
+  expect(said).toEqual(['one', 'two', 'two', 'two', 'three', 'late', 'four'])
 })
