@@ -45,7 +45,7 @@ check_machine() {
 }
 
 install_packages() {
-  local wanted=(mmdebstrap iptables podman runc netavark aardvark-dns catatonit uidmap slirp4netns docker.io pgbouncer tmux chromium fonts-dejavu-core) missing=() name
+  local wanted=(mmdebstrap iptables podman runc netavark aardvark-dns catatonit uidmap slirp4netns docker.io pgbouncer tmux chromium fonts-dejavu-core zsh fish) missing=() name
   # Debian 12 has PostgreSQL 15; on a release that has another one, the tests on 15 are skipped
   # shellcheck disable=SC1091 # the machine's own
   [ "$(. /etc/os-release && echo "${VERSION_ID:-}")" != 12 ] || wanted+=(postgresql-15)
