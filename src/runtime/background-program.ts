@@ -2,9 +2,10 @@
  * Programs that serve us while we work.
  */
 import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { ProgramRequest } from './exec.ts'
 import { missingProgram } from './find-program.ts'
-import { createLineSplitter } from './lines.ts'
 
 export interface BackgroundProgram {
   /** Resolves with its last words when the program has ended. */
@@ -13,22 +14,21 @@ export interface BackgroundProgram {
 }
 
 /**
- * Starts a program that serves us until `stop`. It has a process group of its own, so that Ctrl-C reaches us and not it: the way back
- * needs it. It ends with our process, if that ends in order; it must end by itself if ours is killed. Node's own `spawn`, because
- * this happens on every run where podman has no socket, and execa takes a tenth of a second to load.
+ * Starts a program that serves us until `stop`; `words` is the file for what it says. It has a process group of its own, so that Ctrl-C
+ * reaches us and not it: the way back needs it. It ends with our process, if that ends in order; it must end by itself if ours is killed.
+ * Node's own `spawn`, because this happens on every run where podman has no socket, and execa takes a tenth of a second to load.
+ *
+ * What it says goes to a file: a pipe would end with us if we are killed, and the program with its next word, in the middle of its work.
  */
 export function startProgram({
   program,
   args,
   env,
-}: Pick<ProgramRequest, 'program' | 'args' | 'env'>): BackgroundProgram {
-  const running = spawn(program, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-  const lastLines: string[] = []
-  const splitter = createLineSplitter((line) => {
-    lastLines.push(line)
-    if (lastLines.length > 5) lastLines.shift()
-  })
-  running.stderr.on('data', splitter.push)
+  words,
+}: Pick<ProgramRequest, 'program' | 'args' | 'env'> & { readonly words: string }): BackgroundProgram {
+  const file = openSync(words, 'w', 0o600)
+  const running = spawn(program, args, { env, detached: true, stdio: ['ignore', 'ignore', file] })
+  closeSync(file)
   const stop = () => {
     running.kill('SIGTERM')
   }
@@ -39,12 +39,15 @@ export function startProgram({
     })
     running.once('exit', () => {
       process.removeListener('exit', stop)
-      splitter.end()
-      resolve(lastLines.join('\n'))
+      resolve(lastWords(words))
     })
   })
   // It must not keep our process alive: a user of the library may forget to close.
   running.unref()
-  if ('unref' in running.stderr && typeof running.stderr.unref === 'function') running.stderr.unref()
   return { ended, stop }
+}
+
+async function lastWords(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return text.trim().split('\n').slice(-5).join('\n')
 }

@@ -180,6 +180,7 @@ async function startPodman(options: ConnectOptions): Promise<Engine> {
       program: 'podman',
       args: ['system', 'service', `--time=${String(serviceIdleSeconds)}`, formatAddress(address)],
       env: options.env,
+      words: join(folder, 'podman.log'),
     })
     running = service
     version = await waitForService(service, address)

@@ -230,7 +230,12 @@ describe.skipIf(missing.get('podman') !== undefined || socketsHere || podmanSock
   test("podman answers Docker's driver too", async () => {
     const folder = await mkdtemp(join(tmpdir(), 'poststack-as-docker-'))
     const url = `unix://${join(folder, 'podman.sock')}`
-    const service = startProgram({ program: 'podman', args: ['system', 'service', '--time=20', url], env })
+    const service = startProgram({
+      program: 'podman',
+      args: ['system', 'service', '--time=20', url],
+      env,
+      words: join(folder, 'words'),
+    })
     try {
       const open = () => createContainerRuntime({ name: 'docker', env: { ...env, DOCKER_HOST: url }, signal })
       const runtime = await expect
