@@ -149,16 +149,18 @@ function duration(ms: number): string {
 
 /**
  * The run may be stopping, and the error must come out all the same, so this has a deadline of its own and never fails. An engine knows that a
- * program has ended a moment before it has written down its last words.
+ * program has ended a moment before it has written down its last words, so they are read until two looks find the same.
  */
 async function lastLines({ runtime, target, hide }: ErrorContext): Promise<readonly string[]> {
   if (target === undefined) return []
   const signal = AbortSignal.timeout(logMs)
   const until = performance.now() + lastWordsMs
   try {
-    for (;;) {
+    for (let before: readonly string[] = []; ;) {
       const lines = await runtime.logs(target, logLines, { signal })
-      if (lines.length > 0 || performance.now() > until) return lines.map(hide)
+      const isAll = lines.length > 0 && lines.join('\n') === before.join('\n')
+      if (isAll || performance.now() > until) return lines.map(hide)
+      before = lines
       await pause(lookMs, signal)
     }
   } catch {

@@ -289,6 +289,15 @@ describe('what a person reads', () => {
     `)
   })
 
+  test('when its last words come in pieces after its end', async () => {
+    const { runtime } = runtimeWith({ state: 'exited', exitCode: 127 })
+    const looks = [[], ['sh: 1: exec: '], ['sh: 1: exec: serve: not found']]
+    const logs = (): Promise<readonly string[]> => Promise.resolve((looks.length > 1 ? looks.shift() : looks[0]) ?? [])
+    const error = await failureOf({ kind: 'exec', command: ['true'] }, { runtime: { ...runtime, logs } })
+    expect(error.details).toMatchObject({ logs: ['sh: 1: exec: serve: not found'] })
+    expect(error.hint).toMatch(/^What it was told to run is not in the image/)
+  })
+
   test('when it crashes again and again', async () => {
     const { runtime } = runtimeWith({ state: 'restarting', exitCode: 137 })
     const said: string[] = []
