@@ -10,6 +10,7 @@ import { refusal } from './refusals.ts'
 import { nanoCpus } from './spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { asRecord } from './inspect.ts'
+import { isPodmanBefore } from './podman-version.ts'
 
 export interface Change {
   readonly target: Target
@@ -18,10 +19,8 @@ export interface Change {
 }
 
 /** Whether a change outlives the next start, and is shown afterwards. */
-export function changesInPlace({ flavour, podmanVersion = '' }: Pick<Engine, 'flavour' | 'podmanVersion'>): boolean {
-  if (flavour === 'docker') return true
-  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(podmanVersion) ?? []
-  return Number(major) > 5 || (Number(major) === 5 && Number(minor) >= 1)
+export function changesInPlace(engine: Pick<Engine, 'flavour' | 'podmanVersion'>): boolean {
+  return !isPodmanBefore(engine, 5, 1)
 }
 
 export async function updateContainer(engine: Engine, { target, fields, signal }: Change): Promise<void> {

@@ -5,7 +5,8 @@ import type { Target } from '../../plan/types.ts'
 import { needContainer } from './calls.ts'
 import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
-import { createDemultiplexer, createLineSplitter } from '../lines.ts'
+import { isPodmanBefore } from './podman-version.ts'
+import { createDemultiplexer, createLineSplitter, type LineSplitter } from '../lines.ts'
 import type { LogLine, LogsRequest } from '../runtime.ts'
 
 export interface ReadingLogs {
@@ -18,24 +19,20 @@ export interface ReadingLogs {
 const silenceMs = 2 ** 31 - 1
 
 export async function readLogLines(engine: Engine, { target, request, signal }: ReadingLogs): Promise<void> {
-  const { follow, onLine, since, tail } = request
+  const { follow, since, tail } = request
   const { id } = await needContainer(engine, target, signal)
-  const splitters = {
-    1: createLineSplitter((line) => {
-      onLine(timed(line, 'stdout'))
-    }),
-    2: createLineSplitter((line) => {
-      onLine(timed(line, 'stderr'))
-    }),
+  const isCutHere = tail !== undefined && tail > 0 && !follow && losesPieces(engine)
+  const last: LogLine[] = []
+  const keepLast = (line: LogLine): void => {
+    last.push(line)
+    if (last.length > (tail ?? 0)) last.shift()
   }
-  const demultiplexer = createDemultiplexer((stream, data) => {
-    splitters[stream].push(data)
-  })
+  const lines = createLogLines(isCutHere ? keepLast : request.onLine)
   const query = new URLSearchParams({
     stdout: '1',
     stderr: '1',
     timestamps: '1',
-    tail: tail === undefined ? 'all' : String(tail),
+    tail: tail === undefined || isCutHere ? 'all' : String(tail),
     follow: follow ? '1' : '0',
     ...(since === undefined ? {} : { since: (since.getTime() / 1000).toFixed(3) }),
   })
@@ -43,12 +40,57 @@ export async function readLogLines(engine: Engine, { target, request, signal }: 
     method: 'GET',
     path: `/containers/${id}/logs?${query.toString()}`,
     signal,
-    onData: demultiplexer.push,
+    onData: lines.push,
     ...(follow ? { ownConnection: true, timeoutMs: silenceMs } : {}),
   })
   if (answer.status !== 200) throw refusal(`${engine.name} did not show the log of ${target.name}`, answer)
-  splitters[1].end()
-  splitters[2].end()
+  lines.end()
+  for (const line of last) request.onLine(line)
+}
+
+/**
+ * Asked for the last lines, podman before 4.7 leaves out all but the last piece of each that a program wrote in several
+ * (containers/podman#19545): there all of the log is read.
+ */
+function losesPieces(engine: Engine): boolean {
+  return isPodmanBefore(engine, 4, 7)
+}
+
+/** The lines of an engine's answer, which comes as it comes. */
+export function createLogLines(onLine: (line: LogLine) => void): LineSplitter {
+  const streamOf = (stream: LogLine['stream']): LineSplitter =>
+    joinPieces(
+      createLineSplitter((line) => {
+        onLine(timed(line, stream))
+      }),
+    )
+  const streams = { 1: streamOf('stdout'), 2: streamOf('stderr') }
+  const demultiplexer = createDemultiplexer((stream, data) => {
+    streams[stream].push(data)
+  })
+  return {
+    push: demultiplexer.push,
+    end: () => {
+      streams[1].end()
+      streams[2].end()
+    },
+  }
+}
+
+const lineBreak = 10
+const timeAhead = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* /
+
+/** Each piece of a line has a time of its own, and only the first one's is that of the line; the others would stand within it. */
+function joinPieces({ push, end }: LineSplitter): LineSplitter {
+  let isWithin = false
+  return {
+    push: (data) => {
+      const [time = ''] = (isWithin ? timeAhead.exec(data.toString('latin1', 0, 64)) : undefined) ?? []
+      isWithin = data.at(-1) !== lineBreak
+      push(data.subarray(time.length))
+    },
+    end,
+  }
 }
 
 /** Each line begins with the time when the engine got it. */

@@ -64,6 +64,15 @@ describe.each(engines)('$title', (tested) => {
     },
   )
 
+  on.obligation('a line that is written in pieces is one line of the log, also among the last ones', [], async () => {
+    const words = 'printf "one "; sleep 0.2; printf "two "; sleep 0.2; echo three; echo four'
+    const container = await start('pieces', { command: ['sh', '-c', words] })
+    const last = (lines: number) => on.runtime.logs(container, lines, options)
+    await expect.poll(() => last(2)).toEqual(['one two three', 'four'])
+    expect([await last(500), await last(1), await last(0)]).toEqual([['one two three', 'four'], ['four'], []])
+    await on.runtime.removeContainer(container, options)
+  })
+
   on.obligation('a program that is not in the image fails the start, in words of the engine', [], async () => {
     const container = await make('wrong', { command: ['no-such-program'] })
     await expect(on.runtime.startContainer(container, {}, options)).rejects.toMatchObject({

@@ -7,7 +7,9 @@ import { containerBody } from '../../../src/runtime/container/spec.ts'
 import { parseEngineAddress } from '../../../src/runtime/container/engine-address.ts'
 import { formatAddress } from '../../../src/runtime/container/engine-http.ts'
 import { engineImageName, parseImageName } from '../../../src/runtime/container/image-names.ts'
+import { createLogLines } from '../../../src/runtime/container/logs.ts'
 import { createDemultiplexer, createLineSplitter } from '../../../src/runtime/lines.ts'
+import type { LogLine } from '../../../src/runtime/runtime.ts'
 
 const plan: ContainerPlan = {
   name: 'shop-web',
@@ -293,6 +295,26 @@ test('both streams of a container are told apart wherever the pieces end', () =>
     for (let at = 0; at < bytes.length; at += size) demultiplexer.push(bytes.subarray(at, at + size))
     expect(got).toEqual({ 1: 'outmore', 2: 'err' })
   }
+})
+
+function clock(second: number): string {
+  return `2026-11-26T10:17:0${String(second)}.5Z`
+}
+
+test('a line that was written in pieces is one line, with the time of its first', () => {
+  const lines: LogLine[] = []
+  const { push, end } = createLogLines((line) => lines.push(line))
+  push(frame(1, `${clock(1)} one `))
+  push(frame(2, `${clock(2)} no time: 2026-11-26T10:17:00Z x\n`))
+  push(frame(1, `${clock(3)} two `))
+  push(frame(1, `${clock(4)} three\n`))
+  push(frame(1, `${clock(5)} four`))
+  end()
+  expect(lines.map(({ stream, text, time }) => [stream, text, time?.slice(17, 19)])).toEqual([
+    ['stderr', 'no time: 2026-11-26T10:17:00Z x', '02'],
+    ['stdout', 'one two three', '01'],
+    ['stdout', 'four', '05'],
+  ])
 })
 
 test('the output of a terminal has no headers and passes as it is', () => {
