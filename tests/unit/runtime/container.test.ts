@@ -297,18 +297,18 @@ test('both streams of a container are told apart wherever the pieces end', () =>
   }
 })
 
-function clock(second: number): string {
+function instant(second: number): string {
   return `2026-11-26T10:17:0${String(second)}.5Z`
 }
 
 test('a line that was written in pieces is one line, with the time of its first', () => {
   const lines: LogLine[] = []
   const { push, end } = createLogLines((line) => lines.push(line))
-  push(frame(1, `${clock(1)} one `))
-  push(frame(2, `${clock(2)} no time: 2026-11-26T10:17:00Z x\n`))
-  push(frame(1, `${clock(3)} two `))
-  push(frame(1, `${clock(4)} three\n`))
-  push(frame(1, `${clock(5)} four`))
+  push(frame(1, `${instant(1)} one `))
+  push(frame(2, `${instant(2)} no time: 2026-11-26T10:17:00Z x\n`))
+  push(frame(1, `${instant(3)} two `))
+  push(frame(1, `${instant(4)} three\n`))
+  push(frame(1, `${instant(5)} four`))
   end()
   expect(lines.map(({ stream, text, time }) => [stream, text, time?.slice(17, 19)])).toEqual([
     ['stderr', 'no time: 2026-11-26T10:17:00Z x', '02'],
