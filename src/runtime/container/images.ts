@@ -44,24 +44,33 @@ export async function builtImages(
 
 /**
  * Engines refuse to remove an image that a container uses, or that has another name, by its id. Podman leaves what the image was built
- * upon, step by step, as images without a name: those that nothing else stands on go with it.
+ * upon, step by step, as images without a name, or removes some of them, while other images go: those that nothing else stands on go with it.
  */
 export async function removeImage(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
   const key = target.id ?? encodeURIComponent(engineImageName(target.name, engine.flavour))
-  const step = await inspectStep(engine, key, signal)
-  if (step === undefined) return
   const remove = (image: string): Promise<EngineAnswer> =>
     whilePassing(signal, () => engine.client.send({ method: 'DELETE', path: `/images/${image}`, signal }))
+  // Looked up first: what is gone does not say any more what it stood on.
+  const steps = engine.flavour === 'podman' ? await stepsBelow(engine, key, signal) : []
   const answer = await remove(key)
   if (answer.status >= 300 && answer.status !== 404) throw refusal(`Image ${target.name} was not removed`, answer)
-  if (engine.flavour !== 'podman') return
-  for (let { parent } = step; parent !== '';) {
-    const below = await inspectStep(engine, parent, signal)
-    if (below === undefined || below.named || below.project !== step.project) return
-    const { status } = await remove(parent)
-    if (status >= 300) return
-    parent = below.parent
+  for (const step of steps) {
+    const { status } = await remove(step)
+    if (status >= 300 && status !== 404) return
   }
+}
+
+/** What an image was built upon, from the top: ids of images of the same project without a name. */
+async function stepsBelow(engine: Engine, key: string, signal: AbortSignal): Promise<readonly string[]> {
+  const steps: string[] = []
+  const top = await inspectStep(engine, key, signal)
+  for (let step = top; step !== undefined && step.parent !== '';) {
+    const below = await inspectStep(engine, step.parent, signal)
+    if (below === undefined || below.named || below.project !== top?.project) break
+    steps.push(step.parent)
+    step = below
+  }
+  return steps
 }
 
 interface BuildStep {
