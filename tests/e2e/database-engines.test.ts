@@ -85,8 +85,8 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       expect(careful.code).not.toBe(0)
       expect(careful.stderr).toContain('db cannot be backed up before it is migrated')
       await project.succeed('container', 'start', 'db')
-      const saved = await project.succeed('up', '--backup')
-      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stderr) ?? []
+      const saved = await project.runWith(['up'], { typed: [['Make a backup first? [Y/n/q]', '\n']] })
+      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stdout) ?? []
       expect(await project.sql("SELECT to_regclass('users') IS NULL")).toEqual([[true]])
       await project.succeed('db', 'restore', last, '--yes')
       expect(await project.sql(sum)).toEqual(before)
