@@ -122,6 +122,8 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       expect(await inside('pwd')).toBe('/site')
       expect(await inside('cat', 'index.html')).toBe('hello')
       await expect(inside('touch', '/site/x')).rejects.toThrow(/[Rr]ead-only/)
+      expect(await inside('stat', '--format=%a', '/scratch')).toBe('1777')
+      await inside('touch', '/scratch/x')
       expect(await inside('df', '--output=size', '/scratch', '/dev/shm')).toMatch(/\b2048\n\s+8192\b/)
       expect(await inside('cat', '/etc/hosts')).toMatch(/^192\.0\.2\.1\s+ns\.example/m)
       expect(await inside('getent', 'hosts', 'up')).toMatch(/^\d+\.\d+\.\d+\.\d+\s+up/)
