@@ -116,11 +116,12 @@ EXAMPLES
 `,
   'config-show': `Shows the config as it is understood: what it says, and the defaults where it says nothing. Secrets are shown as ***,
 references as \${db.url}. With --origin each value is followed by where it comes from: file and line, the environment
-variables it is read from, a flag, or "default". With --dependencies: the files, patterns and environment variables (by
-name) that the config was made from.
+variables it is read from, a flag, or "default"; with --yaml that is a comment. With --dependencies: the files, patterns and
+environment variables (by name) that the config was made from.
 
 EXAMPLES
   poststack config-show --origin
+  poststack config-show --yaml
   poststack config-show --dependencies --json
 `,
   report: `Tells all that there is to see of the stack at once: services and what each waits for, the plan with causes and risks, the

@@ -1,5 +1,5 @@
-/** YAML, and so JSON too, as plain data with the place of everything in it. The door to `yaml`: loaded where there is a file of that form. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml'
+/** YAML, and so JSON too, as plain data with the place of everything in it; and such data as text. The door to `yaml`: loaded where it is needed. */
+import { Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Node } from 'yaml'
 import type { FramePosition } from './locate/code-frame.ts'
 import { formatPath, type Path } from './schema/issues.ts'
 
@@ -11,6 +11,16 @@ export interface YamlText {
 
 export interface YamlMistake extends FramePosition {
   readonly message: string
+}
+
+/** `comments` stand behind their values, by the paths of these. */
+export function yamlText(value: unknown, comments: readonly (readonly [Path, string])[] = []): string {
+  const document = new Document(value, { aliasDuplicateObjects: false })
+  for (const [path, comment] of comments) {
+    const node = document.getIn(path, true)
+    if (isNode(node)) node.comment = ` ${comment}`
+  }
+  return document.toString({ lineWidth: 0 })
 }
 
 /** Every mistake, when the text is not what it should be. */

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { parse } from 'yaml'
 import { processesNaming } from '../support/config-project.ts'
 import { tempProject, type Project } from '../support/project.ts'
 import { symlink } from 'node:fs/promises'
@@ -131,7 +132,11 @@ test('config-show tells what is meant and where it comes from, and no secret', a
     type: 'config',
     config: { services: { web: { image: 'web:1' } } },
   })
-  for (const { stdout, stderr } of [shown, document]) expect(`${stdout}${stderr}`).not.toContain('8890')
+  const yaml = await project.runWith(['config-show', '--yaml', '--origin'], { env })
+  expect(yaml.stdout).toContain('    password: "***" # poststack.config.ts:3:35, from $DB_PASSWORD\n')
+  expect(parse(yaml.stdout)).toEqual((JSON.parse(document.stdout) as { config: unknown }).config)
+  expect(await project.run('config-show', '--yaml', '--json')).toMatchObject({ code: 2 })
+  for (const { stdout, stderr } of [shown, document, yaml]) expect(`${stdout}${stderr}`).not.toContain('8890')
 
   const listed = await project.runWith(['config-show', '--dependencies', '--json'], { env })
   expect(JSON.parse(listed.stdout)).toMatchObject({

@@ -14,7 +14,7 @@ export function valuesText(lines: readonly ShownLine[]): string {
   return `${table(rows).join('\n')}\n`
 }
 
-function originText(origin: ValueOrigin): string {
+export function originText(origin: ValueOrigin): string {
   switch (origin.kind) {
     case 'default':
       return 'default'

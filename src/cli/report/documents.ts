@@ -3,6 +3,7 @@
  */
 import type { ConfigInputs } from '../../config/load/inputs.ts'
 import type { ValueOrigin } from '../../config/origin.ts'
+import type { Path } from '../../config/schema/issues.ts'
 import type { PlainValue } from '../../config/serialize.ts'
 import type { Move, RenumberPlan } from '../../migrations/files/renumber.ts'
 import type { LockHolder } from '../../migrations/lock/lock.ts'
@@ -173,6 +174,8 @@ export interface ConfigValidDocument {
 
 export interface ShownLine {
   readonly path: string
+  /** The same, apart. */
+  readonly keys: Path
   readonly value: PlainValue
   readonly origin?: ValueOrigin
 }

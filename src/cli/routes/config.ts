@@ -21,6 +21,7 @@ const configShow = buildCommand({
     flags: {
       dependencies: toggle('what the config was made from, instead of what it says'),
       origin: toggle('where each value comes from'),
+      yaml: toggle('as YAML'),
       ...commonFlags,
     },
     aliases: commonAliases,

@@ -4,33 +4,46 @@ import { logsOf } from '../../../config/logs.ts'
 import { looksSecret } from '../../../config/schema/issues.ts'
 import { originOf } from '../../../config/origin.ts'
 import { asObject, pathText, shownValues } from '../../../config/shown.ts'
-import { ExitCode } from '../../../errors.ts'
+import { ExitCode, PoststackError } from '../../../errors.ts'
 import type { ReadConfig } from '../../../stack/read-config.ts'
 import { readDeclared, runConfig } from '../../config-session.ts'
 import type { Context } from '../../context.ts'
 import type { CommonFlags } from '../../flags.ts'
-import { dependenciesText, valuesText } from '../../report/config-words.ts'
+import { dependenciesText, originText, valuesText } from '../../report/config-words.ts'
 import type { ConfigDependenciesDocument, ConfigDocument, ShownLine } from '../../report/documents.ts'
 
 interface ShowFlags extends CommonFlags {
   readonly dependencies: boolean
   readonly origin: boolean
+  readonly yaml: boolean
 }
 
 /** `poststack config-show` */
 export async function configShow(this: Context, flags: ShowFlags): Promise<void> {
   await runConfig(this, flags, async (session) => {
+    if (flags.json && flags.yaml)
+      throw new PoststackError('USAGE', 'The config is shown as JSON or as YAML, not both.', {
+        hint: 'Leave out --json or --yaml.',
+      })
     const read = await readDeclared(session)
     const { report } = session
     if (flags.dependencies) {
       const document = dependencies(read)
-      report.result(document, dependenciesText(document))
+      report.result(document, flags.yaml ? await asYaml(document) : dependenciesText(document))
     } else {
       const { document, lines } = values(read, flags, this.io.env)
-      report.result(document, valuesText(lines))
+      report.result(document, flags.yaml ? await asYaml(document.config, lines) : valuesText(lines))
     }
     return ExitCode.ok
   })
+}
+
+async function asYaml(value: unknown, lines: readonly ShownLine[] = []): Promise<string> {
+  const { yamlText } = await import('../../../config/yaml-text.ts')
+  const origins = lines.flatMap(({ keys, origin }) =>
+    origin === undefined ? [] : [[keys, originText(origin)] as const],
+  )
+  return yamlText(value, origins)
 }
 
 function values(
@@ -55,6 +68,7 @@ function values(
   const from = { root, file, sources, positions, layers, inputs, environment, flags: winning }
   const lines = shown.map((one) => ({
     path: pathText(one),
+    keys: one.path,
     value: one.value,
     ...(flags.origin && { origin: originOf(one, from) }),
   }))
