@@ -143,8 +143,8 @@ EXAMPLES
   poststack doctor
   poststack doctor --runtime native --json
 `,
-  completion: `Prints a script that has a shell complete commands, flags, and the names of services, which it takes from the config of the
-folder. Have the shell read it when it starts.
+  completion: `Prints a script that has a shell complete commands, flags, the names of services, which it takes from the config of the
+folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts.
 
 EXAMPLES
   poststack completion bash >> ~/.bashrc
