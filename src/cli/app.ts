@@ -56,7 +56,12 @@ const root = buildRouteMap({
 
 const config: PartialApplicationConfiguration = {
   name: 'poststack',
-  scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+  scanner: {
+    caseStyle: 'allow-kebab-for-camel',
+    allowArgumentEscapeSequence: true,
+    // The hyphens of what was typed count as letters too many, so that one more must not be too far.
+    distanceOptions: { threshold: 7, weights: { insertion: 1, deletion: 2, substitution: 2, transposition: 0 } },
+  },
   documentation: { disableAnsiColor: true },
   localization: {
     text: {

@@ -15,9 +15,9 @@ export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
 
 /** A program of the project that is run at a moment of a run: exactly one of `script` and `command`. Made by `hook()`. */
 export interface Hook {
-  /** A TypeScript file, relative to the config file, run as `poststack run` does. */
+  /** A TypeScript file, relative to the config file, run as `poststack run` does: guarded, with the grants of the config. */
   readonly script?: string | undefined
-  /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. */
+  /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. Nothing guards it. */
   readonly command?: readonly string[] | undefined
   readonly once?: undefined
 }
