@@ -83,7 +83,7 @@ async function writeAs(format: BackupFormat, { choices, now, session }: Writing)
   }
 }
 
-export function databaseOf({ facts: { database, host, port, service } }: DatabaseSession): Manifest['database'] {
+function databaseOf({ facts: { database, host, port, service } }: DatabaseSession): Manifest['database'] {
   return { ...(service === undefined ? {} : { service }), host, port, name: database }
 }
 

@@ -121,6 +121,9 @@ It has its name only when all of it is on the disk, it is readable for you alone
 it, with .json behind its name, stands what it is of: server, newest migration, fingerprint of the schema, rows of
 each table, checksum. --verify restores it into a throw-away database and compares all of that.
 
+--keep and --keep-days delete older backups of this database beside it: with --schema-only those without rows, else those
+with them.
+
 EXAMPLES
   poststack database backup --verify --keep 7
   poststack database backup --format directory --jobs 4 --output /mnt/backups/shop.dump.d

@@ -1,9 +1,11 @@
 /**
  * The program: streams, environment, signals and exit code meet the rest of the code here and nowhere else.
  */
+import { getSystemErrorMap } from 'node:util'
 import type { PoststackError } from '../errors.ts'
 
 const words = process.argv.slice(2)
+const unread = heedOutput()
 
 /** Signals that a program which works in our place gets instead of us. */
 const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
@@ -29,14 +31,6 @@ async function main(): Promise<number> {
     SIGTERM: { reason: terminated, exitCode: ExitCode.terminated },
     SIGHUP: { reason: terminated, exitCode: ExitCode.terminated },
   })
-  // A reader that has seen enough (`| head`) is no error, and no reason to leave a stack half-made: the work goes on unheard.
-  const unread = new AbortController()
-  process.stderr.on('error', ignoreClosedPipe)
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    ignoreClosedPipe(error)
-    unread.abort()
-  })
-
   const { runApp } = await import('./app.ts')
   return runApp(words, {
     cwd: startingFolder(),
@@ -46,7 +40,7 @@ async function main(): Promise<number> {
     stderr: process.stderr,
     signal: interruption.signal,
     handOver,
-    unread: unread.signal,
+    unread,
   })
 }
 
@@ -87,7 +81,30 @@ function onSignals(
   }
 }
 
-/** EIO is the terminal that was closed; SIGHUP has told of it, and what was begun is being taken back. */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+/**
+ * Nothing that becomes of the output is a reason to leave a stack half-made: the work goes on unheard. The signal is aborted once nobody reads
+ * stdout any more.
+ */
+function heedOutput(): AbortSignal {
+  const aborter = new AbortController()
+  let lost: NodeJS.ErrnoException | undefined
+  // What is said on the way is no part of the work.
+  process.stderr.on('error', () => undefined)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isUnwanted(error)) lost ??= error
+    aborter.abort()
+  })
+  // At the end, because the last of it may be what cannot be written. The result is a part of what was asked for.
+  process.on('exit', (code) => {
+    if (lost === undefined) return
+    const reason = getSystemErrorMap().get(lost.errno ?? 0)?.[1] ?? lost.message
+    process.stderr.write(`error  the output could not be written: ${reason}\n`)
+    if (code === 0) process.exitCode = 1
+  })
+  return aborter.signal
+}
+
+/** A reader that has seen enough (`| head`) is no error. EIO is the terminal that was closed; SIGHUP has told of it. */
+function isUnwanted({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || (code === 'EIO' && process.stdout.isTTY)
 }

@@ -3,12 +3,13 @@
  * under Node's permission model), or trusted (executed by tsx as it is). It is not started here.
  */
 import { realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { FoundConfig } from './load/find.ts'
 import { bundleConfig, bundleOwn, listModules, ownProgram, type Bundle } from './load/bundle.ts'
 import { guardFlags, hostsFor, readableFolders, visible } from './load/guarded.ts'
+import { refuseOutside } from './load/reach.ts'
 import { trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
@@ -83,11 +84,16 @@ async function prepare(
   const own = ownPackage()
   const program = await ownProgram(own.scriptChild, own, folder)
   const outfile = join(folder, 'script.mjs')
-  const bundle = await bundleScript(script, own, outfile)
   const { grants, root, stack } = request
   const manifest = await manifestPermissions(root)
   const granted = bothPermissions(manifest, permissionsFrom(grants.cwd, grants.permissions))
   const isDirect = grants.trusted || manifest.all === true
+  const bundle = await asScript(async () => {
+    const made = await bundleConfig(script, own, outfile)
+    const guarding = { config: script, granted, folders: [root, dirname(script.file), own.root], subject: 'script' }
+    if (!isDirect) await refuseOutside(made.reached, guarding)
+    return made
+  })
   const modules = isDirect ? await ownModules(own, folder) : {}
   if (!isDirect) await writeFile(outfile, bundle.code)
   // A script is for the services of the stack, so it may reach them whatever else is granted.
@@ -120,13 +126,15 @@ async function prepare(
   }
 }
 
-async function bundleScript(script: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
+/** What is wrong with a script is told as for a config, under codes of its own. */
+async function asScript(bundle: () => Promise<Bundle>): Promise<Bundle> {
   try {
-    return await bundleConfig(script, own, outfile)
+    return await bundle()
   } catch (error) {
-    if (!isPoststackError(error) || error.code !== 'CONFIG_FAILED') throw error
-    const { cause, details, hint, message } = error
-    throw new PoststackError('SCRIPT_INVALID', message, { hint, details, cause })
+    if (!isPoststackError(error) || (error.code !== 'CONFIG_FAILED' && error.code !== 'CONFIG_DENIED')) throw error
+    const { cause, code, details, hint, message } = error
+    const own = code === 'CONFIG_DENIED' ? 'SCRIPT_DENIED' : 'SCRIPT_INVALID'
+    throw new PoststackError(own, message, { hint, details, cause })
   }
 }
 

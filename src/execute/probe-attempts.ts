@@ -37,6 +37,8 @@ export interface ProbeContext {
 
 const socketMs = 2000
 const callMs = 10_000
+/** For how long a connection has to stay open. */
+const keptMs = 50
 const shortestMs = 100
 const logLines = 1000
 const longestLine = 2000
@@ -49,6 +51,11 @@ export async function attempt(
   container: ObservedContainer | undefined,
   context: ProbeContext,
 ): Promise<ProbeAnswer> {
+  const own = ownCheck(probe, container)
+  if (own !== undefined) {
+    const answer = await attempt(own, container, context)
+    return answer.ready ? answer : { ...answer, reason: `the health check of its image fails: ${answer.reason}` }
+  }
   const limitMs = Math.min(callMs, Math.max(shortestMs, context.limitMs ?? callMs))
   const limited = AbortSignal.any([context.signal, AbortSignal.timeout(Math.ceil(limitMs))])
   try {
@@ -63,6 +70,19 @@ export async function attempt(
     if (!isPoststackError(error) || !mendable.has(error.code)) throw error
     return notReady(error.message)
   }
+}
+
+/**
+ * The health check that an image brings along says when a container is ready for which nothing is declared. It is run by us: Docker's own answer
+ * is as old as its interval, and podman without systemd never asks.
+ */
+export function ownCheck(
+  probe: Probe,
+  container: ObservedContainer | undefined,
+): Extract<Probe, { kind: 'exec' }> | undefined {
+  if (probe.kind !== 'running' || container?.state !== 'running' || container.healthcheck === undefined)
+    return undefined
+  return { kind: 'exec', command: container.healthcheck }
 }
 
 /** What a probe waits for, as the end of "Waited for …". */
@@ -163,18 +183,25 @@ function matchBody(pattern: string, text: string): ProbeAnswer {
   return matched(pattern, [text], `its answer does not match /${pattern}/`)
 }
 
+/** A proxy of the engine accepts on the published port before the container does, and closes at once when nobody listens there. */
 function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
   const signal = AbortSignal.any([outer, AbortSignal.timeout(socketMs)])
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostSide(probe.hostAddress), port: probe.port, signal })
+    let kept: NodeJS.Timeout | undefined
+    const settle = (answer: ProbeAnswer): void => {
+      clearTimeout(kept)
+      socket.destroy()
+      resolve(answer)
+    }
     socket.once('connect', () => {
-      socket.destroy()
-      resolve({ ready: true })
+      kept = setTimeout(() => settle({ ready: true }), keptMs)
     })
+    socket.once('data', () => settle({ ready: true }))
+    socket.once('end', () => settle(notReady('the connection was closed at once')))
     socket.once('error', (error) => {
-      socket.destroy()
       if (outer.aborted) reject(error)
-      else resolve(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
+      settle(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
     })
   })
 }

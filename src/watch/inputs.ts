@@ -9,6 +9,7 @@ import { containersOf } from '../config/parse/conventions.ts'
 import { configNames } from '../config/load/find.ts'
 import { ignoreFiles } from '../config/ignore-files.ts'
 import { parseGlob } from '../config/glob.ts'
+import { ownFilesOf } from '../config/own-files.ts'
 import { importsOf } from '../config/load/imports.ts'
 import type { BuildConfig, Config } from '../config/types.ts'
 import { readOnlyMounts } from '../execute/mounted-files.ts'
@@ -85,10 +86,13 @@ export async function readInputs({ config, inputs, configFile }: InputSources): 
 
 /**
  * The same while the config cannot be loaded: what it is missing may be any file of the project that holds code, also one that nobody has
- * written yet.
+ * written yet. A folder that Poststack makes for files of its own is none of that.
  */
-export function withEveryModule(inputs: Inputs): Inputs {
-  return { ...inputs, folders: [...inputs.folders, { path: inputs.root, counts: isModule, isConfig: true }] }
+export function withEveryModule(inputs: Inputs, { logs }: Pick<Config, 'logs'>): Inputs {
+  const { folders, root } = inputs
+  const own = ownFilesOf(logs === undefined ? {} : { logs: relative(root, logs.folder).split(sep).join('/') })
+  const counts = (path: string): boolean => isModule(path) && !own.folders.has(path) && !own.has(path)
+  return { ...inputs, folders: [...folders, { path: root, counts, isConfig: true }] }
 }
 
 /** Whether a change of this very path may change the stack. */

@@ -9,7 +9,7 @@ import type { Outcome } from '../events.ts'
 import { selectServices } from '../plan/order.ts'
 import { createCrashes, type Crashes } from './crashes.ts'
 import { type Judgement, judgeEnds } from './ends.ts'
-import { isHopeless, loopingFailure, notConverged } from './failures.ts'
+import { failureOfRun, isHopeless, loopingFailure, staleConfig } from './failures.ts'
 import { createInputWatch, type InputWatch } from './input-watch.ts'
 import { type Inputs, isConfigInput, readInputs, withEveryModule } from './inputs.ts'
 import { latest } from './latest.ts'
@@ -29,7 +29,7 @@ export interface WatchOptions extends Omit<RunRequest, 'stack' | 'expectsChange'
 export interface WatchEnd {
   /** A run was under way and was stopped. */
   readonly inRun: boolean
-  /** Why the stack is not as declared: what the last run failed with. */
+  /** Why the stack is not as declared: what reading the config failed with, or the last run. */
   readonly failure: ErrorRecord | undefined
 }
 
@@ -51,7 +51,7 @@ export async function watch(options: WatchOptions): Promise<Watching> {
     options,
     stack,
     inputs,
-    isBroken: false,
+    unread: undefined,
     files: createInputWatch({
       emit: options.emit,
       signal: options.signal,
@@ -115,8 +115,8 @@ interface Session {
   readonly options: WatchOptions
   stack: WatchedStack
   inputs: Inputs
-  /** The config could not be loaded the last time, and `stack` is the one from before. */
-  isBroken: boolean
+  /** Why the config could not be loaded the last time; `stack` is then the one from before, and no run of it makes up for that. */
+  unread: ErrorRecord | undefined
   readonly files: InputWatch
   readonly schemas: SchemaWatch
   readonly proofs: Proofs
@@ -174,7 +174,8 @@ async function step(session: Session): Promise<void> {
     if (changed.length + died.length > 0) emit({ type: 'watch-changed', paths: changed, services: died })
     if (isChange) crashes.forget()
     const isConfig = [...paths].some((path) => isConfigInput(session.inputs, path))
-    if (isConfig || (isAsked && session.isBroken)) await reload(session)
+    if (isConfig || (isAsked && session.unread !== undefined)) await reload(session)
+    else if (session.unread !== undefined) emit({ type: 'warning', message: staleConfig })
     await bringUp(session, { expectsChange: paths.size > 0, pull: isAsked })
   } catch (error) {
     if (signal.aborted) return
@@ -199,7 +200,7 @@ function tellWaiting(session: Session, began: number): void {
 
 /** Why the stack is not as declared. */
 function failureOf(session: Session): ErrorRecord | undefined {
-  return session.failure ?? loopingFailure(loopingIn(session))
+  return session.unread ?? session.failure ?? loopingFailure(loopingIn(session))
 }
 
 function loopingIn({ crashes, stack }: Session): readonly string[] {
@@ -209,10 +210,12 @@ function loopingIn({ crashes, stack }: Session): readonly string[] {
 /** The config as it is now. Where it cannot be read, the stack stays the one from before, and the error is thrown. */
 async function reload(session: Session): Promise<void> {
   const { options } = session
-  session.isBroken = true
-  const stack = await options.open(session.stack.configFile)
+  const stack = await options.open(session.stack.configFile).catch((error: unknown) => {
+    if (isPoststackError(error) && !options.signal.aborted) session.unread = recordError(error)
+    throw error
+  })
   const before = session.stack
-  session.isBroken = false
+  session.unread = undefined
   session.stopListening()
   session.stack = stack
   await before.close()
@@ -234,9 +237,7 @@ async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' |
     started.map(({ subject }) => subject.replace(/^service:/, '')),
     performance.now(),
   )
-  session.failure = outcome.ok
-    ? undefined
-    : (outcome.results.find(({ error }) => error !== undefined)?.error ?? notConverged)
+  session.failure = failureOfRun(outcome)
   options.onOutcome?.(outcome)
   if (options.signal.aborted) throw interruption(options.signal)
   for (const database of await ownedDatabases(request)) {
@@ -281,7 +282,7 @@ async function followInputs(session: Session, { since, paths }: Follow): Promise
   // These files say what else is an input, and what an ignore file says does not show in the list of folders.
   const anew = [...paths].some((path) => session.inputs.files.has(path))
   const inputs = await readInputs(session.stack)
-  session.inputs = session.isBroken ? withEveryModule(inputs) : inputs
+  session.inputs = session.unread === undefined ? inputs : withEveryModule(inputs, session.stack.config)
   await session.files.follow(session.inputs, { since, anew })
 }
 

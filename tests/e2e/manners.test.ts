@@ -1,6 +1,6 @@
 /**
- * What a program owes a shell: it leaves no traces where it was only asked, ends quietly when nobody reads on, and shows what is longer than
- * the screen in the pager of whoever sits there.
+ * What a program owes a shell: it leaves no traces where it was only asked, ends quietly when nobody reads on, tells what it could not write,
+ * and shows what is longer than the screen in the pager of whoever sits there.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir } from 'node:fs/promises'
@@ -58,6 +58,25 @@ test.each(['--help', 'completion bash', 'logs show --tail 100000', 'logs show --
     expect(stdout.split('\n')).toHaveLength(2)
   },
 )
+
+test('what cannot be written must not stop the work, be told once, and be an error where it is the answer', async () => {
+  const project = await tempProject({ runtime: 'native' })
+  await project.declare({ db: `postgres({ port: ${String(project.port)} })` })
+  const run = async (command: string): Promise<{ readonly code?: number; readonly stderr: string }> => {
+    const words = `'${process.execPath}' '${cliFile}' ${command}`
+    const options = { cwd: project.root, env: cleanEnvironment() }
+    return await promisify(execFile)('bash', ['-c', words], options).catch((error: unknown) => error as never)
+  }
+  const unwritten = { code: 1, stderr: 'error  the output could not be written: no space left on device\n' }
+  expect(await run('version > /dev/full')).toMatchObject(unwritten)
+  expect(await run('plan --runtime native > /dev/full')).toMatchObject(unwritten)
+  expect(await run('up --runtime native > /dev/full 2>&1')).toMatchObject({ code: 1 })
+  expect(await project.world.only('db')).toMatchObject({ running: true })
+  const again = await project.succeed('plan')
+  expect(again.stdout).toContain('everything is as declared')
+  expect(await run('down --runtime native 2> /dev/full')).not.toHaveProperty('code')
+  expect(await project.world.containers()).toEqual([])
+})
 
 /** A project whose `config-show` fills three screens. */
 async function longProject(context: TestContext): Promise<Project> {

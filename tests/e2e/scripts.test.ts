@@ -131,6 +131,12 @@ describe('a script', () => {
       'may not start a worker',
       '-A',
     ],
+    [
+      'import what lies outside of the project',
+      "// Text.\nimport name from '/etc/hostname' with { type: 'text' }\nconsole.log(name)\n",
+      'the script may not read /etc/hostname',
+      'add --allow-read=/etc/hostname',
+    ],
   ])('guarded, it must not %s, and be told how it may', async (_, text, what, grant) => {
     const file = await script('denied.ts', text)
     const denied = await run([file])

@@ -22,6 +22,18 @@ describe('the bundle', () => {
     expect(bundle.inputs).toEqual([file])
   })
 
+  it('has files that are imported with attributes among its inputs, by their names', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'poststack.config.ts':
+        "import data from './data.json' with { type: 'json' }\nexport default { name: data.name, services: {} }",
+      'data.json': '{ "name": "shop" }',
+    })
+    const { inputs, plain } = await load(root)
+    expect(plain).toMatchObject({ name: 'shop' })
+    expect(inputs.files).toContain(join(root, 'data.json'))
+  })
+
   it('tells of files that import each other, and not of types', async () => {
     const root = await configProject({
       'package.json': '{ "type": "module" }',

@@ -48,6 +48,44 @@ describe('what a guarded config may not do', () => {
     expect(error.hint).toContain(hint)
   })
 
+  it.each([
+    ['text', 'x.txt', "import x from '../x.txt' with { type: 'text' }"],
+    ['data', 'x.json', "import x from '../x.json'"],
+    ['code', 'x.ts', "import { x } from '../x.ts'"],
+    ['code that is imported when it runs', 'x.ts', "const { x } = await import('../x.ts')"],
+    ['what tsconfig.json maps a name to', 'x.ts', "import { x } from 'mapped'"],
+  ])('import %s from outside, which a bundle would hold unasked', async (_, file, source) => {
+    const project = await configProject({
+      'x.txt': 'a',
+      'x.json': '"a"',
+      'x.ts': "export const x = 'a'",
+      'app/package.json': '{ "type": "module" }',
+      'app/tsconfig.json': '{ "compilerOptions": { "paths": { "mapped": ["../x.ts"] } } }',
+      'app/base.ts': `${source}\nexport const name = 'shop'\nvoid x`,
+      'app/poststack.config.ts': "import { name } from './base.ts'\nexport default { name, services: {} }",
+    })
+    const root = join(project, 'app')
+    const error = await loadError(root)
+    expect(error).toMatchObject({ code: 'CONFIG_DENIED', details: { grant: `--allow-read=${join(project, file)}` } })
+    expect(error.message).toMatch(/^base\.ts:1:\d+: the config may not read \.\.\/x\.\w+ \(/)
+    expect((await load(root, { permissions: { read: ['..'] } })).plain).toEqual(shop)
+    if (file !== 'x.txt') expect((await load(root, { trusted: true })).plain).toEqual(shop)
+  })
+
+  it('imports a package of the workspace, which lies outside, with what that imports within itself', async () => {
+    const project = await configProject({
+      'preset/package.json': '{ "name": "@team/preset", "type": "module" }',
+      'preset/index.ts': "export { name } from './lib/name.ts'",
+      'preset/lib/name.ts': "export const name = 'shop'",
+      'app/package.json': '{ "type": "module" }',
+      'app/node_modules/@team/.keep': '',
+      'app/poststack.config.ts': "import { name } from '@team/preset/index.ts'\nexport default { name, services: {} }",
+    })
+    const root = join(project, 'app')
+    await symlink(join(project, 'preset'), join(root, 'node_modules/@team/preset'))
+    expect((await load(root)).plain).toEqual(shop)
+  })
+
   it('may all of it when it is trusted, by flag or in package.json', async () => {
     const root = await configProject({ ...esm, 'poststack.config.ts': starts + end })
     expect((await load(root, { trusted: true })).plain).toEqual(shop)

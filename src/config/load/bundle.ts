@@ -39,9 +39,16 @@ export interface Bundle {
   readonly others: readonly string[]
   /** The imports of the project's files, as they are written. */
   readonly imports: readonly WrittenImport[]
+  /** Those of them that stand in the bundle. */
+  readonly reached: readonly ReachedImport[]
   readonly needsRequire: boolean
   /** The project's files that import each other in a circle: `['a.ts', 'b.ts', 'a.ts']`, relative to the project. */
   readonly circles: readonly (readonly string[])[]
+}
+
+export interface ReachedImport extends WrittenImport {
+  /** Absolute real path. */
+  readonly file: string
 }
 
 /** `outfile` is where the caller will write the code: source maps name the sources relative to it. */
@@ -67,8 +74,15 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     throw await buildFailure(error, config)
   })
   const inputs = result.metafile?.inputs ?? {}
-  const files = Object.entries(inputs).map(([name, input]) => ({ name, file: resolve(config.root, name), input }))
+  const files = Object.entries(inputs).map(([name, input]) => ({ name, file: fileOf(name, config.root), input }))
   const mine = files.filter(({ file }) => isProjectFile(file, config.root, own))
+  const reached = mine.flatMap(({ file, input }) =>
+    input.imports.flatMap(({ original, path }) =>
+      original === undefined
+        ? []
+        : [{ importer: file, specifier: original, file: fileOf(path, config.root), isInside: path in inputs }],
+    ),
+  )
   return {
     code: result.outputFiles?.[0]?.text ?? '',
     inputs: mine.map(({ file }) => file),
@@ -78,19 +92,18 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
       Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
     ),
     others: files.flatMap(({ file }) => (mine.some((one) => one.file === file) ? [] : [file])),
-    imports: [
-      ...externals,
-      ...mine.flatMap(({ file, input }) =>
-        input.imports.flatMap(({ original }) =>
-          original === undefined ? [] : [{ importer: file, specifier: original }],
-        ),
-      ),
-    ],
+    imports: [...externals, ...reached],
+    reached: reached.filter(({ isInside }) => isInside),
     circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
     needsRequire: files.some(
       ({ input }) => input.format === 'cjs' || input.imports.some(({ kind }) => kind.startsWith('require')),
     ),
   }
+}
+
+/** Of a file that is imported with attributes, esbuild's name for it has these, too. */
+function fileOf(name: string, root: string): string {
+  return resolve(root, name.replace(/ with \{ .* \}$/, ''))
 }
 
 function importCircles(files: ReadonlyMap<string, Metafile['inputs'][string]>): Bundle['circles'] {

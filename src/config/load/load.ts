@@ -15,6 +15,7 @@ import { failure, placeOfDefinition, readSources } from './errors.ts'
 import { guardFlags, hostsFor, readableFolders } from './guarded.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom } from '../permissions.ts'
 import { keepWith, originsOf, whyNotKept } from './origins.ts'
+import { refuseOutside } from './reach.ts'
 import { trustedFlags } from './trusted.ts'
 import { ownPackage } from './own-package.ts'
 import { serializeConfig } from '../serialize.ts'
@@ -205,6 +206,7 @@ async function evaluate(
   const ownCommonJs = join(folder, 'poststack.cjs')
   await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))
   const readable = [...readableFolders(config.root, bundle.externals), folder, join(own.root, 'dist')]
+  if (!isTrusted) await refuseOutside(bundle.reached, { config, granted, folders: [config.root, own.root] })
   const flags = isTrusted ? trustedFlags() : guardFlags(granted, readable, process.versions.node)
   const job = {
     url: pathToFileURL(isTrusted ? config.file : outfile).href,

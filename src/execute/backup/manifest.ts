@@ -137,15 +137,18 @@ export interface Retention {
   readonly keepDays?: number | undefined
 }
 
-/** Which backups are to go: those of this very database alone. The newest always stays. Oldest first. */
+/**
+ * Which backups are to go: of those alone that are of this very database, and as whole as this one: one without rows does not stand for
+ * one with them. The newest always stays. Oldest first.
+ */
 export function expired(
   backups: readonly KeptBackup[],
-  of: Manifest['database'],
+  of: Pick<Manifest, 'database' | 'schemaOnly'>,
   { keep, keepDays }: Retention,
   now: Date,
 ): readonly KeptBackup[] {
   const same = backups
-    .filter(({ manifest: { database } }) => isSame(database, of))
+    .filter(({ manifest }) => manifest.schemaOnly === of.schemaOnly && isSame(manifest.database, of.database))
     .toSorted((one, other) => (one.manifest.time < other.manifest.time ? 1 : -1))
   const oldest = keepDays === undefined ? undefined : new Date(now.getTime() - keepDays * 86_400_000).toISOString()
   return same

@@ -38,6 +38,8 @@ const persistence = `CASE c.relpersistence WHEN 'u' THEN 'unlogged' END`
 const inherited = (count: string, local: string): string =>
   `CASE WHEN ${count} > 0 THEN CASE WHEN ${local} THEN 'and declared' ELSE 'yes' END END`
 const table = `c.class || ' ' || c.name`
+// Some builds of PostgreSQL write a number of their own into columns, and never the same twice: nobody has declared it.
+const ownOption = `e LIKE 'pg\\_attver=%'`
 
 const relations: Branch = {
   class: 'c.class',
@@ -89,7 +91,7 @@ function columns(version: number): Branch {
       storage: `CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END`,
       ...(version >= 140000 ? { compression } : {}),
       statistics: `NULLIF(a.attstattarget, -1)`,
-      options: sorted('a.attoptions'),
+      options: sorted('a.attoptions', ownOption),
       'foreign options': foreignOptions('a.attfdwoptions'),
       inherited: inherited('a.attinhcount', 'a.attislocal'),
       privileges: privileges('a.attacl', 'c', 'c.relowner'),

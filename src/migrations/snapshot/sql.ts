@@ -58,9 +58,9 @@ export function role(oid: string): string {
   return `quote_ident(pg_get_userbyid(${oid}))`
 }
 
-/** The elements of an array of texts, sorted, as one text. */
-export function sorted(array: string): string {
-  return `(SELECT string_agg(e, ', ' ORDER BY e COLLATE "C") FROM unnest(${array}) e)`
+/** The elements of an array of texts, sorted, as one text; without each element `e` for which `but` holds. */
+export function sorted(array: string, but = 'false'): string {
+  return `(SELECT string_agg(e, ', ' ORDER BY e COLLATE "C") FROM unnest(${array}) e WHERE NOT ${but})`
 }
 
 /**

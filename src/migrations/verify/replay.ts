@@ -4,7 +4,7 @@
  * away by whoever makes a throw-away database next.
  */
 import { pause } from '../../abort.ts'
-import { PoststackError } from '../../errors.ts'
+import { isPoststackError, PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { withOwnPath } from '../own-path.ts'
 import { migrate } from '../run/migrate.ts'
@@ -43,8 +43,12 @@ export async function replay(options: ReplayOptions): Promise<void> {
     const facts = await within(connect, signal, (admin) => readFacts(admin, database))
     const scratch = await make()
     const run = { connect: scratch.connect, signal, toolVersion, lockTimeoutMs: 0 }
-    if (silentUpTo !== undefined) await migrate({ ...run, folder, target: silentUpTo, recordsSchema: false })
-    await migrate({ ...run, folder, onEvent: options.onEvent, gitCommit: options.gitCommit })
+    try {
+      if (silentUpTo !== undefined) await migrate({ ...run, folder, target: silentUpTo, recordsSchema: false })
+      await migrate({ ...run, folder, onEvent: options.onEvent, gitCommit: options.gitCommit })
+    } catch (error) {
+      throw beside(database, error)
+    }
     await scratch.leave()
     await within(connect, signal, (admin) => takeOver(admin, { ...options, facts, made: scratch.name }))
   })
@@ -100,6 +104,14 @@ function kept(database: string, why: string): PoststackError {
     hint: 'Take the migration back instead: --on-edit=rollback, or poststack database rollback.',
     details: { database },
   })
+}
+
+/** What a migration fails with speaks of the database that it ran in. */
+function beside(database: string, error: unknown): unknown {
+  if (!isPoststackError(error)) return error
+  const { cause, code, details, hint, message } = error
+  const text = `${message}\nThat was a throw-away database; ${database} is as it was.`
+  return new PoststackError(code, text, { hint, details, cause })
 }
 
 interface TakeOver extends Pick<ReplayOptions, 'database' | 'onSessions' | 'signal'> {

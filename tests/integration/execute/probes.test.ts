@@ -1,7 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
@@ -127,6 +127,18 @@ describe('one attempt', () => {
     expect(await probeOnce(closed, context())).toEqual({ ready: false, reason: 'connection refused' })
   })
 
+  test.each([
+    ['ends', false, (socket: Socket) => socket.end()],
+    ['resets', false, (socket: Socket) => socket.resetAndDestroy()],
+    ['greets and ends', true, (socket: Socket) => socket.end('220 ready')],
+    ['greets', true, (socket: Socket) => socket.write('220 ready')],
+  ])('tcp: a server that %s at once is ready: %s', async (_does, ready, meet) => {
+    const port = await listen(createServer((socket) => void meet(socket.on('error', () => undefined))))
+    const answer = await probeOnce({ kind: 'tcp', hostAddress: '127.0.0.1', port }, context())
+    const reason: unknown = expect.stringMatching(/^the connection was closed (?:at once|without an answer)$/)
+    expect(answer).toEqual(ready ? { ready } : { ready, reason })
+  })
+
   test('exec must go by the exit code, and say the last line', async () => {
     expect(await probeOnce({ kind: 'exec', command: ['true'] }, context())).toEqual({ ready: true })
     expect(await probeOnce({ kind: 'exec', command: ['nope'] }, context())).toEqual({
@@ -208,6 +220,38 @@ describe('waiting', () => {
     const failing = failureOf({ kind: 'running' }, { runtime, timeoutMs: 20_000 })
     await vi.advanceTimersByTimeAsync(10_000)
     expect((await failing).message).toMatch(/^Service web crashes again and again/)
+  })
+
+  test('a container with nothing declared must be ready only when the health check of its image succeeds', async () => {
+    const { runtime } = runtimeWith({ logs: ['serving'] })
+    const command = ['/bin/sh', '-c', 'test -e /well']
+    let asked = 0
+    const checked: MemoryRuntime = {
+      ...runtime,
+      inspect: async (...args) => {
+        const found = await runtime.inspect(...args)
+        return found === undefined ? undefined : { ...found, healthcheck: command }
+      },
+      exec: (_, words) => {
+        expect(words).toEqual(command)
+        asked += 1
+        return Promise.resolve({ exitCode: asked > 8 ? 0 : 1, output: 'not well\n' })
+      },
+    }
+    const running: Probe = { kind: 'running' }
+    expect(await probeOnce(running, context({ runtime: checked }))).toEqual({
+      ready: false,
+      reason: 'the health check of its image fails: it ended with exit code 1: not well',
+    })
+    expect(told(await failureOf(running, { runtime: checked, timeoutMs: 600 }))).toMatchInlineSnapshot(`
+      "NOT_READY: Service web is not ready after <n> s. Waited for \`/bin/sh -c test -e /well\` in its container to succeed; at last: the health check of its image fails: it ended with exit code 1: not well.
+      Run the check yourself: poststack container exec web -- /bin/sh -c 'test -e /well'. Mend the HEALTHCHECK of the image, or declare a \`ready\` or \`healthcheck\` of the service, which counts instead. If it only needs longer, raise readyTimeoutSeconds."
+    `)
+    await waitFor(running, context({ runtime: checked }))
+    expect(asked).toBe(9)
+    // What is declared counts instead.
+    await waitFor({ kind: 'log', pattern: 'serving' }, context({ runtime: checked }))
+    expect(asked).toBe(9)
   })
 
   test('must end when it is told to stop, with the reason of the stop', async () => {

@@ -94,7 +94,9 @@ test('the new database must have the name, the settings and the migrations of th
 test('where a migration fails, or a new database would lack something, the old one must stay as it is', async () => {
   const database = await made()
   const broken = { ...before, '002_b.sql': 'CREATE TABLE b (id inte);\n' }
-  expect((await failureOf(replay(optionsFor(database, broken)))).code).toBe('MIGRATION_FAILED')
+  const failure = await failureOf(replay(optionsFor(database, broken)))
+  expect(failure.code).toBe('MIGRATION_FAILED')
+  expect(failure.message).toMatch(new RegExp(`throw-away database; ${database.target.database} is as it was\\.$`))
   const role = { ...before, '002_b.sql': 'CREATE ROLE somebody;\n' }
   expect((await failureOf(replay(optionsFor(database, role)))).message).toMatch(/002_b.sql reaches beyond its database/)
   await database.rows(`COMMENT ON DATABASE "${database.target.database}" IS 'mine'`)

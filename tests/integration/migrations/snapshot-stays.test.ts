@@ -56,6 +56,10 @@ describe('what is no change of the schema', () => {
       'the password of a user mapping',
       `ALTER USER MAPPING FOR snapshot_reader SERVER far OPTIONS (SET password 'other')`,
     ],
+    [
+      'an option that the server itself writes into columns',
+      `SET allow_system_table_mods = on; UPDATE pg_attribute SET attoptions = array_append(attoptions, 'pg_attver=' || attrelid) WHERE attrelid IN (SELECT oid FROM pg_class WHERE relkind <> 'i' AND relnamespace = 'public'::regnamespace)`,
+    ],
     ['rewritten tables', 'CLUSTER users USING users_name; ALTER TABLE users SET WITHOUT CLUSTER; REINDEX TABLE users'],
   ])('%s', async (_name, sql) => await expectSame(async () => await session.query(sql)))
 

@@ -60,7 +60,11 @@ test('files with variables and mounted settings must be inputs, also those that 
     expect([path, isInput(inputs, at(`built/${path}`))]).toEqual([path, true])
   // While the config cannot be read, what it lacks may be any file of that kind.
   for (const path of ['other.env', '.env', '.env.local', 'deep/.env.test'])
-    expect([path, isConfigInput(withEveryModule(inputs), at(path))]).toEqual([path, true])
+    expect([path, isConfigInput(withEveryModule(inputs, {}), at(path))]).toEqual([path, true])
+  // What Poststack writes there by itself would have it be read again for nothing.
+  const everyModule = withEveryModule(inputs, { logs: { folder: at('var/own'), level: 'info' } })
+  for (const path of ['logs', 'logs/containers', 'backups', 'var/own', 'var/own/database'])
+    expect([path, isInput(everyModule, at(path))]).toEqual([path, false])
 
   // A Dockerfile that is there is read by the build alone: a change of it does not read the config again.
   await put('containers/built/Dockerfile', 'FROM debian\n')

@@ -63,7 +63,7 @@ test('what a program has failed with is told with a way out that it has, and onc
 describe('retention', () => {
   const days = ['2026-11-25', '2026-11-20', '2026-11-10', '2026-10-01'].map((day) => `${day}T00:00:00.000Z`)
   const backups = days.map((time) => ({ file: time.slice(0, 10), manifest: manifest(time) }))
-  const of = manifest('').database
+  const of = manifest('')
   const gone = (retention: Parameters<typeof expired>[2], list = backups): readonly string[] =>
     expired(list, of, retention, now).map(({ file }) => file)
 
@@ -82,6 +82,18 @@ describe('retention', () => {
       manifest: manifest('2026-11-26T00:00:00.000Z', database),
     }))
     expect(gone({ keep: 1 }, [...others, ...backups])).toEqual(['2026-10-01', '2026-11-10', '2026-11-20'])
+  })
+
+  test('whole backups and those of the schema alone neither go nor count for each other', () => {
+    const schemaOnly = true
+    const schemas = ['2026-11-26', '2026-11-01'].map((day) => ({
+      file: `schema ${day}`,
+      manifest: { ...manifest(`${day}T00:00:00.000Z`), schemaOnly },
+    }))
+    const all = [...backups, ...schemas]
+    expect(gone({ keep: 1 }, all)).toEqual(['2026-10-01', '2026-11-10', '2026-11-20'])
+    const left = expired(all, { ...of, schemaOnly }, { keep: 1 }, now)
+    expect(left.map(({ file }) => file)).toEqual(['schema 2026-11-01'])
   })
 })
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { ExitCode, PoststackError } from '../../../errors.ts'
 import { deleteBackup, listBackups } from '../../../execute/backup/files.ts'
 import { expired, type Manifest, manifestPath, type Retention } from '../../../execute/backup/manifest.ts'
-import { type BackupChoices, databaseOf, writeBackup } from '../../backups.ts'
+import { type BackupChoices, writeBackup } from '../../backups.ts'
 import type { Context } from '../../context.ts'
 import { runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
@@ -19,7 +19,6 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
     if (jobs !== undefined && flags.format !== 'directory') throw jobsMisplaced('a backup of --format directory')
     const began = performance.now()
     const now = new Date()
-    const database = databaseOf(session)
     const { file, manifest } = await writeBackup(session, flags, now)
     const document = {
       type: 'backup-result',
@@ -32,7 +31,7 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
       sha256: manifest.sha256,
       verified: manifest.verified,
       ...ledgerFacts(manifest),
-      deleted: await deleteOlder(resolve(file, '..'), database, flags, now),
+      deleted: await deleteOlder(resolve(file, '..'), manifest, flags, now),
       durationMs: Math.round(performance.now() - began),
     } as const
     session.report.result(document, backupText(document))
@@ -49,12 +48,12 @@ export function jobsMisplaced(whole: string): PoststackError {
 
 async function deleteOlder(
   folder: string,
-  database: Manifest['database'],
+  made: Manifest,
   retention: Retention,
   now: Date,
 ): Promise<readonly string[]> {
   if (retention.keep === undefined && retention.keepDays === undefined) return []
-  const gone = expired((await listBackups(folder)).backups, database, retention, now)
+  const gone = expired((await listBackups(folder)).backups, made, retention, now)
   for (const one of gone) await deleteBackup(one)
   return gone.map(({ file }) => file)
 }
