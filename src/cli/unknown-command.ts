@@ -16,6 +16,8 @@ export function unknownCommand(input: string, group: string | undefined, { top, 
       word,
       path: name === undefined ? word : `${name} ${word}`,
     }))
+  if (input === 'help')
+    return `there is no command \`help\`: did you mean \`${group === undefined ? '' : `${group} `}--help\`?`
   const own = paths(group)
   const others = [undefined, ...Object.keys(groups)].filter((name) => name !== group).flatMap(paths)
   const sure = [...similar(input, own), ...others.filter(({ word }) => word === input)]

@@ -39,7 +39,7 @@ function refuseUnknown(asked: readonly string[], known: ReadonlySet<string>): vo
   const unknown = asked.find((profile) => !known.has(profile))
   if (unknown === undefined) return
   throw new PoststackError('USAGE', `no service has the profile ${JSON.stringify(unknown)}`, {
-    hint: suggest(unknown, known),
+    hint: known.size === 0 ? 'Leave it out: no service of this config has a profile.' : suggest(unknown, known),
     details: { profile: unknown, known: [...known] },
   })
 }

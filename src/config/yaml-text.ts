@@ -41,7 +41,7 @@ export function parseYaml(text: string): YamlText | { readonly mistakes: readonl
   const wrong = [...document.errors, ...document.warnings]
   // A tag that nobody knows is a warning of the parser, and its value would be another one than was meant.
   if (wrong.length > 0)
-    return { mistakes: wrong.map(({ message, pos }) => ({ message: inWords(message), ...at(pos[0]) })) }
+    return { mistakes: wrong.map(({ code, message, pos }) => ({ message: inWords(code, message), ...at(pos[0]) })) }
   const lost = lostAliases(document)
   if (lost.length > 0)
     return {
@@ -76,7 +76,8 @@ function lostAliases(document: Document.Parsed): readonly { readonly name: strin
   return lost
 }
 
-function inWords(message: string): string {
+function inWords(code: string, message: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; only one can be read'
   return message.replace(/^./, (letter) => letter.toLowerCase()).replace(/\.$/, '')
 }
 

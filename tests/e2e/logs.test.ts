@@ -39,6 +39,9 @@ test('what was done must be in the log, and what does nothing must not write', a
     await project.succeed(...words.filter(Boolean)).catch(() => undefined)
   expect(existsSync(logs)).toBe(false)
   expect((await project.succeed('logs', 'list')).stdout).toBe(`no logs in ${logs}\n`)
+  const silent = await project.succeed('logs', 'show', '--run', 'zzz', '--level', 'error')
+  expect(silent).toMatchObject({ stdout: '' })
+  expect(silent.stderr).toContain(`no lines of run zzz of level error or above in ${logs}\n`)
 
   await project.succeed('up')
   const shown = documents((await project.succeed('logs', 'show', '--json')).stdout).map(({ entry }) => entry)

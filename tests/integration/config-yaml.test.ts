@@ -104,7 +104,7 @@ services:
     expect(error.message).toMatchInlineSnapshot(`
       "config.yaml has 8 mistakes:
         services.old: expected an object with \`kind: postgres\` or \`kind: container\` (config.yaml:7:3)
-        services.new: expected an object with \`kind: postgres\` or \`kind: container\`: did you mean \`postgres\`?, found "postgers" (config.yaml:8:3)
+        services.new.kind: expected \`postgres\` or \`container\`: did you mean \`postgres\`?, found "postgers" (config.yaml:8:10)
         services.db.prot: unknown key: did you mean \`port\`? (config.yaml:5:5)
         services.web.env.B: expected a text, a number, true, false or a reference, found {"$text":[1]} (config.yaml:6:68)
         services.api.volumes[0].target: is missing: expected an absolute path inside the container, other than \`/\` (config.yaml:12:9)
@@ -154,6 +154,17 @@ services:
   test('a secret does not stand in the lines that are shown', async () => {
     const error = await failure('services:\n  db: { kind: postgres, password: "hush hush", port: [}\n')
     expect(error.message).not.toContain('hush hush')
+  })
+
+  test('an empty one is answered with an example in its own form', async () => {
+    const error = await failure('\n')
+    expect(error.message).toBe('config.yaml: is empty')
+    expect(error.hint).toContain('kind: postgres')
+    expect(error.hint).not.toContain('defineConfig')
+  })
+
+  test('a second document is told in our own words', async () => {
+    expect((await failure('services: {}\n---\nservices: {}\n')).message).toContain('a second document begins here')
   })
 
   test.each(['- a\n', '# nothing\n', 'text\n'])('%j is no config', async (text) => {

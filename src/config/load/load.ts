@@ -175,6 +175,8 @@ async function readableText(config: FoundConfig): Promise<string> {
     throw await fail('is not valid UTF-8', 'Save the file as UTF-8.')
   }
   if (text.trim() === '') {
+    if (/\.(?:json|ya?ml)$/.test(config.file))
+      throw await fail('is empty', (await import('./yaml.ts')).exampleFor(config.file))
     throw await fail('is empty', `A config can be as short as this:\n\n${exampleConfig}`)
   }
   return text

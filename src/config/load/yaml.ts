@@ -15,10 +15,21 @@ export interface YamlConfig {
   readonly positions: ReadonlyMap<string, FramePosition>
 }
 
-const example = `  services:
+const example = `A config can be as short as this:
+
+  services:
     db:
       kind: postgres
       port: 5433`
+
+const jsonExample = `A config can be as short as this:
+
+  { "services": { "db": { "kind": "postgres" } } }`
+
+/** A whole config in the form of the file. */
+export function exampleFor(file: string): string {
+  return file.endsWith('.json') ? jsonExample : example
+}
 
 /** @throws `CONFIG_FAILED` when it cannot be read as YAML, `CONFIG_INVALID` when it is no object. */
 export async function loadYaml(config: FoundConfig, text: string): Promise<YamlConfig> {
@@ -31,7 +42,7 @@ export async function loadYaml(config: FoundConfig, text: string): Promise<YamlC
         code: 'CONFIG_INVALID',
         what: 'expected an object with `services`',
         place: undefined,
-        hint: `A config can be as short as this:\n\n${example}`,
+        hint: exampleFor(config.file),
       },
       config,
     )
@@ -65,7 +76,10 @@ function kindless(services: PlainValue | undefined): readonly ConfigIssue[] {
     const kind = isRecord(service) ? service['kind'] : undefined
     if (kind === 'postgres' || kind === 'container') return []
     const near = typeof kind === 'string' ? suggest(kind, ['postgres', 'container']) : ''
-    const message = `expected an object with \`kind: postgres\` or \`kind: container\`${near.startsWith('did') ? `: ${near}` : ''}`
-    return [{ path: ['services', name], message, ...(kind !== undefined && { value: JSON.stringify(kind) }) }]
+    const what =
+      kind === undefined ? 'an object with `kind: postgres` or `kind: container`' : '`postgres` or `container`'
+    const message = `expected ${what}${near.startsWith('did') ? `: ${near}` : ''}`
+    const path = ['services', name, ...(kind === undefined ? [] : ['kind'])]
+    return [{ path, message, ...(kind !== undefined && { value: JSON.stringify(kind) }) }]
   })
 }

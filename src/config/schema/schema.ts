@@ -139,7 +139,8 @@ function parseService(
   if (!isService(input)) {
     const kind = isRecord(input) ? input['kind'] : undefined
     const near = typeof kind === 'string' ? `: ${suggest(kind, ['postgres', 'container'])}` : ''
-    return { issues: [{ path, message: `expected a service made with postgres(…) or container(…)${near}` }] }
+    const at = kind === undefined ? path : [...path, 'kind']
+    return { issues: [{ path: at, message: `expected a service made with postgres(…) or container(…)${near}` }] }
   }
   const schema = input.kind === 'container' ? container : 'url' in input ? externalPostgres : managedPostgres
   const result = schema.safeParse(input)

@@ -39,7 +39,7 @@ export function refusedBy(file: string, cause: unknown): unknown {
   return new PoststackError('BACKUP_FAILED', `${basename(file)} in ${dirname(file)}: ${reason}.`, {
     hint:
       code === 'ENOSPC' || code === 'EDQUOT'
-        ? 'Make room there, or write to another disk with --output.'
+        ? 'Make room there, or write to another disk: poststack database backup --output <file>'
         : 'Correct the path, or the rights of this user on it.',
     details: { file, code },
     cause,

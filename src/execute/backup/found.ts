@@ -2,7 +2,7 @@
  * A backup as it lies on the disk: what it is, and whether it is what stands beside it.
  */
 import { lstat, open, readdir } from 'node:fs/promises'
-import { PoststackError } from '../../errors.ts'
+import { isCode, PoststackError } from '../../errors.ts'
 import { refusedBy } from './disk-words.ts'
 import { readManifest } from './files.ts'
 import type { BackupFormat, Manifest } from './manifest.ts'
@@ -20,7 +20,7 @@ export interface FoundBackup {
 /** Looks at the file and at what stands beside it. Fails with `BACKUP_INVALID` when it is no backup, or another one than it was. */
 export async function findBackup(file: string): Promise<FoundBackup> {
   const found = await lstat(file).catch((error: unknown) => {
-    throw refusedBy(file, error)
+    throw isCode(error, 'ENOENT') ? invalid(file, 'there is no such file or folder') : refusedBy(file, error)
   })
   const dump = found.isDirectory() ? await folderFormat(file) : await formatOf(file)
   const [bytes, manifest] = [await bytesOf(file), await readManifest(file)]

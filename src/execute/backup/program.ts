@@ -55,7 +55,7 @@ function hintFor(program: DatabaseProgram, words: string): string {
   if (/permission denied|must be (?:owner|superuser)/i.test(words))
     return 'Connect as a role that may read, or make, all of it; the owner of the database usually may.'
   if (/No space left on device/i.test(words))
-    return 'Make room on that disk, or write to another one with --output. In a container, a folder is first written to its /tmp; --format custom needs no room there.'
+    return 'Make room on that disk, or write to another one: `poststack database backup --output <file>`. In a container, a folder is first written to its /tmp; --format custom needs no room there.'
   if (/server version mismatch|unsupported version/i.test(words))
     return "Use the programs of the server's own major version."
   return 'Mend what it complains about, then run again.'

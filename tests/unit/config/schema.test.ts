@@ -53,7 +53,7 @@ describe('one mistake', () => {
     [
       'a kind',
       services({ db: { kind: 'postgre' } }),
-      'services.db: expected a service made with postgres(…) or container(…): did you mean `postgres`?',
+      'services.db.kind: expected a service made with postgres(…) or container(…): did you mean `postgres`?',
     ],
     ['a key of postgres()', postgres({ prot: 5433 }), 'services.db.prot: unknown key: did you mean `port`?'],
     ['a type', postgres({ port: '5433' }), `services.db.port: ${range(65535)}, or 'auto' | "5433"`],

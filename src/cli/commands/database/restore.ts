@@ -73,7 +73,12 @@ async function fileOf(name: string, { io, target }: DatabaseSession): Promise<st
     () =>
       access(kept).then(
         () => kept,
-        () => here,
+        () => {
+          throw new PoststackError('BACKUP_INVALID', `There is no ${[...new Set([here, kept])].join(', and no ')}.`, {
+            hint: 'See what there is: poststack database list-backups',
+            details: { file: here },
+          })
+        },
       ),
   )
 }
@@ -131,7 +136,7 @@ async function agreeTo(session: DatabaseSession, { backup, given, there }: Repla
       `backup    ${file}`,
       `          ${sizeText(bytes)}, ${of}`,
       `there now ${sizeText(there.bytes)}, which is kept under another name`,
-      `ended     ${counted(there.sessions, 'session')} on the database`,
+      ...(there.sessions === 0 ? [] : [`ended     ${counted(there.sessions, 'session')} on the database`]),
     ],
     question: 'Restore it?',
   })
