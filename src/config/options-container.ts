@@ -95,7 +95,7 @@ export type ReadyOptions<Port extends string = string> =
       readonly database?: string | undefined
     }
   | {
-      /** A published port that must accept a TCP connection. */
+      /** A published port that must accept a TCP connection and not close it at once. */
       readonly tcp: Port
     }
   | {

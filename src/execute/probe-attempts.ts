@@ -37,6 +37,8 @@ export interface ProbeContext {
 
 const socketMs = 2000
 const callMs = 10_000
+/** For how long a connection has to stay open. */
+const keptMs = 50
 const shortestMs = 100
 const logLines = 1000
 const longestLine = 2000
@@ -181,18 +183,25 @@ function matchBody(pattern: string, text: string): ProbeAnswer {
   return matched(pattern, [text], `its answer does not match /${pattern}/`)
 }
 
+/** A proxy of the engine accepts on the published port before the container does, and closes at once when nobody listens there. */
 function askTcp(probe: Extract<Probe, { kind: 'tcp' }>, outer: AbortSignal): Promise<ProbeAnswer> {
   const signal = AbortSignal.any([outer, AbortSignal.timeout(socketMs)])
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostSide(probe.hostAddress), port: probe.port, signal })
+    let kept: NodeJS.Timeout | undefined
+    const settle = (answer: ProbeAnswer): void => {
+      clearTimeout(kept)
+      socket.destroy()
+      resolve(answer)
+    }
     socket.once('connect', () => {
-      socket.destroy()
-      resolve({ ready: true })
+      kept = setTimeout(() => settle({ ready: true }), keptMs)
     })
+    socket.once('data', () => settle({ ready: true }))
+    socket.once('end', () => settle(notReady('the connection was closed at once')))
     socket.once('error', (error) => {
-      socket.destroy()
       if (outer.aborted) reject(error)
-      else resolve(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
+      settle(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))
     })
   })
 }

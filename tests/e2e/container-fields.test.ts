@@ -6,6 +6,8 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { probeOnce } from '../../src/execute/probes.ts'
+import { createMemoryRuntime } from '../support/memory-runtime.ts'
 import { tempProject, type Project } from '../support/project.ts'
 import { freePort } from '../support/ports.ts'
 import { debianImage } from '../support/services.ts'
@@ -33,7 +35,10 @@ interface Values {
   readonly label: string
 }
 
-function services(port: number, { memory, label }: Values): Readonly<Record<string, string>> {
+/** The second one is published, and nothing listens behind it. */
+type Ports = readonly [number, number]
+
+function services([port, closedPort]: Ports, { memory, label }: Values): Readonly<Record<string, string>> {
   return {
     web: `container({
       image: '${debianImage}',
@@ -41,7 +46,7 @@ function services(port: number, { memory, label }: Values): Readonly<Record<stri
       command: ['-e', ${JSON.stringify(server)}],
       env: { FROM_CONFIG: 'config' },
       envFile: ['./base.env', './local.env'],
-      ports: { http: { container: 8000, host: ${String(port)}, hostAddress: '0.0.0.0' }, dns: { container: 5353, host: ${String(port)}, protocol: 'udp' } },
+      ports: { http: { container: 8000, host: ${String(port)}, hostAddress: '0.0.0.0' }, dns: { container: 5353, host: ${String(port)}, protocol: 'udp' }, closed: { container: 8001, host: ${String(closedPort)} } },
       volumes: [
         { volume: 'files', target: '/files' },
         { bind: './site', target: '/site', readOnly: true },
@@ -77,11 +82,19 @@ function services(port: number, { memory, label }: Values): Readonly<Record<stri
   }
 }
 
+const nothingElse = {
+  target: undefined,
+  runtime: createMemoryRuntime(),
+  probeDatabase: () => expect.unreachable('no database is asked'),
+  signal: new AbortController().signal,
+}
+
 describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
   '$title',
   ({ name: runtime, missing }) => {
     let project: Project
     let port: number
+    let closedPort: number
     const before: Values = { memory: '64MB', mode: 'one', label: 'red' }
     const after: Values = { memory: '96MB', mode: 'two', label: 'blue' }
 
@@ -94,7 +107,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         'containers/peer/Containerfile': containerfile('cat /project/site/index.html'),
         'containers/own/Dockerfile': `FROM ${debianImage}\nHEALTHCHECK CMD echo looked; test ! -e /ill\nCMD ["sleep", "600"]\n`,
       })
-      await project.declare(services(port, values))
+      await project.declare(services([port, closedPort], values))
     }
     const engine = async (...args: readonly string[]): Promise<string> => {
       const { stdout } = await execute(runtime, args)
@@ -107,6 +120,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       if (missing !== undefined) return
       project = await tempProject({ runtime, shared: true })
       port = await freePort()
+      closedPort = await freePort()
       await declare(before)
       await project.succeed('up')
     })
@@ -122,6 +136,11 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       expect(await inside('pwd')).toBe('/site')
       expect(await inside('cat', 'index.html')).toBe('hello')
       await expect(inside('touch', '/site/x')).rejects.toThrow(/[Rr]ead-only/)
+      const probe = { kind: 'tcp', hostAddress: '127.0.0.1', port: closedPort } as const
+      expect(await probeOnce(probe, nothingElse)).toMatchObject({ ready: false })
+      expect(await probeOnce({ ...probe, port }, nothingElse)).toEqual({ ready: true })
+      expect(await inside('stat', '--format=%a', '/scratch')).toBe('1777')
+      await inside('touch', '/scratch/x')
       expect(await inside('df', '--output=size', '/scratch', '/dev/shm')).toMatch(/\b2048\n\s+8192\b/)
       expect(await inside('cat', '/etc/hosts')).toMatch(/^192\.0\.2\.1\s+ns\.example/m)
       expect(await inside('getent', 'hosts', 'up')).toMatch(/^\d+\.\d+\.\d+\.\d+\s+up/)

@@ -100,8 +100,12 @@ function portKey({ container, protocol }: SpecPort): string {
   return `${String(container)}/${protocol}`
 }
 
+/** As `/tmp`. Said aloud: podman takes no mode for one that opens the folder to nobody. */
+const openToAll = 0o1777
+
 function engineMount(mount: SpecMount, { name, volumes }: ContainerPlan): Readonly<Record<string, unknown>> {
-  if (mount.kind === 'tmpfs') return { Type: 'tmpfs', Target: mount.target, TmpfsOptions: { SizeBytes: mount.bytes } }
+  if (mount.kind === 'tmpfs')
+    return { Type: 'tmpfs', Target: mount.target, TmpfsOptions: { SizeBytes: mount.bytes, Mode: openToAll } }
   const common = { Target: mount.target, ReadOnly: mount.readOnly ?? false }
   // `Mounts` and not `Binds`: a bind whose source is missing is refused there, instead of made as an empty folder owned by root.
   if (mount.kind === 'bind') return { Type: 'bind', Source: mount.source, ...common }

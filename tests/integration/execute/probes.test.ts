@@ -1,7 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
@@ -125,6 +125,18 @@ describe('one attempt', () => {
     expect(await probeOnce({ kind: 'tcp', hostAddress: '0.0.0.0', port }, context())).toEqual({ ready: true })
     const closed = { kind: 'tcp', hostAddress: '127.0.0.1', port: await closedPort() } as const
     expect(await probeOnce(closed, context())).toEqual({ ready: false, reason: 'connection refused' })
+  })
+
+  test.each([
+    ['ends', false, (socket: Socket) => socket.end()],
+    ['resets', false, (socket: Socket) => socket.resetAndDestroy()],
+    ['greets and ends', true, (socket: Socket) => socket.end('220 ready')],
+    ['greets', true, (socket: Socket) => socket.write('220 ready')],
+  ])('tcp: a server that %s at once is ready: %s', async (_does, ready, meet) => {
+    const port = await listen(createServer((socket) => void meet(socket.on('error', () => undefined))))
+    const answer = await probeOnce({ kind: 'tcp', hostAddress: '127.0.0.1', port }, context())
+    const reason: unknown = expect.stringMatching(/^the connection was closed (?:at once|without an answer)$/)
+    expect(answer).toEqual(ready ? { ready } : { ready, reason })
   })
 
   test('exec must go by the exit code, and say the last line', async () => {

@@ -88,7 +88,7 @@ test('limits, hosts, health and memory folders stand in the body as both engines
       StartPeriod: 1_000_000_000,
     },
     HostConfig: {
-      Mounts: [{ Type: 'tmpfs', Target: '/scratch', TmpfsOptions: { SizeBytes: 4096 } }],
+      Mounts: [{ Type: 'tmpfs', Target: '/scratch', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1777 } }],
       Memory: 67_108_864,
       NanoCpus: 500_000_000,
       Init: true,
