@@ -87,7 +87,8 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
     case 'crash':
       return `Service ${service} ended with ${exitText(failure.container)} after ${time}, before it was ready.`
     case 'crash-loop':
-      return `Service ${service} crashes again and again (last ${exitText(failure.container)}); gave up after ${time}.`
+      // Podman shows such a container running, with no word of how it ended before.
+      return `Service ${service} crashes again and again${failure.container.exitCode === undefined ? '' : ` (last ${exitText(failure.container)})`}; gave up after ${time}.`
     case 'job':
       return `Job ${service} failed with ${exitText(failure.container)} after ${time}.`
   }

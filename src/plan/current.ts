@@ -22,3 +22,14 @@ export function currentOf(containers: readonly ObservedContainer[]): ObservedCon
 export function isRunning({ state }: ObservedContainer): boolean {
   return state === 'running' || state === 'restarting' || state === 'paused'
 }
+
+/**
+ * Whether what has ended did so well, or by a signal that a stop sends: engines do not tell whose it was, but they may tell that it was killed for its
+ * memory.
+ */
+export function wasStopped({ exitCode = 0, outOfMemory, state }: ObservedContainer): boolean {
+  return state === 'exited' && outOfMemory !== true && endsOfStops.has(exitCode)
+}
+
+/** Its own end, SIGKILL and SIGTERM. */
+const endsOfStops: ReadonlySet<number> = new Set([0, 137, 143])

@@ -8,7 +8,7 @@ import {
   type ServiceRow,
   type StackRecord,
 } from '../migrations/ledger/stack-tables.ts'
-import { currentContainer } from './current.ts'
+import { currentContainer, wasStopped } from './current.ts'
 import { recordDigest, specDigest } from './jobs.ts'
 import { isOurs } from './names.ts'
 import { selectServices } from './order.ts'
@@ -126,8 +126,8 @@ function stateOf(
   if (state === 'running') return state
   if (state === 'created' || state === 'paused') return 'stopped'
   if (state !== 'exited') return 'failed'
-  if (isJob && exitCode === 0) return 'completed'
-  return exitCode === 0 || exitCode === undefined ? 'stopped' : 'failed'
+  if (isJob && exitCode !== undefined) return exitCode === 0 ? 'completed' : 'failed'
+  return wasStopped(current) ? 'stopped' : 'failed'
 }
 
 export interface RecordDifference {

@@ -2,7 +2,7 @@
  * What there is, service by service, set against what is declared. Pure: the plan already holds every difference.
  */
 import { resolveMigrations } from '../migrations/resolve.ts'
-import { currentContainer } from './current.ts'
+import { currentContainer, wasStopped } from './current.ts'
 import { jobMemory } from './jobs.ts'
 import { hostInUrl, hostSide } from './references.ts'
 import type { Plan, PlanStep } from './step.ts'
@@ -12,7 +12,7 @@ export interface ServiceStatus {
   readonly service: string
   readonly kind: 'postgres' | 'external' | 'container'
   /**
-   * `absent`: no container, or an external database of a profile that was not asked for. `ready`: it runs and answers. `completed`: a job that ended well. `failed`: it ended badly, keeps crashing, or
+   * `absent`: no container, or an external database of a profile that was not asked for. `stopped`: it does not run, and ended well or by a signal that a stop sends. `ready`: it runs and answers. `completed`: a job that ended well. `failed`: it ended badly, keeps crashing, or
    * runs and refuses the declared role or database, which waiting does not mend.
    */
   readonly state: 'absent' | 'stopped' | 'starting' | 'ready' | 'completed' | 'failed'
@@ -103,8 +103,7 @@ function stateOf(service: DesiredService, desired: Desired, observed: Observed):
   if (service.probe.kind === 'completed' && container.state === 'exited')
     return container.exitCode === 0 ? 'completed' : 'failed'
   if (container.state === 'restarting' || container.state === 'dead') return 'failed'
-  if (container.state === 'exited')
-    return container.exitCode === 0 || container.exitCode === undefined ? 'stopped' : 'failed'
+  if (container.state === 'exited') return wasStopped(container) ? 'stopped' : 'failed'
   if (container.state !== 'running') return 'stopped'
   if (probe?.state === 'ready') return 'ready'
   // Waiting does not mend these.

@@ -225,7 +225,7 @@ export interface ObservedContainer {
   readonly spec: RecordedSpec | undefined
   /** Host ports it holds now. */
   readonly ports: readonly { readonly host: number; readonly hostAddress: string; readonly protocol?: 'udp' }[]
-  /** The engine says that it was killed for the memory it used; only where one container was looked at by itself, and never of some engines. */
+  /** The engine says that it was killed for the memory it used; never of some engines. */
   readonly outOfMemory?: true
   /** When its main process was started last, in the engine's words; only where one container was looked at by itself. */
   readonly startedAt?: string

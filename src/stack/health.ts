@@ -107,8 +107,10 @@ function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
 }
 
 function wayOut({ service, state }: ServiceStatus, { container, probe, logs, remoteHost }: Symptoms): string {
-  if (state === 'absent' || state === 'stopped') return `Start it: poststack container start ${service}`
-  const known = hintFor({ exitCode: container?.exitCode, logs })
+  const start = `Start it: poststack container start ${service}`
+  if (state === 'absent') return start
+  if (state === 'stopped') return `It does not run. ${start}`
+  const known = hintFor({ exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory })
   if (known !== undefined) return known
   const isOver = container !== undefined && container.state !== 'running'
   return isOver || probe === undefined
@@ -125,8 +127,9 @@ function reasonOf({ state }: ServiceStatus, container: ObservedContainer | undef
     case 'created':
       return 'its container was never started'
     case 'exited':
-      return container.exitCode === undefined
-        ? 'it is stopped'
+      if (container.exitCode === undefined) return 'it is stopped'
+      return state === 'stopped' && container.exitCode !== 0
+        ? `it is stopped, with exit code ${String(container.exitCode)}`
         : `it ended with exit code ${String(container.exitCode)}`
     case 'restarting':
       return `it crashes and is being restarted${code}`

@@ -135,7 +135,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     expect(health.code).toBe(1)
     expect(health.stdout).toContain(`${project.stack}: 1 of 1 services is not well`)
     expect(health.stdout).toContain('database system is shut down')
-    expect(health.stdout).toContain('try: Start it: poststack container start db')
+    expect(health.stdout).toContain('try: It does not run. Start it: poststack container start db')
     const unknown = await project.run('container', 'stop', 'bd')
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain(`one of the declared services: ${names.join(', ')}`)

@@ -71,6 +71,15 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
       /exit code 137 .*\[NOT_READY\]\n\n +try: (?:It used more memory than it may\. Raise|It was killed from outside: .* raise) `memory` /,
     )
     errors.delete('memory')
+    if (runtime === 'docker') {
+      const health = await project.run('container', 'health', 'memory', 'e137')
+      expect(health.stdout).toMatch(
+        /memory +failed: it ended with exit code 137\n[^]*try: It used more memory than it may\. /,
+      )
+      expect(health.stdout).toMatch(
+        /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run\. Start it: poststack container start e137/,
+      )
+    }
     expect([...errors.values()].join('\n')).toMatchInlineSnapshot(`
       "error  Service one ended with exit code 1 after TIME, before it was ready.  [NOT_READY]
 

@@ -15,6 +15,8 @@ import { asRecord, asText, containerFromList, imageFrom, networkFrom, volumeFrom
 import { createDemultiplexer } from '../lines.ts'
 import type { ExecResult, LogLine, Runtime, Scope } from '../runtime.ts'
 
+/** The exit code of what ended by SIGKILL. */
+const killed = 137
 const keptOutput = 64 * 1024
 
 export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'readLogs' | 'exec'>
@@ -67,7 +69,7 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
 
 /**
  * Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports; Docker's shows no
- * limits.
+ * limits, and neither says that a container was killed for its memory.
  */
 async function lookCloser(
   engine: Engine,
@@ -75,9 +77,15 @@ async function lookCloser(
   signal: AbortSignal,
 ): Promise<ObservedContainer> {
   const { id, name, spec } = container
-  if (spec !== undefined && mayBeUpdated(engine, container)) {
+  const isUpdated = spec !== undefined && mayBeUpdated(engine, container)
+  if (isUpdated || (container.state === 'exited' && container.exitCode === killed)) {
     const found = await findContainer(engine, { id, name }, signal)
-    return found === undefined ? container : { ...container, spec: withLiveLimits(spec, found.raw) }
+    if (found === undefined) return container
+    return {
+      ...container,
+      ...(isUpdated ? { spec: withLiveLimits(spec, found.raw) } : {}),
+      ...(found.outOfMemory === true ? { outOfMemory: true } : {}),
+    }
   }
   if (engine.flavour !== 'podman' || container.state !== 'created') return container
   return (await inspectContainer(engine, { id, name }, signal)) ?? container

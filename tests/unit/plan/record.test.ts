@@ -101,6 +101,9 @@ describe('a record', () => {
     ['restarting', 1, 'failed', 'failed'],
     ['exited', 0, 'stopped', 'completed'],
     ['exited', 3, 'failed', 'failed'],
+    ['exited', 137, 'stopped', 'failed'],
+    ['exited', 143, 'stopped', 'failed'],
+    ['restarting', 137, 'failed', 'failed'],
   ] as const)('of a container that is %s (%s) says %s, and %s of a job', async (state, exitCode, service, job) => {
     const { stack } = await running(shop)
     const observed = await observe(shop, stack.world)
@@ -109,6 +112,12 @@ describe('a record', () => {
     const stateIn = (desired: Desired): string | undefined =>
       describeStack(declaredStack(desired, []), { runtime: 'memory', containers, volumes: [] }).services[1]?.state
     expect([stateIn(shop), stateIn(jobs)]).toEqual([service, job])
+    const statusOf = (found: readonly ObservedContainer[]): string | undefined => {
+      const now = { ...observed, containers: found }
+      return stackStatus(shop, now, reconcile(shop, now)).services[1]?.state
+    }
+    expect(statusOf(containers)).toBe(service)
+    if (exitCode === 137) expect(statusOf(containers.map((found) => ({ ...found, outOfMemory: true })))).toBe('failed')
   })
 
   test('and a status go by the container that runs, be it the old one, whose name was to become free', async () => {
