@@ -32,6 +32,7 @@ export const errorCodes = {
   SEED_INVALID: ExitCode.wrongRequest,
   CONSENT_NEEDED: ExitCode.wrongRequest,
   VOLUME_VERSION: ExitCode.wrongRequest,
+  VOLUME_LAYOUT: ExitCode.wrongRequest,
   BUILD_CONTEXT_INVALID: ExitCode.wrongRequest,
   MIGRATION_INVALID: ExitCode.wrongRequest,
   MIGRATION_CHANGED: ExitCode.wrongRequest,

@@ -25,6 +25,15 @@ fail() { say "$@"; exit 1; }
 
 complete() { [ -s "$PGDATA/PG_VERSION" ] && [ ! -e "$marker" ]; }
 
+# Other images keep the data at the root of the volume, or from 18 on in <major>/docker. A new database beside them would hide them.
+check_layout() {
+  local folder
+  for folder in "${PGDATA%/*}" "${PGDATA%/*}"/*/docker; do
+    [ ! -s "$folder/PG_VERSION" ] || fail "$folder holds the database of another image, of PostgreSQL $(<"$folder/PG_VERSION")," \
+      "and this one keeps its own in $PGDATA; nothing was touched. Use that image, or dump there and restore into a new volume"
+  done
+}
+
 read_files() {
   local name file
   for name in POSTGRES_{PASSWORD,USER,DB,HOST_AUTH_METHOD,INITDB_ARGS}; do
@@ -167,6 +176,7 @@ case ${1:--} in -) set -- postgres ;; -*) set -- postgres "$@" ;; esac
 [ "$1" = postgres ] || exec "$@"
 for arg; do case $arg in --help | -\? | --version | -V | --describe-config) exec "$@" ;; esac; done
 
+complete || check_layout
 if [ "$(id -u)" = 0 ]; then
   complete || read_files
   mkdir -p "$PGDATA"

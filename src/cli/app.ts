@@ -16,7 +16,7 @@ import { ExitCode, exitCodeOf, isPoststackError, recordError } from '../errors.t
 import { askingWord } from './proposals.ts'
 import type { Context, Io } from './context.ts'
 import { startedIn } from './directory.ts'
-import { hoistGlobalFlags } from './flags.ts'
+import { areFlagsOnly, hoistGlobalFlags } from './flags.ts'
 import { exitCodesHelp } from './help.ts'
 import { paged } from './pager.ts'
 import { fitHelp } from './report/fit.ts'
@@ -56,7 +56,12 @@ const root = buildRouteMap({
 
 const config: PartialApplicationConfiguration = {
   name: 'poststack',
-  scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+  scanner: {
+    caseStyle: 'allow-kebab-for-camel',
+    allowArgumentEscapeSequence: true,
+    // The hyphens of what was typed count as letters too many, so that one more must not be too far.
+    distanceOptions: { threshold: 7, weights: { insertion: 1, deletion: 2, substitution: 2, transposition: 0 } },
+  },
   documentation: { disableAnsiColor: true },
   localization: {
     text: {
@@ -118,10 +123,10 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
 /** What may stand where the line ends, for the scripts of `completion`. */
 async function propose(words: readonly string[], io: Io): Promise<number> {
   const process = { stdout: io.stdout, stderr: io.stderr, env: io.env }
-  const context: Context = { io, exitCode: ExitCode.ok, process }
+  const context: Context = { io, exitCode: ExitCode.ok, process, asked: words }
   const last = words.at(-1) ?? ''
-  // Flags that are moved behind it have no part in what may stand here.
-  const moved = hoistGlobalFlags(words, groupWords)
+  // Flags may stand before the command, and then any command has them. Those that are moved behind what is asked for have no part in it.
+  const moved = hoistGlobalFlags(areFlagsOnly(words) ? ['status', ...words] : words, groupWords)
   const inputs = moved.slice(0, moved.lastIndexOf(last) + 1)
   const all = await proposeCompletions(application, inputs, { process, forCommand: () => context })
   // Flags are many: they come where one is begun, or where there is nothing else.

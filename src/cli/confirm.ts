@@ -39,6 +39,20 @@ export async function confirmLoss(plan: Plan, given: boolean, io: Io): Promise<b
   return await confirm(`This deletes data for good, on ${plan.runtime}:\n${volumes.join('\n')}\nDelete? [y/N] `, io)
 }
 
+/** Whether a backup is wanted before migrations take away what `losses` says. Enter means yes; `q` and no answer end the command. */
+export async function confirmBackup(losses: readonly string[], io: Io): Promise<boolean> {
+  const shown = losses.map((loss) => `  ${loss}`).join('\n')
+  const question = `These migrations take data away:\n${shown}\nMake a backup first? [Y/n/q] `
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- what is no answer is asked for again
+    const answer = await ask(question, io)
+    if (answer === undefined || /^q(uit)?$/i.test(answer)) throw declined()
+    if (/^(y(es)?)?$/i.test(answer)) return true
+    if (/^no?$/i.test(answer)) return false
+    io.stderr.write(`"${answer}" is none of y, n and q.\n`)
+  }
+}
+
 /** Asks for one of the numbers from 1 to `most`, until it is one. Undefined when the person chooses none, or nobody can answer. */
 export async function askNumber(question: string, most: number, io: Io): Promise<number | undefined> {
   const range = most === 1 ? '1' : `1-${String(most)}`

@@ -44,4 +44,6 @@ export interface Context extends CommandContext {
   readonly io: Io
   /** The exit code that the command leaves; 0 until it is set. */
   exitCode: number
+  /** The words of the line that a shell wants completed. */
+  readonly asked?: readonly string[]
 }

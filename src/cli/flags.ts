@@ -202,6 +202,11 @@ function asParsed(words: readonly string[]): readonly string[] {
   })
 }
 
+/** There is no command among them yet. */
+export function areFlagsOnly(words: readonly string[]): boolean {
+  return takeFlags(words).rest.length === 0
+}
+
 function takeFlags(words: readonly string[]): { readonly flags: readonly string[]; readonly rest: readonly string[] } {
   let index = 0
   while (index < words.length) {

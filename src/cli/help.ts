@@ -24,7 +24,8 @@ EXAMPLES
 applies pending migrations, in the order the dependencies ask for. What is as declared already is left alone, so
 running it again does nothing. A changed service is replaced; its volumes are kept. Services with profiles run when one
 is asked for with --profile, or when they are named. With --backup each database that would be migrated is backed up
-first, into backups/; where that fails, nothing is done.
+first, into backups/; where that fails, nothing is done. On a terminal it offers that when a pending migration takes data
+away, such as with DROP TABLE; with --yes, or without a terminal, it only warns of it.
 
 EXAMPLES
   poststack up
@@ -142,8 +143,8 @@ EXAMPLES
   poststack doctor
   poststack doctor --runtime native --json
 `,
-  completion: `Prints a script that has a shell complete commands, flags, and the names of services, which it takes from the config of the
-folder. Have the shell read it when it starts.
+  completion: `Prints a script that has a shell complete commands, flags, the names of services, which it takes from the config of the
+folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts.
 
 EXAMPLES
   poststack completion bash >> ~/.bashrc

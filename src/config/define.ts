@@ -148,7 +148,7 @@ export function container<const Port extends string = never>(options: ContainerO
  * A script or a command for `hooks`.
  *
  * @example
- * defineConfig({ hooks: { afterMigrate: hook('./hooks/types.ts'), beforeUp: hook(['npm', 'run', 'codegen']) }, services: {} })
+ * defineConfig({ hooks: { afterMigrate: hook('./hooks/refresh-views.ts'), beforeUp: hook(['npm', 'run', 'codegen']) }, services: {} })
  */
 export function hook(script: string, options: { readonly once: 'per-content' }): RememberedHook
 export function hook(what: string | readonly string[]): Hook

@@ -107,7 +107,7 @@ export type ReadyOptions<Port extends string = string> =
       readonly log: string
     }
 
-/** A check that the engine runs by itself, for `podman ps` and `docker ps`. Poststack goes by `ready`, which works on every engine. */
+/** A check that the engine runs by itself, for `podman ps` and `docker ps`. Poststack goes by `ready`, or runs the check itself where none is declared. */
 export interface HealthcheckOptions {
   /** A command run in the container; exit code 0 means healthy. It is also the probe where no `ready` is declared. */
   readonly command: readonly string[]
@@ -176,7 +176,7 @@ export interface ContainerFields<Port extends string = string> extends CommonOpt
   readonly extraHosts?: Readonly<Record<string, string>> | undefined
   /** A health check for the engine; `false` switches the image's off. A change recreates the container. @default the image's */
   readonly healthcheck?: HealthcheckOptions | false | undefined
-  /** When the container counts as ready. @default when it has run for half a second, or as its `healthcheck` says */
+  /** When the container counts as ready. @default when it has run for half a second and its `healthcheck`, or else that of its image, succeeds */
   readonly ready?: ReadyOptions<NoInfer<Port>> | undefined
   /**
    * A one-off: it must end with exit code 0, and has then run once for all, `down` and another `up` included. It runs again when its

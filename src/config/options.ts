@@ -15,9 +15,9 @@ export type Condition = 'started' | 'ready' | 'migrated' | 'completed'
 
 /** A program of the project that is run at a moment of a run: exactly one of `script` and `command`. Made by `hook()`. */
 export interface Hook {
-  /** A TypeScript file, relative to the config file, run as `poststack run` does. */
+  /** A TypeScript file, relative to the config file, run as `poststack run` does: guarded, with the grants of the config. */
   readonly script?: string | undefined
-  /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. */
+  /** A program and its arguments, run in the folder of the config with the variables of `poststack env`. Nothing guards it. */
   readonly command?: readonly string[] | undefined
   readonly once?: undefined
 }
@@ -161,7 +161,8 @@ export interface ManagedPostgresOptions extends CommonOptions {
   readonly version?: number | undefined
   /**
    * An image that follows the conventions of the official `postgres` image, instead of Poststack's own. Must be of the major in `version`.
-   * A change recreates the container; the volume is kept. Not used by the native runtime.
+   * A change recreates the container; the volume is kept. It is refused where the new image keeps data in another folder of the volume than the
+   * old one, as the official images and Poststack's own do: back up, `down --volumes`, `up` and restore. Not used by the native runtime.
    * @default 'poststack/postgres:<version>', built from the Dockerfile that Poststack ships
    */
   readonly image?: string | undefined

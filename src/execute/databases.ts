@@ -4,7 +4,7 @@
 import type { Secrets } from '../config/secrets.ts'
 import { recordError } from '../errors.ts'
 import { migrate } from '../migrations/run/migrate.ts'
-import { refusalOf } from '../migrations/run/preview.ts'
+import { lookAhead } from '../migrations/run/preview.ts'
 import { recordStack } from '../migrations/run/record-stack.ts'
 import { seed } from '../migrations/run/seed.ts'
 import type { ConnectOptions, Connection } from '../migrations/connection.ts'
@@ -77,13 +77,14 @@ async function read(
     const rows = await readLedgerBeside(folder.migrations, connection)
     const recorded = await readStackTables(connection)
     const seeded = before.length + seeds.length === 0 ? undefined : await readSeeded(connection)
-    const refused = await refusalOf(connection, rows, folder)
+    const { refused, losses } = await lookAhead(connection, rows, folder)
     return {
       state: 'read',
       applied: rows,
       ...(seeded === undefined ? {} : { seeded }),
       ...(recorded === undefined ? {} : { recorded }),
       ...(refused === undefined ? {} : { refused: recordError(refused) }),
+      ...(losses.length === 0 ? {} : { losses }),
     } as const
   })
   return 'code' in found ? { state: 'unreachable', ...found } : found

@@ -40,6 +40,9 @@ export const externalDatabaseHint =
 
 const longestLine = 2000
 
+const moveHint =
+  'To move them: with the old image, run poststack up, poststack database backup and poststack down --volumes; then, with the new one, poststack up and poststack database restore.'
+
 // Each pattern is one phrase or two with a bounded gap: none can take long on a hostile line.
 const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
   {
@@ -48,7 +51,11 @@ const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] =
   },
   {
     pattern: /in 18\+, these Docker images are configured to store database data/i,
-    hint: 'Images of PostgreSQL 18 and later want the volume at /var/lib/postgresql, not at /var/lib/postgresql/data. Change the target of the mount.',
+    hint: 'Images of PostgreSQL 18 and later want the volume at /var/lib/postgresql, not at /var/lib/postgresql/data: change the target of the mount if it is that one. If `image` of the service was changed, put it back: the data are still there, in the layout of that image.',
+  },
+  {
+    pattern: /holds the database of another image/i,
+    hint: `The volume has data of another image, which keeps them in another folder; a new database beside them would hide them, so nothing was touched. Put \`image\` of the service back, and the data are there again. ${moveHint}`,
   },
   {
     pattern: /superuser password is not specified/i,
@@ -60,7 +67,7 @@ const logHints: readonly { readonly pattern: RegExp; readonly hint: string }[] =
   },
   {
     pattern: /initdb: error: directory "[^"]{1,500}" exists but is not empty/i,
-    hint: 'The data directory holds files but no complete database, as after a first start that was cut off. If nothing in it is needed, remove the volume; else use another one.',
+    hint: `The data directory holds files but no complete database. Another image may have written them in its own layout: Poststack's own keeps all data in a folder data/ of the volume, with a file PG_VERSION in it. If \`image\` of the service was changed, put it back, and the data are there again. ${moveHint} Only if nothing in the volume is needed, as after a first start that was cut off, remove it.`,
   },
   {
     pattern: /lock file "postmaster\.pid" already exists|is another postmaster/i,

@@ -51,6 +51,11 @@ export async function attempt(
   container: ObservedContainer | undefined,
   context: ProbeContext,
 ): Promise<ProbeAnswer> {
+  const own = ownCheck(probe, container)
+  if (own !== undefined) {
+    const answer = await attempt(own, container, context)
+    return answer.ready ? answer : { ...answer, reason: `the health check of its image fails: ${answer.reason}` }
+  }
   const limitMs = Math.min(callMs, Math.max(shortestMs, context.limitMs ?? callMs))
   const limited = AbortSignal.any([context.signal, AbortSignal.timeout(Math.ceil(limitMs))])
   try {
@@ -65,6 +70,19 @@ export async function attempt(
     if (!isPoststackError(error) || !mendable.has(error.code)) throw error
     return notReady(error.message)
   }
+}
+
+/**
+ * The health check that an image brings along says when a container is ready for which nothing is declared. It is run by us: Docker's own answer
+ * is as old as its interval, and podman without systemd never asks.
+ */
+export function ownCheck(
+  probe: Probe,
+  container: ObservedContainer | undefined,
+): Extract<Probe, { kind: 'exec' }> | undefined {
+  if (probe.kind !== 'running' || container?.state !== 'running' || container.healthcheck === undefined)
+    return undefined
+  return { kind: 'exec', command: container.healthcheck }
 }
 
 /** What a probe waits for, as the end of "Waited for …". */

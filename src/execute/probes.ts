@@ -85,9 +85,11 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
     wait.running = undefined
     return crashed(wait, container)
   }
+  const early = probe.kind === 'running' && container?.state === 'running' ? await settle(wait, container) : undefined
+  if (early !== undefined) return early
   // One attempt must not outlast the deadline by its own time limit.
   const answer = await attempt(probe, container, { ...context, limitMs: context.timeoutMs - elapsed(wait) })
-  if (answer.ready) return probe.kind === 'running' && container !== undefined ? settle(wait, container) : answer
+  if (answer.ready) return answer
   if (answer.code !== undefined && lasting.has(answer.code)) {
     if (lasts(wait, answer.code, lastingMs)) throw await failed(wait, { kind: 'lasting', answer, container })
   } else {
@@ -103,8 +105,8 @@ async function crashed(wait: Wait, container: ObservedContainer): Promise<ProbeA
   return { ready: false, reason: `it crashed and is being restarted${code}` }
 }
 
-/** Running is ready for what has no probe, once it has gone on for a while. */
-async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer> {
+/** Running is ready for what has no probe, once it has gone on for a while: nothing is returned then. */
+async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer | undefined> {
   const { running } = wait
   const { startedAt } = container
   if (running === undefined || running.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
@@ -112,7 +114,7 @@ async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAn
   if (running !== undefined && running.startedAt !== startedAt) return crashed(wait, container)
   const enoughMs = Math.min(settleMs, wait.context.timeoutMs / 2)
   const isSettled = running !== undefined && performance.now() - running.since >= enoughMs
-  return isSettled ? { ready: true } : { ready: false, reason: 'it has only just started' }
+  return isSettled ? undefined : { ready: false, reason: 'it has only just started' }
 }
 
 /** A container that is over, whatever the probe says: a port may be answered by something else. */

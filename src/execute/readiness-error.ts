@@ -8,7 +8,7 @@ import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { databaseHint, externalDatabaseHint, externalPasswordHint, hintFor, passwordHint } from './hints.ts'
 import type { Symptoms } from './hints.ts'
-import { describeProbe } from './probe-attempts.ts'
+import { describeProbe, ownCheck } from './probe-attempts.ts'
 
 interface NotReady {
   readonly reason: string
@@ -51,7 +51,12 @@ export async function readinessError(
   return new PoststackError(codeOf(failure), messageOf(failure, probe, context.service, elapsedMs), {
     hint:
       hintOf(failure, symptoms, context) ??
-      waitingHint(probe, { ...context, remoteHost: context.runtime.remoteHost, isSilent: logs.length === 0 }),
+      waitingHint(probe, {
+        ...context,
+        container,
+        remoteHost: context.runtime.remoteHost,
+        isSilent: logs.length === 0,
+      }),
     details: {
       service: context.service,
       waitedMs: Math.round(elapsedMs),
@@ -74,7 +79,7 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
     case 'timeout':
       return probe.kind === 'completed'
         ? `Job ${service} did not end within ${time}.`
-        : `Service ${service} is not ready after ${time}. Waited for ${describeProbe(probe)}; at last: ${sentence(failure.answer.reason)}`
+        : `Service ${service} is not ready after ${time}. Waited for ${describeProbe(ownCheck(probe, failure.container) ?? probe)}; at last: ${sentence(failure.answer.reason)}`
     case 'lasting':
       return `Service ${service} runs, but does not let Poststack in: ${sentence(failure.answer.reason)}`
     case 'gone':
@@ -111,17 +116,25 @@ function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext):
 interface Waiting {
   readonly service: string
   readonly target: Target | undefined
+  /** What an inspect gave. */
+  readonly container: ObservedContainer | undefined
   readonly isSilent: boolean
   /** Where the engine is, if not here. */
   readonly remoteHost: string | undefined
 }
 
 /** What to do about a service that is not ready where nothing better is known. */
-export function waitingHint(probe: Probe, { isSilent, remoteHost, service, target }: Waiting): string {
+export function waitingHint(probe: Probe, { container, isSilent, remoteHost, service, target }: Waiting): string {
   const longer = 'If it only needs longer, raise readyTimeoutSeconds.'
   if (target === undefined) return `Check that the server runs and that the URL has its host and port. ${longer}`
-  if (probe.kind === 'exec')
-    return `Run the check yourself: poststack container exec ${service} -- ${probe.command.map(quoted).join(' ')}. Its program must be in the image. ${longer}`
+  const own = ownCheck(probe, container)
+  const check = own ?? probe
+  if (check.kind === 'exec') {
+    const itself = `Run the check yourself: poststack container exec ${service} -- ${check.command.map(quoted).join(' ')}.`
+    return own === undefined
+      ? `${itself} Its program must be in the image. ${longer}`
+      : `${itself} Mend the HEALTHCHECK of the image, or declare a \`ready\` or \`healthcheck\` of the service, which counts instead. ${longer}`
+  }
   const port = 'connection' in probe ? probe.connection.port : 'port' in probe ? probe.port : undefined
   if (remoteHost !== undefined && port !== undefined) return elsewhere(remoteHost, String(port))
   const listens = probe.kind === 'http' || probe.kind === 'tcp'

@@ -57,6 +57,16 @@ export interface Seed {
 /** A row of `poststack.seeded_files`. */
 export type SeededFile = Pick<Seed, 'file' | 'checksum'>
 
+/** Data that a pending migration takes away. */
+export interface PendingLoss {
+  /** The migration's own file by its name, an included one by its path from the project's root. */
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+  /** In words that go on after the file: `drops table public.users`. */
+  readonly what: string
+}
+
 /** What the plan needs of a row of `poststack.schema_migrations`. */
 export interface AppliedMigration {
   readonly version: string

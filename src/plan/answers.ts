@@ -3,7 +3,7 @@
  */
 import type { ErrorCode, ErrorRecord } from '../errors.ts'
 import type { StackRecord } from '../migrations/ledger/stack-tables.ts'
-import type { AppliedMigration, SeededFile } from '../migrations/types.ts'
+import type { AppliedMigration, PendingLoss, SeededFile } from '../migrations/types.ts'
 
 export interface ObservedProbe {
   /** `ready`: one probe succeeded just now. `not-ready`: it failed. `unknown`: nothing to ask, as nothing runs. */
@@ -29,12 +29,14 @@ export type ObservedDatabase =
       readonly recorded?: StackRecord | 'foreign'
     } & PendingTexts)
 
-/** What is wrong with the texts that are pending. */
+/** What is to be told of the texts that are pending. */
 export interface PendingTexts {
   /** What the run would refuse before its first file. */
   readonly refused?: ErrorRecord
   /** What only a server could tell for sure, one line for each file. */
   readonly doubts?: readonly string[]
+  /** What they take away of the data that are there. */
+  readonly losses?: readonly PendingLoss[]
 }
 
 /** A host port that a service wants and that something else holds. */

@@ -29,6 +29,11 @@ export function unknownService(
   })
 }
 
+interface Named {
+  readonly service: string
+  readonly container: string | undefined
+}
+
 /**
  * Services by their own names or those of their containers, also such as the config no longer has. Sorted, each once. Fails with
  * `UNKNOWN_SERVICE`.
@@ -39,10 +44,13 @@ export function servicesNamed(
   containers: readonly ObservedContainer[],
 ): readonly string[] {
   const ours = containers.filter(({ owner }) => isOurs(owner, desired))
-  const pairs = [
-    ...desired.services.map(({ container, name }) => ({ service: name, container: container?.name })),
-    ...ours.map(({ name, service = name }) => ({ service, container: name })),
-  ]
+  const present = ours.map(({ name, service = name }) => ({ service, container: name }))
+  // In a second checkout the name that is declared may be that of the first one's container.
+  const declared = desired.services.flatMap(({ container, name }): readonly Named[] => {
+    const mine = present.filter(({ service }) => service === name)
+    return mine.length > 0 ? mine : [{ service: name, container: container?.name }]
+  })
+  const pairs: readonly Named[] = [...declared, ...present]
   const found = names.map((wanted) => {
     const pair = pairs.find(({ service }) => service === wanted) ?? pairs.find(({ container }) => container === wanted)
     if (pair !== undefined) return pair.service

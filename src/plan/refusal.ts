@@ -12,7 +12,7 @@ export function consentNeeded(plan: Plan): PoststackError {
     'CONSENT_NEEDED',
     `this would delete data for good: ${targets.join(', ')}; nothing was done`,
     {
-      hint: 'run it again with --yes if that is what you want',
+      hint: 'run it again with --yes if that is what you want (in the library: `confirm`)',
       details: { targets },
     },
   )

@@ -52,6 +52,22 @@ export function recordedPostgres(record: RecordedSpec | undefined): Partial<Pick
   }
 }
 
+/** The image that a container was made from, by the name that was declared then. */
+export function recordedImage(record: RecordedSpec | undefined): string | undefined {
+  const image = record?.['image']
+  return typeof image === 'string' ? image : undefined
+}
+
+/** Where a container has a volume mounted, as far as it can be read. */
+export function recordedTarget(record: RecordedSpec | undefined, volume: string): string | undefined {
+  const mounts = record?.['mounts']
+  const found: unknown = Array.isArray(mounts)
+    ? mounts.find((mount) => isRecord(mount) && mount['volume'] === volume)
+    : undefined
+  const target = isRecord(found) ? found['target'] : undefined
+  return typeof target === 'string' ? target : undefined
+}
+
 /** Whether the declared password is another one than that which a server was made with. Not where that cannot be told. */
 export function hasNewPassword(
   before: RecordedSpec | undefined,

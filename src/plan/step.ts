@@ -3,7 +3,7 @@
  */
 import type { HookConfig, HookEvent } from '../config/types.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { MigrationFolder, Seed } from '../migrations/types.ts'
+import type { MigrationFolder, PendingLoss, Seed } from '../migrations/types.ts'
 import type {
   ChangeableFields,
   ContainerPlan,
@@ -91,6 +91,8 @@ export type Action =
       readonly folder: MigrationFolder
       /** A preview; the step decides again under the lock. */
       readonly pending: readonly string[] | 'unknown'
+      /** What goes of the data that are there; absent where nothing does, or nobody knows yet. */
+      readonly losses?: readonly PendingLoss[]
     }
   | {
       readonly kind: 'seed'

@@ -3,14 +3,13 @@
  */
 import { hintFor } from '../execute/hints.ts'
 import { waitingHint } from '../execute/readiness-error.ts'
-import { probeOnce } from '../execute/probes.ts'
 import { observe } from '../execute/observe.ts'
 import type { DesiredRead } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
 import { servicesNamed } from '../plan/named.ts'
 import { reconcile } from '../plan/reconcile/reconcile.ts'
 import { stackStatus, type ServiceStatus, type StackStatus } from '../plan/status.ts'
-import type { Desired, Observed, ObservedContainer, Probe } from '../plan/types.ts'
+import type { Observed, ObservedContainer, Probe } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { read, withConfig, type Opened } from './opened.ts'
 import { worldOf } from './world.ts'
@@ -61,49 +60,21 @@ export async function readHealth(
   )
   return await Promise.all(
     asked.map(async (status) => {
-      const container = currentContainer(status.service, observed.containers, desired)
+      const found = currentContainer(status.service, observed.containers, desired)
       const { signal } = opened
-      const ill =
-        container === undefined ? undefined : await askOwnCheck(status, { desired, container, runtime, signal })
-      const healthy = ill === undefined && (status.state === 'ready' || status.state === 'completed')
-      const logs = healthy || container === undefined ? [] : await runtime.logs(container, shownLines, { signal })
-      const probe = desired.services.find(({ name }) => name === status.service)?.probe
-      return healthOf(ill === undefined ? status : { ...status, state: 'failed', reason: ill }, {
-        container,
-        probe,
+      const healthy = status.state === 'ready' || status.state === 'completed'
+      const ill = healthy ? undefined : found
+      const logs = ill === undefined ? [] : await runtime.logs(ill, shownLines, { signal })
+      // Engines say some things only of one container by itself.
+      const closer = ill === undefined ? undefined : await runtime.inspect(ill, { signal })
+      return healthOf(status, {
+        container: closer ?? found,
+        probe: desired.services.find(({ name }) => name === status.service)?.probe,
         logs: logs.map((line) => secrets.hide(line)),
         remoteHost: runtime.remoteHost,
       })
     }),
   )
-}
-
-interface OwnCheck {
-  readonly desired: Desired
-  readonly container: ObservedContainer
-  readonly runtime: Runtime
-  readonly signal: AbortSignal
-}
-
-/**
- * Why the health check fails that the image of a container brings along, for a service that says nothing better of itself. It is run here:
- * Docker's own answer is as old as its interval, and podman without systemd never asks.
- */
-async function askOwnCheck(
-  { kind, service, state }: ServiceStatus,
-  { desired, container, runtime, signal }: OwnCheck,
-): Promise<string | undefined> {
-  const probe = desired.services.find(({ name }) => name === service)?.probe
-  if (kind !== 'container' || state !== 'ready' || probe?.kind !== 'running') return undefined
-  const target = { name: container.name, id: container.id }
-  const command = (await runtime.inspect(target, { signal }))?.healthcheck
-  if (command === undefined) return undefined
-  const answer = await probeOnce({ kind: 'exec', command }, { target, runtime, signal, probeDatabase })
-  return answer.ready ? undefined : `the health check of its image fails: ${answer.reason}`
-}
-
-function probeDatabase(): never {
-  throw new Error('a command asks no database')
 }
 
 function isAbsent(name: string, services: readonly ServiceStatus[]): boolean {
@@ -142,7 +113,7 @@ function wayOut({ service, state }: ServiceStatus, { container, probe, logs, rem
   const isOver = container !== undefined && container.state !== 'running'
   return isOver || probe === undefined
     ? 'Its last lines of output say why.'
-    : waitingHint(probe, { service, target: container, remoteHost, isSilent: logs.length === 0 })
+    : waitingHint(probe, { service, target: container, container, remoteHost, isSilent: logs.length === 0 })
 }
 
 /** Why a service is not ready, where its probe does not say; nothing for one that is. */

@@ -53,6 +53,11 @@ export interface UpOptions extends SelectOptions {
   readonly expectsChange?: boolean | undefined
   /** Whether it begins with asking registries for newer images, where that is declared with `pull: 'always'`. @default true */
   readonly pull?: boolean | undefined
+  /**
+   * Asked, before anything is done, with a plan in which a migration takes away data that are there, as far as a first look shows; when it
+   * says no, nothing is done: `CONSENT_NEEDED`. @default nobody is asked
+   */
+  readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
 }
 
 /** What is done to the stack as a whole, or to some services and what they depend on. */
@@ -92,7 +97,7 @@ export interface DownOptions extends CallOptions {
   readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
 }
 
-export interface StartOptions extends Omit<UpOptions, 'pull'> {
+export interface StartOptions extends Omit<UpOptions, 'pull' | 'confirm'> {
   /** Host port of the PostgreSQL service for this start, instead of the declared one. */
   readonly postgresPort?: number | undefined
 }

@@ -10,6 +10,7 @@ import { observe, observeRuntime } from '../execute/observe.ts'
 import { outcomeOf, succeeded } from '../execute/outcome.ts'
 import { readNames } from '../execute/read-desired.ts'
 import type { World } from '../execute/world.ts'
+import { isBlocked } from '../plan/format.ts'
 import { selectServices } from '../plan/order.ts'
 import { alwaysPulled, planPull } from '../plan/reconcile/pull.ts'
 import { consentNeeded, refuseBlocked } from '../plan/refusal.ts'
@@ -31,6 +32,8 @@ export interface Raise {
   readonly expectsChange?: boolean | undefined
   /** Begin with the images that are always pulled. */
   readonly pull?: boolean | undefined
+  /** Asked with the plan of the first look, ahead of the lock, when it takes data away: nobody waits for a person's answer. */
+  readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
   readonly plan: (desired: Desired, observed: Observed) => Plan
   /** What a second look asks for; the same as `plan` where doing it twice is nothing. */
   readonly after?: (desired: Desired, observed: Observed) => Plan
@@ -38,18 +41,21 @@ export interface Raise {
 
 /** Makes it as a plan on the whole declared state wants it. */
 export async function raise(request: Raise): Promise<Outcome> {
-  const done = request.expectsChange === true ? undefined : await alreadyDone(request)
+  const { confirm, expectsChange } = request
+  const done = expectsChange === true && confirm === undefined ? undefined : await alreadyDone(request)
   return done ?? locked(request.opened, request.command, () => makeSo(request))
 }
 
-/** The outcome when nothing is to be done. Such a run takes no lock, because a lock is written, and an unchanged stack is only read. */
+/** The first look: the outcome when nothing is to be done. Such a run takes no lock, because a lock is written, and an unchanged stack is only read. */
 async function alreadyDone(request: Raise): Promise<Outcome | undefined> {
-  const { opened, runtime, services, plan: make } = request
+  const { confirm, opened, runtime, services, plan: make } = request
   const began = performance.now()
   const { desired, secrets } = await read(opened, { services, create: false })
-  if (request.pull === true && alwaysPulled(desired).length > 0) return undefined
+  const pulls = request.pull === true && alwaysPulled(desired).length > 0
+  if (pulls && confirm === undefined) return undefined
   const plan = make(desired, await observe(desired, worldOf(opened, runtime, secrets)))
-  if (plan.steps.length > 0) return undefined
+  if (confirm !== undefined && destroys(plan) && !isBlocked(plan) && !(await confirm(plan))) throw consentNeeded(plan)
+  if (pulls || plan.steps.length > 0) return undefined
   announce(plan, opened)
   const selected = selectServices(desired.services, services)
   return outcomeOf({ plan, results: [], began, after: undefined, services: selected })
@@ -87,6 +93,10 @@ async function makeSo(request: Raise): Promise<Outcome> {
   return outcomeOf({ plan, results, began, after, services: selected })
 }
 
+function destroys({ steps }: Plan): boolean {
+  return steps.some(({ risk }) => risk === 'data-loss')
+}
+
 /** A run of its own: what is to be done after it depends on what came. */
 async function pullNewest(
   desired: Desired,
@@ -120,8 +130,7 @@ export function perform(request: Perform): Promise<Outcome> {
     const began = performance.now()
     const plan = await request.plan()
     refuseBlocked(plan)
-    const destroys = plan.steps.some(({ risk }) => risk === 'data-loss')
-    if (destroys && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
+    if (destroys(plan) && (await confirm?.(plan)) !== true) throw consentNeeded(plan)
     announce(plan, opened)
     const results = await execute(plan, worldOf(opened, request.runtime, secrets))
     const looksAgain = again && succeeded(results) && plan.steps.length > 0

@@ -29,12 +29,13 @@ export function createWhole(stack: Opened, select: SelectRuntime): WholeStack {
       }),
     up: (options = {}) =>
       within(stack, options, async (opened) => {
-        const { waitTimeoutMs, expectsChange, pull = true } = options
+        const { confirm, waitTimeoutMs, expectsChange, pull = true } = options
         const services = namedIn(opened, options.services ?? [])
         const runtime = await wanted(opened, services)
         const plan: Parameters<typeof raise>[0]['plan'] = (desired, observed) =>
           reconcile(desired, observed, { services })
-        return await raise({ opened, runtime, command: 'up', services, waitTimeoutMs, expectsChange, pull, plan })
+        const how = { waitTimeoutMs, expectsChange, pull, confirm }
+        return await raise({ opened, runtime, command: 'up', services, ...how, plan })
       }),
     down: (options) =>
       within(stack, options, async (opened) => {

@@ -76,7 +76,7 @@ async function takeBackNewest(
     await replayEdited({ file, before: rows.slice(0, -1) }, options)
     return
   }
-  if (onEdit === 'refuse') throw changed(file, 'and --on-edit=refuse leaves it so.')
+  if (onEdit === 'refuse') throw changed(file, 'and --on-edit=refuse leaves it so. ')
   if (row.rollback === undefined) throw withoutRollback(file)
   const proof = await proofs.of(database, rows)
   const { version, name, verdict } = proof
@@ -171,7 +171,7 @@ async function agree(
 }
 
 function changed({ file, version }: Migration, why: string): PoststackError {
-  return new PoststackError('MIGRATION_CHANGED', `${file} was edited after it was applied, ${why} Nothing was done.`, {
+  return new PoststackError('MIGRATION_CHANGED', `${file} was edited after it was applied, ${why}Nothing was done.`, {
     hint: 'Undo the edit, and put what it should do into a new migration; or take it back yourself (poststack database rollback), and save again.',
     details: { version, file },
   })

@@ -17,8 +17,15 @@ beforeEach(async () => {
   root = await configProject({
     'poststack.config.ts': `import { container, defineConfig, postgres } from 'poststack'
       console.log('said by the config')
-      export default defineConfig({ services: { db: postgres(), 'db-2': postgres({ port: 1 }), web: container({ image: 'x' }) } })\n`,
+      export default defineConfig({ services: { db: postgres({ migrations: './migrations' }), 'db-2': postgres({ port: 1 }), web: container({ image: 'x' }) } })\n`,
     'broken/poststack.config.ts': 'throw new Error()\n',
+    'migrations/001_a.sql': 'SELECT 1',
+    'migrations/002_b.sql': 'SELECT 1',
+    'migrations/002_b.rollback.sql': 'SELECT 1',
+    'backups/shop.dump': '',
+    'backups/shop.dump.json': '',
+    'logs/poststack.log':
+      '{"time":"2026-01-02T00:00:00.000Z","level":"info","run":"ab12","command":"up","category":"main","event":"outcome"}\n',
     'bin/poststack': `#!/bin/sh\nexec '${process.execPath}' '${cliFile}' "$@"\n`,
   })
   await chmod(join(root, 'bin/poststack'), 0o755)
@@ -54,22 +61,39 @@ const cases: readonly Case[] = [
   { words: ['up', ''], proposals: ['db', 'db-2', 'web'] },
   { words: ['db', 'migrate', '--service', 'd'], proposals: ['db', 'db-2'] },
   { words: ['completion', 'f'], proposals: ['fish'] },
+  { words: ['container', 'exec', 'w'], proposals: ['web'] },
+  { words: ['container', 'shell', 'w'], proposals: ['web'] },
+  { words: ['up', '--runtime', 'p'], proposals: ['podman'] },
+  { words: ['--runtime', 'p'], proposals: ['podman'] },
+  { words: ['db', 'migrate', '--target-version', ''], proposals: ['001', '002'] },
+  { words: ['db', 'rollback', '--service', 'db', '--target-version', ''], proposals: ['001', '002'] },
+  { words: ['db', 'restore', ''], proposals: ['shop.dump'] },
+  { words: ['logs', 'show', '--run', 'a'], proposals: ['ab12'] },
   // Commands and flags are known without a config.
   { folder: 'broken', words: ['container', 'stop', '--prof'], proposals: ['--profile'] },
 ]
 
-test.each(cases)('bash must complete $words', async ({ words, proposals, folder }) => {
-  const line = words.map((word) => `'${word}'`).join(' ')
-  const asking = `COMP_WORDS=(poststack ${line}) COMP_CWORD=${String(words.length)}; _poststack; printf '%s\\n' "\${COMPREPLY[@]}"`
-  expect(await askShell('bash', ['-c', `${await scriptFor('bash')}\n${asking}`], folder)).toEqual(proposals)
-})
+/** Where nothing is proposed, shells complete files. */
+const fileCases: readonly Case[] = [
+  { words: ['container', 'exec', 'db', '--', 'bi'], proposals: ['bin/'] },
+  { words: ['db', 'restore', './mig'], proposals: ['./migrations/'] },
+]
+
+test.each([...cases, ...fileCases.map(({ words }) => ({ words, proposals: [], folder: '.' }))])(
+  'bash must complete $words',
+  async ({ words, proposals, folder }) => {
+    const line = words.map((word) => `'${word}'`).join(' ')
+    const asking = `COMP_WORDS=(poststack ${line}) COMP_CWORD=${String(words.length)}; _poststack; printf '%s\\n' "\${COMPREPLY[@]}"`
+    expect(await askShell('bash', ['-c', `${await scriptFor('bash')}\n${asking}`], folder)).toEqual(proposals)
+  },
+)
 
 test('with a config that is broken, bash must propose no service, and say nothing', async () => {
   const asking = `COMP_WORDS=(poststack container stop '') COMP_CWORD=3; _poststack; printf '%s\\n' "\${COMPREPLY[@]}"`
   expect(await askShell('bash', ['-c', `${await scriptFor('bash')}\n${asking}`], 'broken')).not.toContain('db')
 })
 
-test.for(cases)('fish must complete $words', async ({ words, proposals, folder }, context) => {
+test.for([...cases, ...fileCases])('fish must complete $words', async ({ words, proposals, folder }, context) => {
   await needShell('fish', context)
   const asking = `complete -C 'poststack ${words.join(' ')}'`
   const found = await askShell('fish', ['--no-config', '-c', `${await scriptFor('fish')}\n${asking}`], folder)

@@ -78,7 +78,7 @@ function services([port, closedPort]: Ports, { memory, label }: Values): Readonl
       stopGraceSeconds: 0,
       readyTimeoutSeconds: 20,
     })`,
-    own: 'container({ build: {}, stopGraceSeconds: 0 })',
+    own: 'container({ build: {}, stopGraceSeconds: 0, readyTimeoutSeconds: 3 })',
   }
 }
 
@@ -105,7 +105,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         'site/index.html': 'hello\n',
         '.dockerignore': '*.env\n*.ts\n',
         'containers/peer/Containerfile': containerfile('cat /project/site/index.html'),
-        'containers/own/Dockerfile': `FROM ${debianImage}\nHEALTHCHECK CMD echo looked; test -e /well\nCMD ["sleep", "600"]\n`,
+        'containers/own/Dockerfile': `FROM ${debianImage}\nHEALTHCHECK CMD echo looked; test ! -e /ill\nCMD ["sleep", "600"]\n`,
       })
       await project.declare(services([port, closedPort], values))
     }
@@ -211,15 +211,25 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       },
     )
 
-    test.skipIf(missing !== undefined)(`${runtime}: health must run the check that an image brings along`, async () => {
-      const ill = await project.run('container', 'health', 'own')
-      expect(ill.code).toBe(1)
-      expect(ill.stdout).toContain(
-        'own  failed: the health check of its image fails: it ended with exit code 1: looked',
-      )
-      await engine('exec', `${project.stack}-own`, 'touch', '/well')
-      expect((await project.succeed('container', 'health', 'own')).stdout).toContain('all services are well')
-    })
+    test.skipIf(missing !== undefined)(
+      `${runtime}: the health check that an image brings along must count`,
+      async () => {
+        const own = `${project.stack}-own`
+        await engine('exec', own, 'touch', '/ill')
+        const fails = 'the health check of its image fails: it ended with exit code 1: looked'
+        const advice = 'Mend the HEALTHCHECK of the image, or declare a `ready` or `healthcheck` of the service'
+        const ill = await project.run('container', 'health', 'own')
+        expect([ill.code, ill.stdout]).toEqual([1, expect.stringContaining(`own  starting: ${fails}`)])
+        expect(ill.stdout).toContain(advice)
+        expect((await project.run('status')).stdout).toContain(fails)
+        const up = await project.run('up', 'own')
+        expect([up.code, up.stderr]).toEqual([1, expect.stringContaining(fails)])
+        expect(up.stderr).toContain(advice)
+        await engine('exec', own, 'rm', '/ill')
+        expect((await project.succeed('container', 'health', 'own')).stdout).toContain('all services are well')
+        await project.succeed('plan', '--check')
+      },
+    )
 
     test.skipIf(missing !== undefined)(
       `${runtime}: a build must be kept in the logs, and one that fails must show its step and touch nothing`,

@@ -77,6 +77,14 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect(await users(project)).toBe(10)
     const restored = await project.json('restore', file, '--yes')
     expect(restored).toMatchObject({ code: 0, last: { type: 'restore-result', notes: [], newest: '002' } })
+    const log = await readFile(join(project.root, 'logs/poststack.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.includes('-result"'))
+    const { bytes } = manifest
+    const said = { level: 'info', database: name, file, bytes, durationMs: expect.any(Number) as number }
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { ...said, command: 'database backup', event: 'backup-result' },
+      { ...said, command: 'database restore', event: 'restore-result' },
+    ])
     expect(await users(project)).toBe(1000)
     await expect(session.query('SELECT 1')).rejects.toThrow()
     const settings = await project.database

@@ -4,6 +4,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { imageLab } from '../support/image-lab.ts'
 import { appliedMigrations, secretsOf, tempProject } from '../support/project.ts'
 import { database } from '../support/services.ts'
 import { realRuntimes } from '../support/world.ts'
@@ -85,8 +86,8 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       expect(careful.code).not.toBe(0)
       expect(careful.stderr).toContain('db cannot be backed up before it is migrated')
       await project.succeed('container', 'start', 'db')
-      const saved = await project.succeed('up', '--backup')
-      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stderr) ?? []
+      const saved = await project.runWith(['up'], { typed: [['Make a backup first? [Y/n/q]', '\n']] })
+      const [, last = ''] = /db is backed up in (\S+)/.exec(saved.stdout) ?? []
       expect(await project.sql("SELECT to_regclass('users') IS NULL")).toEqual([[true]])
       await project.succeed('db', 'restore', last, '--yes')
       expect(await project.sql(sum)).toEqual(before)
@@ -117,6 +118,39 @@ describe.each(engines)('$title', ({ name: runtime, missing }) => {
       expect(ended.stderr).toContain(
         `gets host.docker.internal:${String(project.port)} for outside, because 127.0.0.1 would`,
       )
+    },
+  )
+
+  test.skipIf(missing !== undefined)(
+    `${runtime}: no image may hide the data of another one, with the container there or gone`,
+    async () => {
+      // `up` leaves an image of ours that is there as it is, also one of before.
+      if (runtime !== 'native') await imageLab(runtime).build()
+      const project = await tempProject({ runtime })
+      const ours = { db: database(project, { fields: '' }) }
+      const official = { db: database(project, { fields: "image: 'docker.io/library/postgres:17'" }) }
+      for (const [before, after, words] of [
+        [official, ours, 'a new database beside them would hide them'],
+        [ours, official, 'Another image may have written them in its own layout'],
+      ] as const) {
+        await project.declare(before)
+        await project.succeed('up')
+        await project.sql('CREATE TABLE kept AS SELECT 42 AS answer')
+        await project.declare(after)
+        const blocked = await project.run('up')
+        expect([blocked.code, blocked.stderr]).toEqual([2, expect.stringContaining('VOLUME_LAYOUT')])
+        expect(await project.sql('SELECT answer FROM kept')).toEqual([[42]])
+
+        await project.declare(before)
+        await project.succeed('down')
+        await project.declare(after)
+        const refused = await project.run('up')
+        expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(words)])
+        await project.declare(before)
+        await project.succeed('up')
+        expect(await project.sql('SELECT answer FROM kept')).toEqual([[42]])
+        await project.succeed('down', '--volumes', '--yes')
+      }
     },
   )
 })

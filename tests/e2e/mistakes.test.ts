@@ -79,7 +79,7 @@ test('a config file that is not there must be named', async () => {
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  there is no config file other.config.ts  [CONFIG_NOT_FOUND]
 
-           try: Check the path given with --config.
+           try: Check the path, or put the file there.
     "
   `)
 })
@@ -87,6 +87,7 @@ test('a config file that is not there must be named', async () => {
 test.each([
   ['a mistyped command', ['upp']],
   ['a mistyped flag', ['up', '--wait-timeot', '5']],
+  ['a mistyped grant', ['up', '--allow-runn']],
   ['a value that is none', ['up', '--wait-timeout', 'long']],
   ['a runtime that is none', ['up', '--runtime', 'kubernetes']],
   ['a service that is none', ['up', 'bd', '--runtime', 'native']],

@@ -25,6 +25,12 @@ describe('what a guarded config may not do', () => {
       'may not read /etc/hostname (it lacks `--allow-read=/etc/hostname`)',
       'If it may, add --allow-read=/etc/hostname to the command\nFor every run, add to package.json: "poststack": { "permissions": { "read": ["/etc/hostname"] } }',
     ],
+    [
+      'send signals',
+      'const name = process.kill(process.pid, 0)\nprocess.kill(process.ppid, 0)',
+      'may not send signals to other processes (it lacks `--allow-run`)',
+      '"permissions": { "run": true }',
+    ],
     ['start programs', starts, '(it lacks `--allow-run`)', '"permissions": { "run": true }'],
     [
       'write',
@@ -84,6 +90,13 @@ describe('what a guarded config may not do', () => {
     const root = join(project, 'app')
     await symlink(join(project, 'preset'), join(root, 'node_modules/@team/preset'))
     expect((await load(root)).plain).toEqual(shop)
+  })
+
+  it.each(['./x1.ts', 'gone-1'])('import %s by a name that it computes', async (name) => {
+    const source = `const at = ['${name}'].join('')\nawait import(at)\nexport default { services: {} }`
+    const error = await loadError(await configProject({ ...esm, 'poststack.config.ts': source, 'x1.ts': '' }))
+    expect(error.message).toContain(`the config imports "${name}" by a name that it computes, and a guarded config can`)
+    expect(error.hint).toContain('--allow-all')
   })
 
   it('may all of it when it is trusted, by flag or in package.json', async () => {

@@ -213,6 +213,24 @@ for (const engine of engines) {
         ).toBe('dear')
       })
 
+      it.each(['/var/lib/postgresql', '/var/lib/postgresql/17/docker'])(
+        'no database is made beside that of another image in %s',
+        async (folder) => {
+          const volume = lab.volumeName()
+          const found = { [`${folder}/PG_VERSION`]: '17\n' }
+          const name = await lab.create({ env: shop, volume, files: { ...files, ...found } })
+          await lab.start(name)
+          expect(await lab.exitCode(name)).toBe(1)
+          expect(await lab.logs(name)).toContain(
+            `poststack: ${folder} holds the database of another image, of PostgreSQL 17, and this one keeps its own in /var/lib/postgresql/data`,
+          )
+          const look = await lab.create({ volume, command: ['ls', '/var/lib/postgresql'] })
+          await lab.start(look)
+          expect(await lab.exitCode(look)).toBe(0)
+          expect(await lab.logs(look)).not.toContain('data')
+        },
+      )
+
       it('the server runs without root, with arguments for the server', async () => {
         const env = { POSTGRES_USER: 'shop', POSTGRES_DB: 'store', POSTGRES_PASSWORD: secret }
         const name = await lab.create({ env, options: ['--user', 'postgres'], command: ['-c', 'work_mem=7MB'] })

@@ -20,8 +20,9 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { findBinaries, packageName } from '../../src/runtime/native/binaries.ts'
+import { label } from '../../src/plan/labels.ts'
 import { linkLibraries } from '../../src/runtime/native/libraries.ts'
-import { createNativeRuntime } from '../../src/runtime/native/native.ts'
+import { createNativeRuntime, whyNoServer } from '../../src/runtime/native/native.ts'
 import {
   ask,
   askWhenReady,
@@ -156,6 +157,16 @@ describe.skipIf(!isRoot)('started by root', () => {
     expect(await askWhenReady({ port }, 'select 1')).toBe(1)
     expect(await userOf(root)).toBe(0)
     await runtime.stopContainer(target, 20, options)
+  })
+
+  test('where no user can be found to run it as, nothing is made', async () => {
+    const root = await temporaryFolder()
+    const env = { PATH: await pathWith('sh') }
+    const lacking = { code: 'PROGRAM_MISSING', details: { program: 'id' } }
+    expect(await whyNoServer({ root, env, major: 17, ...options })).toMatchObject(lacking)
+    const runtime = createNativeRuntime({ root, env })
+    const labels = { ...labelsOf(root), [label.postgres]: '17' }
+    await expect(runtime.createVolume(volume, labels, options)).rejects.toMatchObject(lacking)
   })
 
   test('without namespaces it runs as another user too, and goes on doing so', async () => {

@@ -204,7 +204,7 @@ const sections: readonly Section[] = [
   {
     title: '`healthcheck`',
     about:
-      'What the engine checks by itself, for `podman ps` and `docker ps`. Poststack goes by `ready`, which works on every engine; podman runs no ' +
+      'What the engine checks by itself, for `podman ps` and `docker ps`. Poststack goes by `ready`; where none is declared, it runs this check itself, or else that of the image. Podman runs no ' +
       'health checks on a machine without systemd.',
     from: ['HealthcheckOptions'],
   },

@@ -23,7 +23,13 @@ _poststack() {
 }
 if [[ $funcstack[1] == _poststack ]]; then _poststack "$@"; else compdef _poststack poststack; fi
 `,
-  fish: `complete -c poststack -f -a '(set -l line (commandline -opc) (commandline -ct); $line[1] ${askingWord} $line[2..] 2>/dev/null)'
+  // Files are completed where nothing is proposed.
+  fish: `function __poststack_ask
+  set -l line (commandline -opc) (commandline -ct)
+  set -g __poststack_found ($line[1] ${askingWord} $line[2..] 2>/dev/null)
+  test (count $__poststack_found) -gt 0
+end
+complete -c poststack -f -n __poststack_ask -a '$__poststack_found'
 `,
 } as const
 

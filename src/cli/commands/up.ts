@@ -1,7 +1,9 @@
 import { isPoststackError, PoststackError } from '../../errors.ts'
+import type { PendingLoss } from '../../migrations/types.ts'
 import { label } from '../../plan/labels.ts'
 import type { Plan } from '../../plan/step.ts'
 import { writeBackup } from '../backups.ts'
+import { canAsk, confirmBackup } from '../confirm.ts'
 import type { Context, Io } from '../context.ts'
 import { declaredSession } from '../database-session.ts'
 import type { CommonFlags } from '../flags.ts'
@@ -18,9 +20,34 @@ export async function up(this: Context, flags: UpFlags, ...services: string[]): 
   await runSession(this, flags, async (session) => {
     const waitTimeoutMs = flags.waitTimeout === undefined ? undefined : flags.waitTimeout * 1000
     if (flags.backup) await backUpFirst(await session.stack.plan({ services }), session, this.io)
-    const outcome = await session.stack.up({ services, waitTimeoutMs })
+    const confirm = flags.backup ? undefined : offerBackup(flags.yes, session, this.io)
+    const outcome = await session.stack.up({ services, waitTimeoutMs, confirm })
     return finish(outcome, session, this.io.signal)
   })
+}
+
+/** Offers a backup where somebody can be asked, and else only says what goes: what runs unattended goes on as it always did. */
+function offerBackup(isAgreed: boolean, session: Session, io: Io): (plan: Plan) => Promise<boolean> {
+  return async (plan) => {
+    const losing = plan.steps.flatMap(({ action, subject }) =>
+      action.kind === 'migrate' ? (action.losses ?? []).map((loss) => ({ ...loss, subject })) : [],
+    )
+    if (isAgreed || !canAsk(io)) {
+      for (const subject of new Set(losing.map((loss) => loss.subject))) {
+        const lost = losing.filter((loss) => loss.subject === subject).map(lossWords)
+        const message = `${lost.join('; ')}. \`up --backup\` makes a backup first.`
+        session.report.event({ type: 'warning', subject, message })
+      }
+      return true
+    }
+    const wanted = await confirmBackup(losing.map(lossWords), io)
+    if (wanted) await backUpFirst(plan, session, io)
+    return true
+  }
+}
+
+function lossWords({ file, line, what }: PendingLoss): string {
+  return `${file}, line ${String(line)}, ${what}`
 }
 
 /** Of each database that would be migrated, unless there is none yet. */

@@ -33,20 +33,22 @@ export function runsOf(entries: readonly LogEntry[], most: number): readonly Rep
   return runs.toSorted((one, other) => (one.startedAt < other.startedAt ? 1 : -1)).slice(0, most)
 }
 
+/** What commands say at their end that have no steps, and only when all went well. */
+const ends: ReadonlySet<string> = new Set(['backup-result', 'restore-result'])
+
 /** People edit files, and other versions write other fields: nothing here is taken for what it should be. */
 function runOf(id: string, entries: readonly LogEntry[]): ReportRun {
   const errors = entries.flatMap((entry) => errorIn(entry))
   // Where a run goes on and on, as "watch" does, the last one tells.
   const outcome = entries.findLast(({ event }) => event === 'outcome')
-  const durationMs = outcome?.['durationMs']
-  const state =
-    outcome === undefined ? (errors.length > 0 ? 'failed' : 'unfinished') : outcome['ok'] === true ? 'done' : 'failed'
+  const end = outcome ?? entries.findLast(({ event }) => ends.has(event))
+  const durationMs = end?.['durationMs']
   return {
     id,
     command: textIn(entries[0], 'command'),
     startedAt: textIn(entries[0], 'time'),
     endedAt: textIn(entries.at(-1), 'time'),
-    state,
+    state: stateOf(end, errors),
     ...(typeof durationMs === 'number' ? { durationMs } : {}),
     ...(outcome === undefined
       ? {}
@@ -61,6 +63,11 @@ function runOf(id: string, entries: readonly LogEntry[]): ReportRun {
     rolledBack: filesOf(entries, 'migration-rolled-back'),
     errors,
   }
+}
+
+function stateOf(end: LogEntry | undefined, errors: ReportRun['errors']): ReportRun['state'] {
+  if (end === undefined) return errors.length > 0 ? 'failed' : 'unfinished'
+  return end.event !== 'outcome' || end['ok'] === true ? 'done' : 'failed'
 }
 
 function textIn(entry: LogEntry | undefined, field: string): string {

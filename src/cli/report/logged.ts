@@ -44,6 +44,16 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
       })
       speaker.ran(outcome)
     },
+    result(document, text) {
+      const { type } = document
+      if (type === 'backup-result' || type === 'restore-result') {
+        const { bytes, database, durationMs, file } = document
+        keep((one) => {
+          one.done(type, { service: database.service, database: database.database, file, bytes, durationMs })
+        })
+      }
+      speaker.result(document, text)
+    },
     error(error) {
       keep((one) => {
         one.error(error)

@@ -33,6 +33,8 @@ export interface RestoreDocument {
   /** The database that was made. */
   readonly database: DatabaseFacts
   readonly file: string
+  /** Of the backup. */
+  readonly bytes: number
   /** Where the database is now that had the name before. */
   readonly kept?: string
   readonly migrations?: number

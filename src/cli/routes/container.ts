@@ -6,7 +6,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core'
 import { portNumber, sinceWhen, tailCount } from '../flags-container.ts'
 import { commonAliases, commonFlags, services, waitTimeout } from '../flags.ts'
 import { containerHelp, containerHelpOf } from '../help-container.ts'
-import { serviceProposals } from '../proposals.ts'
+import { firstServiceProposals, serviceProposals } from '../proposals.ts'
 
 const off = { kind: 'boolean', default: false, withNegated: false } as const
 const noCache = { ...off, brief: 'use nothing of an earlier build' } as const
@@ -145,7 +145,12 @@ const exec = buildCommand({
     aliases: commonAliases,
     positional: {
       kind: 'array',
-      parameter: { brief: 'the service, and after -- the command', parse: String, placeholder: 'service and command' },
+      parameter: {
+        brief: 'the service, and after -- the command',
+        parse: String,
+        placeholder: 'service and command',
+        ...firstServiceProposals,
+      },
       minimum: 2,
     },
   },

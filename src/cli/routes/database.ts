@@ -6,6 +6,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core'
 import { countOf, databaseAliases, databaseFlags, runFlags, versionNumber } from '../flags-database.ts'
 import { toggle, valued } from '../flags.ts'
 import { type DatabaseCommand, databaseHelp, databaseHelpOf } from '../help-database.ts'
+import { backupProposals, versionProposals } from '../proposals.ts'
 
 const dryRun = toggle('show what would be done, and do nothing')
 
@@ -60,7 +61,10 @@ const migrate = buildCommand({
   parameters: {
     flags: {
       ...databaseFlags,
-      targetVersion: valued('number', 'last migration to apply; all without it', versionNumber),
+      targetVersion: {
+        ...valued('number', 'last migration to apply; all without it', versionNumber),
+        ...versionProposals,
+      },
       dryRun,
       ...runFlags,
     },
@@ -74,7 +78,10 @@ const rollback = buildCommand({
   parameters: {
     flags: {
       ...databaseFlags,
-      targetVersion: valued('number', 'migration that stays as the newest; 0 takes back all', versionNumber),
+      targetVersion: {
+        ...valued('number', 'migration that stays as the newest; 0 takes back all', versionNumber),
+        ...versionProposals,
+      },
       steps: valued('n', 'how many to take back (default: 1)', countOf),
       useFile: toggle("use the files' rollbacks instead of those stored when the migrations were applied"),
       dryRun,
@@ -147,7 +154,10 @@ const repair = buildCommand({
   parameters: {
     flags: {
       ...databaseFlags,
-      version: valued('number', 'number of the migration; all without it', versionNumber),
+      version: {
+        ...valued('number', 'number of the migration; all without it', versionNumber),
+        ...versionProposals,
+      },
       choose: {
         kind: 'enum',
         values: ['mark-applied', 'mark-rolled-back', 'continue-at', 'accept-text', 'store-rollback', 'write-file'],
@@ -196,6 +206,7 @@ const baseline = buildCommand({
         parse: versionNumber,
         brief: 'newest migration that the database has already',
         placeholder: 'number',
+        ...versionProposals,
       },
       yes,
     },
@@ -240,7 +251,9 @@ const restore = buildCommand({
     aliases: withYes,
     positional: {
       kind: 'tuple',
-      parameters: [{ brief: 'the backup, or its name in ./backups', parse: String, placeholder: 'file' }],
+      parameters: [
+        { brief: 'the backup, or its name in ./backups', parse: String, placeholder: 'file', ...backupProposals },
+      ],
     },
   },
   docs: docsOf('restore', 'put a backup in the place of the database, or beside it'),

@@ -9,6 +9,7 @@ import { tailCount } from '../flags-container.ts'
 import { countOf } from '../flags-database.ts'
 import { commonAliases, commonFlags, toggle, valued } from '../flags.ts'
 import { logsHelp, logsHelpOf } from '../help-logs.ts'
+import { runProposals } from '../proposals.ts'
 
 const category = {
   kind: 'enum',
@@ -28,7 +29,7 @@ const show = buildCommand({
   parameters: {
     flags: {
       category,
-      run: valued('id', 'only the run with this id, or one that begins so', String),
+      run: { ...valued('id', 'only the run with this id, or one that begins so', String), ...runProposals },
       level: { kind: 'enum', values: logLevels, brief: 'only this level and what is more important', optional: true },
       tail: valued('n', 'how many of the last lines (default: 100)', tailCount),
       follow: toggle('go on with what comes'),

@@ -46,7 +46,7 @@ const up = buildCommand({
       },
       yes: {
         kind: 'boolean',
-        brief: 'never ask; nothing that `up` does asks today',
+        brief: 'do not ask for a backup before a migration takes data away',
         default: false,
         withNegated: false,
       },

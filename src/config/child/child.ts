@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { watchReads } from './reads.ts'
 import { adjustResolution, inlineMap } from './resolution.ts'
-import { denialIn, limitHosts, withholding } from './restrictions.ts'
+import { denialIn, keepFromSignalling, limitHosts, withholding } from './restrictions.ts'
 import { writeLine } from './write-line.ts'
 import { definedKey } from '../define.ts'
 import { serializeConfig } from '../serialize.ts'
@@ -105,6 +105,7 @@ async function evaluate(job: ChildJob): Promise<void> {
   const watched = await watchReads(process.env, job.mayStart)
   process.env = job.withheld.length > 0 ? withholding(job.withheld, watched.env) : watched.env
   if (job.hosts !== undefined) limitHosts(job.hosts)
+  if (!job.mayStart) keepFromSignalling()
   Object.assign(globalThis, { [definedKey]: new WeakMap() })
   try {
     const exported: unknown = await import(job.url)

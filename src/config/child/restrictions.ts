@@ -1,6 +1,6 @@
 /**
- * What Node's permission model does not know and a guarded config is kept from all the same: variables and hosts that were not granted. Runs inside the
- * config's process. It stops accidents; code that means to can find a way around it.
+ * What Node's permission model does not know and a guarded config is kept from all the same: variables and hosts that were not granted, and signals to
+ * other processes. Runs inside the config's process. It stops accidents; code that means to can find a way around it.
  */
 import { Socket } from 'node:net'
 import type { Denial } from './protocol.ts'
@@ -37,6 +37,15 @@ export function limitHosts(granted: readonly string[]): void {
       throw denied({ permission: 'Net', resource: port === '' ? host : `${host}:${port}` })
     }
     return connect.apply(this, words)
+  }
+}
+
+/** A process may signal itself; others of this user are none of a config's business. */
+export function keepFromSignalling(): void {
+  const kill = process.kill.bind(process)
+  process.kill = (pid, signal) => {
+    if (pid !== process.pid) throw denied({ permission: 'Signal', resource: '' })
+    return kill(pid, signal)
   }
 }
 

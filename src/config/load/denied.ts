@@ -15,6 +15,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   Env: { what: 'may not read the environment variable', grant: 'env' },
   Net: { what: 'may not connect to', grant: 'net' },
   ChildProcess: { what: 'may not start a program', grant: 'run' },
+  // Whoever may start programs has one that sends them.
+  Signal: { what: 'may not send signals to other processes', grant: 'run' },
   FileSystemWrite: { what: 'may not write' },
   WorkerThreads: { what: 'may not start a worker' },
   Addon: { what: 'may not load a native addon' },

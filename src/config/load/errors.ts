@@ -111,6 +111,8 @@ export interface ThrownContext {
   readonly config: FoundConfig
   readonly externals: readonly ExternalImport[]
   readonly inputs: readonly string[]
+  /** Where the code of a guarded config lies while it runs. */
+  readonly folder?: string | undefined
 }
 
 /** The error for what a config threw, at the first place of the stack that is the user's. */
@@ -124,14 +126,30 @@ export async function thrownFailure(error: ThrownError, context: ThrownContext):
   }
   const unexported = await missingName(error, context)
   if (unexported !== undefined) return await failure({ code: 'CONFIG_FAILED', ...unexported }, context.config)
+  const computed = computedImport(error, context)
+  if (computed !== undefined) return await failure({ code: 'CONFIG_FAILED', place, ...computed }, context.config)
   const what =
     error.name === '' ? `the config threw ${error.message}` : `the config threw ${error.name}: ${error.message}`
-  const hint =
-    error.hint ??
-    (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND'
-      ? 'Is every package installed?'
-      : undefined)
+  const hint = error.hint ?? (isMissingModule(error) ? 'Is every package installed?' : undefined)
   return await failure({ code: 'CONFIG_FAILED', what, place, hint, details: { stack } }, context.config)
+}
+
+function isMissingModule({ code }: ThrownError): boolean {
+  return code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
+}
+
+/** What stands in the code of a guarded config was found before it runs, so that what is missing then has a name that was computed. */
+function computedImport(
+  error: ThrownError,
+  { folder }: ThrownContext,
+): Required<Pick<Failure, 'what' | 'hint'>> | undefined {
+  if (folder === undefined || !isMissingModule(error) || !error.message.includes(folder + sep)) return undefined
+  const [, wanted = ''] = /^Cannot find (?:module|package) '(.*?)'/.exec(error.message) ?? []
+  const name = wanted.startsWith(folder + sep) ? `./${relative(folder, wanted)}` : wanted
+  return {
+    what: `the config imports "${name}" by a name that it computes, and a guarded config can import only what stands literally in its code`,
+    hint: 'Write the name out in the import; or, if you trust the config and what it imports, run the command with --allow-all (-A).',
+  }
 }
 
 /** Texts of the project's files; empty for one that cannot be read. */

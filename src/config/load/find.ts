@@ -26,7 +26,7 @@ export interface FoundConfig {
 export async function findConfig(
   cwd: string,
   file?: string,
-  giver = 'the path given with --config',
+  giver = 'the path, or put the file there',
 ): Promise<FoundConfig | undefined> {
   return file === undefined ? await findUpward(cwd) : await explicitFile(resolve(cwd, file), file, giver)
 }

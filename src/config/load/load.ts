@@ -220,7 +220,7 @@ async function evaluate(
     ...(isTrusted ? { withheld: [] } : { withheld: withheldVariables(granted, options.env), hosts: hostsFor(granted) }),
   }
   const { env, signal, timeoutMs = 30_000, onWaiting } = options
-  const context = { config, externals: bundle.externals, inputs: bundle.inputs }
+  const context = { config, externals: bundle.externals, inputs: bundle.inputs, folder: isTrusted ? undefined : folder }
   const { reads, ...result } = await runChild(
     { program, flags, job, env, timeoutMs, signal, onStarted: onWaiting },
     context,

@@ -38,11 +38,30 @@ function cut(line: string, from: number): string {
   return `${from > 0 && line.length > 0 ? '…' : ''}${line.slice(from, end)}${line.length > end ? '…' : ''}`
 }
 
+const secret =
+  /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|credential)\w*['"]?\s*[:=]\s*)(['"`])(.*?)\2/i
+
 /** Frames end up in terminals, logs and issues: text beside a word like `password` keeps its length only. */
 function hideSecrets(line: string): string {
-  const shown = line.replaceAll(
-    /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|credential)\w*['"]?\s*[:=]\s*)(['"`])(.*?)\2/gi,
-    (_, start: string, quote: string, text: string) => `${start}${quote}${'*'.repeat(text.length)}${quote}`,
-  )
-  return hideUrlPasswords(shown, (password) => '*'.repeat(password.length))
+  let shown = ''
+  let rest = line
+  for (let found; (found = secret.exec(rest)) !== null;) {
+    const [whole, start = '', quote = '', text = ''] = found
+    const before = rest.slice(0, found.index) + start
+    const isClosing = endsText(shown + before, quote, rest.slice(before.length + 1))
+    shown += isClosing ? before + quote : `${before}${quote}${'*'.repeat(text.length)}${quote}`
+    rest = rest.slice(isClosing ? before.length + 1 : found.index + whole.length)
+  }
+  return hideUrlPasswords(shown + rest, (password) => '*'.repeat(password.length))
+}
+
+/**
+ * Whether a quote ends the text that the word itself stands in, as in `log('SECRET=', secret)`: what follows is code then. Only where nothing speaks
+ * against it, for an apostrophe of a comment looks like a quote.
+ */
+function endsText(before: string, quote: string, after: string): boolean {
+  if (!/[:=]$/.test(before) || !/^\s*(?:[,+;)\]}]|$)/.test(after)) return false
+  const opening = before.lastIndexOf(quote)
+  if (opening === -1 || /\w/.test(before.charAt(opening - 1))) return false
+  return before.split(quote).length % 2 === 0
 }

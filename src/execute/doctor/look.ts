@@ -5,7 +5,7 @@ import { access, readFile, statfs } from 'node:fs/promises'
 import { isPoststackError } from '../../errors.ts'
 import { runProgram } from '../../runtime/exec.ts'
 import { findClient } from '../../runtime/client-programs.ts'
-import { missingBinaries } from '../../runtime/native/native.ts'
+import { whyNoServer } from '../../runtime/native/native.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { selectRuntime } from '../../runtime/select.ts'
 import { findWasmDump, wasmWay } from '../backup/wasm-program.ts'
@@ -97,7 +97,7 @@ async function freeBytesOf(folder: string): Promise<number | undefined> {
 
 async function lookAtPostgres(major: number, { env, root, signal }: LookOptions): Promise<PostgresFacts> {
   const [error, { path }] = await Promise.all([
-    missingBinaries({ root, env, major, signal }),
+    whyNoServer({ root, env, major, signal }),
     findClient({ program: 'pg_dump', major, orNewer: true, env, signal }),
   ])
   const way = wasmWay(major)

@@ -24,6 +24,8 @@ export interface RunLogOptions {
 export interface RunLog {
   event(event: StackEvent): void
   outcome(outcome: Outcome): void
+  /** What a command has done that is no plan and has no outcome: its end. */
+  done(event: string, fields: object): void
   error(error: ErrorRecord): void
   /** Something was thrown that should not have been. */
   bug(error: unknown): void
@@ -89,6 +91,9 @@ export function createRunLog(options: RunLogOptions): RunLog {
         { category: 'main', level: ok ? 'info' : 'error' },
         { event: 'outcome', stack, runtime, goal, ok, ...counts, durationMs },
       )
+    },
+    done: (event, fields) => {
+      line({ category: 'main', level: 'info' }, { event, ...fields }, true)
     },
     error: ({ code, hint, message }) => {
       line(

@@ -9,7 +9,9 @@ import { placeIn } from '../files/place-in.ts'
 import { readLedgerBeside, reformattedWords } from '../ledger/reformatted.ts'
 import { type LedgerRow, readLedgerRows } from '../ledger/rows.ts'
 import { resolveMigrations } from '../resolve.ts'
-import type { AppliedMigration, Migration, MigrationFolder } from '../types.ts'
+import { ledgerSchema } from '../schema-name.ts'
+import { lossesOf } from '../sql/losses.ts'
+import type { AppliedMigration, Migration, MigrationFolder, PendingLoss } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { refuseChanged, unfinishedRow } from './migrate.ts'
 import { isPooled } from '../lock/pooler.ts'
@@ -71,32 +73,59 @@ export async function previewMigrate(
     const { pending, problems, reformatted } = resolveMigrations(folder.migrations, ledger, { target })
     if (problems.length > 0) throw problemsError(problems)
     const { jobs, started } = await prepareAll(look, pending, ledger)
-    const done = (job: Job): number =>
-      started !== undefined && canonicalVersion(started.version) === canonicalVersion(job.version)
-        ? (started.unfinished?.applied ?? 0)
-        : 0
     const already = ledger.length - (started === undefined ? 0 : 1)
     const warnings = reformatted.map(({ file }) => `${file}: ${reformattedWords}`)
-    return { already, pending: jobs.map((job) => previewOf(job, done(job), notices)), warnings }
+    return { already, pending: jobs.map((job) => previewOf(job, doneOf(job, started), notices)), warnings }
   })
 }
 
-/** What `migrate` would refuse before its first file, on a session that is open. Nothing when it would begin, or has nothing to do. */
-export async function refusalOf(
+/** What can be told of pending texts on a session that is open, before `migrate` begins. */
+export interface LookedAhead {
+  /** What it would refuse before its first file. */
+  readonly refused?: PoststackError
+  /** What it would take away of the data that are there, in the order in which they would go. */
+  readonly losses: readonly PendingLoss[]
+}
+
+/** Looks at what is pending. Asks the server nothing when nothing is. */
+export async function lookAhead(
   work: Connection,
   ledger: readonly AppliedMigration[],
   { migrations }: MigrationFolder,
-): Promise<PoststackError | undefined> {
+): Promise<LookedAhead> {
   const { pending, problems } = resolveMigrations(migrations, ledger)
   // What does not go together, the plan finds out by itself.
-  if (problems.length > 0 || pending.length === 0) return undefined
+  if (problems.length > 0 || pending.length === 0) return { losses: [] }
   try {
-    await prepareAll({ work, pooled: await isPooled(work), emit: () => undefined }, pending, ledger)
-    return undefined
+    const { jobs, started } = await prepareAll(
+      { work, pooled: await isPooled(work), emit: () => undefined },
+      pending,
+      ledger,
+    )
+    const losses = lossesIn(jobs, (job) => doneOf(job, started))
+    return { losses: losses.length === 0 || (await holdsTables(work)) ? losses : [] }
   } catch (error) {
     if (!isPoststackError(error) || error.code === 'DATABASE_UNREACHABLE') throw error
-    return error
+    return { refused: error, losses: [] }
   }
+}
+
+function lossesIn(jobs: readonly Job[], done: (job: Job) => number): readonly PendingLoss[] {
+  const made = new Set<string>()
+  return jobs.flatMap((job) =>
+    lossesOf(job.program.statements, done(job), made).map(({ index, what }) => {
+      const { file, place } = placeIn({ file: job.file, ...job.text }, index)
+      return { file, line: place.line, what }
+    }),
+  )
+}
+
+/** Whether anybody has made a table there: with none, nothing can be lost. */
+async function holdsTables(work: Connection): Promise<boolean> {
+  const others = `^(pg_|information_schema$|${ledgerSchema}$)`
+  const sql = 'SELECT 1 FROM pg_catalog.pg_tables WHERE NOT schemaname OPERATOR(pg_catalog.~) $1 LIMIT 1'
+  const { rows } = await work.query(sql, [others])
+  return rows.length > 0
 }
 
 interface Prepared {
@@ -114,6 +143,12 @@ async function prepareAll(
   const started = await unfinishedRow(look, ledger)
   if (started !== undefined) await refuseChanged(jobs, started)
   return { jobs, started }
+}
+
+/** How many statements of it an earlier run has done. */
+function doneOf({ version }: Job, started: LedgerRow | undefined): number {
+  const goesOn = started !== undefined && canonicalVersion(started.version) === canonicalVersion(version)
+  return goesOn ? (started.unfinished?.applied ?? 0) : 0
 }
 
 /** What `rollback` would take back. Fails with what it would refuse before its first step. */

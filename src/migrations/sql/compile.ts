@@ -5,6 +5,7 @@
 import { type StatementClass, classify } from './classify.ts'
 import { foreignNoTransaction, readDirectives } from './directives.ts'
 import { lookalikeNotice } from './lookalikes.ts'
+import { storeChanges } from './losses.ts'
 import { namedIndexOf } from './index-definition.ts'
 import { parseEach } from './parser.ts'
 import type { Part, Program, SqlNotice, SqlProblem } from './program.ts'
@@ -38,6 +39,7 @@ export async function compileSql(sql: string): Promise<Compiled> {
     structure: structureOf(text, statement, tree),
     setsSession: setsSession(tree),
     index: namedIndexOf(tree),
+    changes: storeChanges(tree),
   }))
   const known = pieces ?? unparsedPieces(text, statements, directives)
   const late = known.flatMap((piece) => lateProblem(piece, pairs))
@@ -101,6 +103,7 @@ function unparsedPieces(
     structure: structureOf(text, statement, undefined),
     setsSession: false,
     index: undefined,
+    changes: [],
   }))
 }
 
@@ -123,9 +126,10 @@ function insidePair({ start }: Span, { what }: Extract<StatementClass, { readonl
 
 function chained(text: string, pieces: readonly Piece[]): Program['statements'] {
   let chain = ''
-  return pieces.map(({ statement: { start, end, copy }, structure, setsSession: sets, index }) => {
+  return pieces.map(({ statement: { start, end, copy }, structure, setsSession: sets, index, changes }) => {
     chain = chainOf(chain, structure, copy === undefined ? undefined : text.slice(copy.start, copy.end))
     const data = copy === undefined ? {} : { data: { start: copy.start, end: copy.end } }
-    return { start, end, chain, setsSession: sets, ...data, ...(index === undefined ? {} : { index }) }
+    const known = { ...(index === undefined ? {} : { index }), ...(changes.length === 0 ? {} : { changes }) }
+    return { start, end, chain, setsSession: sets, ...data, ...known }
   })
 }

@@ -2,7 +2,7 @@
  * Cuts a text between the statements that must run alone, and after those that are followed by data.
  */
 import type { StatementClass } from './classify.ts'
-import type { AloneObject, NamedIndex, Part, Script } from './program.ts'
+import type { AloneObject, NamedIndex, Part, Script, StoreChange } from './program.ts'
 import { withSemicolon } from './served.ts'
 import { leadingWords, type Span, type Statement } from './statements.ts'
 
@@ -13,6 +13,7 @@ export interface Piece {
   readonly structure: string
   readonly setsSession: boolean
   readonly index: NamedIndex | undefined
+  readonly changes: readonly StoreChange[]
 }
 
 export interface CutOptions {

@@ -20,7 +20,16 @@ export interface ProgramStatement {
   readonly data?: { readonly start: number; readonly end: number }
   /** The index of a CREATE INDEX IF NOT EXISTS that is not CONCURRENTLY. */
   readonly index?: NamedIndex
+  /** What it does to tables, columns and schemas; absent where that is nothing. */
+  readonly changes?: readonly StoreChange[]
 }
+
+/** Something done to what holds rows: a table, a column or a schema, each with one key for one thing. */
+export type StoreChange =
+  | { readonly kind: 'make'; readonly key: string; readonly temporary: boolean }
+  | { readonly kind: 'rename'; readonly key: string; readonly to: string }
+  /** Rows go, unless what they are in was only just made: one of `keys`. `what` is `drops table public.users`. */
+  | { readonly kind: 'take'; readonly keys: readonly string[]; readonly what: string }
 
 /** A text to be sent as one simple query. */
 export interface Script {

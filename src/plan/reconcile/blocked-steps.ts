@@ -6,7 +6,7 @@ import { isSamePort, portsHeld, portText, wantedPorts } from './held-ports.ts'
 import { isOurs, volumesOf } from '../names.ts'
 import type { JudgeContext, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
-import { hasNewPassword, recordedPostgres } from '../spec.ts'
+import { hasNewPassword, recordedImage, recordedPostgres, recordedTarget } from '../spec.ts'
 import type { ObservedContainer } from '../types.ts'
 import { unknownToData } from './unknown-to-data.ts'
 
@@ -83,6 +83,36 @@ export function blockedByVersion({ container, desired, draft, observed, service,
   const cause = `volume ${other.name} belongs to PostgreSQL ${String(other.postgres)}, whose data version ${String(wanted)} cannot read`
   draft.add(subject, { kind: 'blocked', code: 'VOLUME_VERSION', ways }, cause)
   return true
+}
+
+/**
+ * An image that mounts the volume elsewhere looks for the data in another folder of it, and makes an empty database beside them. A
+ * container that never served has written none: putting the image back after a failed try must stay possible.
+ */
+export function blockedByLayout(old: ObservedContainer | undefined, context: ServiceContext): boolean {
+  const { container, draft, observed, resources, service, subject } = context
+  const [data = ''] = volumesOf(container.spec.mounts)
+  if (container.spec.postgres === undefined || old === undefined || !hasServed(old)) return false
+  if (!observed.containersPossible || resources.isVolumeMissing(data)) return false
+  const before = recordedTarget(old.spec, data)
+  const mount = container.spec.mounts?.find(({ kind, target }) => kind === 'volume' && target === before)
+  if (before === undefined || mount !== undefined) return false
+  const image = recordedImage(old.spec)
+  const ways = [
+    image?.startsWith('poststack/postgres:') === true
+      ? `take \`image\` of ${service.name} out again`
+      : `set \`image\` of ${service.name} back to ${image ?? 'what it was'}`,
+    'move the data: with the old image, run poststack database backup and poststack down --volumes; then, with the new one, poststack up and poststack database restore',
+    'if no data worth keeping is in it: poststack down --volumes',
+  ]
+  const volume = resources.volumeNames[data] ?? data
+  const cause = `image ${image ?? 'of before'} wrote the data in volume ${volume}; ${container.spec.image} looks in another folder of it, and would not find them`
+  draft.add(subject, { kind: 'blocked', code: 'VOLUME_LAYOUT', ways }, cause)
+  return true
+}
+
+function hasServed({ exitCode, state }: ObservedContainer): boolean {
+  return state === 'running' || state === 'paused' || exitCode === 0
 }
 
 /** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */

@@ -3,7 +3,7 @@
  */
 import type { ErrorRecord } from '../../errors.ts'
 import { resolveMigrations } from '../../migrations/resolve.ts'
-import type { AppliedMigration, Migration } from '../../migrations/types.ts'
+import type { AppliedMigration, Migration, PendingLoss } from '../../migrations/types.ts'
 import type { ObservedDatabase } from '../answers.ts'
 import { planHook } from './hook-steps.ts'
 import { planOwing } from './owed-steps.ts'
@@ -36,14 +36,20 @@ export function planMigrations(service: DesiredService, started: Milestones, pla
   for (const problem of problems)
     draft.add(subject, { kind: 'blocked', code: problem.code, ways: [problem.hint] }, problem.message)
   const database = planning.observed.databases[service.name]
-  const { refused, doubts = [] } = database === undefined || database.state === 'unreachable' ? {} : database
+  const {
+    refused,
+    doubts = [],
+    losses = [],
+  } = database === undefined || database.state === 'unreachable' ? {} : database
   if (refused !== undefined) addRefusal(refused, subject, draft)
   for (const doubt of doubts) draft.warn(subject, `${doubt}; the server has the last word on that`)
   if (problems.length > 0 || refused !== undefined || pending.length === 0) return undefined
   const versions = pending.map(({ version }) => version)
   const cause = pendingText(pending, applied)
   const needs = beforeMigrate(service, cause, started, planning)
-  return draft.add(subject, { ...action, pending: versions }, cause, { needs })
+  if (losses.length === 0) return draft.add(subject, { ...action, pending: versions }, cause, { needs })
+  const destroying = { ...action, pending: versions, losses }
+  return draft.add(subject, destroying, `${cause}; ${lossText(losses)}`, { needs, risk: 'data-loss' })
 }
 
 /** The steps after which migrations may begin. */
@@ -90,6 +96,11 @@ function pendingText(pending: readonly Migration[], applied: readonly AppliedMig
   if (!goesOn) return `${String(files.length)} pending: ${nameSome(files)}`
   const then = rest.length === 0 ? '' : `, then ${String(rest.length)} pending: ${nameSome(rest)}`
   return `${first} goes on where an earlier run stopped${then}`
+}
+
+/** `002_drop.sql drops table users, 003_more.sql empties table log`. */
+function lossText(losses: readonly PendingLoss[]): string {
+  return nameSome(losses.map(({ file, what }) => `${file} ${what}`))
 }
 
 export function nameSome(files: readonly string[]): string {

@@ -7,7 +7,7 @@
 import { isRunning } from '../current.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { label } from '../labels.ts'
-import { blockedByData, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
+import { blockedByData, blockedByLayout, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
@@ -36,8 +36,13 @@ export function bringUp(
   context: ServiceContext,
 ): Milestones | undefined {
   const { draft, service, subject } = context
-  // Both are told at once; a person mends them together.
-  const blocked = [blockedByPort(context), blockedByVersion(context), blockedByData(old, context)]
+  // All are told at once; a person mends them together.
+  const blocked = [
+    blockedByPort(context),
+    // The data of another major move to a new volume anyhow.
+    blockedByVersion(context) || blockedByLayout(old, context),
+    blockedByData(old, context),
+  ]
   if (blocked.includes(true)) return undefined
   const dependencies = service.dependsOn.map(
     (dependency) => context.milestones.get(dependency.service)?.[dependency.condition],

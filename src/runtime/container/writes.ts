@@ -113,7 +113,8 @@ async function createContainer(engine: Engine, { container, env, signal }: Creat
         details: { container: name, image: spec.image },
       },
     )
-  throw refusal(`Container ${name} was not made`, answer)
+  const source = /bind source path does not exist: (\S.*)$/m.exec(messageOf(answer))?.[1]
+  throw source === undefined ? refusal(`Container ${name} was not made`, answer) : missingSource(name, source)
 }
 
 /**
@@ -139,25 +140,24 @@ function ownAddress(): string | undefined {
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 }
 
-/** Docker refuses a bind whose source is missing; podman makes an empty folder, owned by root, where the user has misspelt a path. */
-async function requireBindSources({ flavour, local }: Engine, { name, spec }: ContainerPlan): Promise<void> {
-  if (flavour === 'docker' || !local) return
+/** Podman makes an empty folder, owned by root, where the user has misspelt a path; Docker refuses it in words of its own. */
+async function requireBindSources({ local }: Engine, { name, spec }: ContainerPlan): Promise<void> {
+  if (!local) return
   for (const mount of spec.mounts ?? []) {
     if (mount.kind !== 'bind') continue
     const missing = await access(mount.source).then(
       () => false,
       (error: unknown) => isCode(error, 'ENOENT'),
     )
-    if (missing)
-      throw new PoststackError(
-        'ENGINE_REFUSED',
-        `Container ${name} was not made: there is no ${mount.source} to mount.`,
-        {
-          hint: 'Make the file or folder, or correct the path in the config.',
-          details: { container: name, source: mount.source },
-        },
-      )
+    if (missing) throw missingSource(name, mount.source)
   }
+}
+
+function missingSource(container: string, source: string): PoststackError {
+  return new PoststackError('ENGINE_REFUSED', `Container ${container} was not made: there is no ${source} to mount.`, {
+    hint: 'Make the file or folder, or correct the path in the config.',
+    details: { container, source },
+  })
 }
 
 interface Start {

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import { compareText } from '../../config/text-order.ts'
 import { throwIfAborted } from '../../abort.ts'
-import { isPoststackError, PoststackError } from '../../errors.ts'
+import { ExitCode, exitCodeOf, isPoststackError, PoststackError } from '../../errors.ts'
 import { label } from '../../plan/labels.ts'
 import type { RuntimeSnapshot, Target } from '../../plan/types.ts'
 import { usualPlaces } from './binaries.ts'
@@ -31,7 +31,7 @@ import {
 import type { Container } from './records.ts'
 import { setStoppedPassword } from './password.ts'
 import { serverOn, shutDown } from './server.ts'
-import { requireBinaries, startContainer, volumeInUse } from './start.ts'
+import { requireBinaries, requireServer, startContainer, volumeInUse } from './start.ts'
 import type { NativeContext } from './start.ts'
 import type { Runtime, Scope } from '../runtime.ts'
 
@@ -67,17 +67,17 @@ export function createNativeRuntime(options: NativeOptions): Runtime {
   }
 }
 
-/** Why servers of a major version cannot run here; nothing where they can. */
-export async function missingBinaries({
+/** Why new servers of a major version cannot run here; nothing where they can. */
+export async function whyNoServer({
   major,
   signal,
   ...options
 }: NativeOptions & { readonly major: number; readonly signal: AbortSignal }): Promise<PoststackError | undefined> {
   try {
-    await requireBinaries(contextOf(options), major, signal)
+    await requireServer(contextOf(options), major, signal)
     return undefined
   } catch (error) {
-    if (isPoststackError(error) && error.code === 'POSTGRES_BINARIES_MISSING') return error
+    if (isPoststackError(error) && exitCodeOf(error) === ExitCode.machineLacks) return error
     throw error
   }
 }
@@ -221,7 +221,7 @@ function createVolumeWrites(context: NativeContext): Pick<Runtime, 'createVolume
       await sweep(folders.volumes)
       // Nothing is made for a server that cannot run.
       const major = Number(labels[label.postgres] ?? 0)
-      if (major > 0) await requireBinaries(context, major, signal)
+      if (major > 0) await requireServer(context, major, signal)
       await createVolumeRecord(folders, name, labels)
     },
     removeVolume: async (target, { signal }) => {

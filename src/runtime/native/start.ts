@@ -13,7 +13,7 @@ import { folderOf } from './folders.ts'
 import { dataOf, readContainers, runningServer } from './records.ts'
 import type { Container } from './records.ts'
 import { launchServer, serverOn } from './server.ts'
-import { openWay, userForExisting, userForNew } from './user.ts'
+import { openWay, requireUser, userForExisting, userForNew } from './user.ts'
 import type { Surroundings } from './user.ts'
 import type { Revealed } from '../runtime.ts'
 
@@ -109,6 +109,12 @@ async function checkMajor(data: string, wanted: number): Promise<void> {
 /** Fails with `POSTGRES_BINARIES_MISSING` unless a server of the major can be run here. */
 export async function requireBinaries(context: NativeContext, major: number, signal: AbortSignal): Promise<void> {
   await binariesFor(context, major, { thorough: false, signal })
+}
+
+/** The same, and fails with `PROGRAM_MISSING` or `RUNTIME_MISSING` where a new one would have no user to run as. */
+export async function requireServer(context: NativeContext, major: number, signal: AbortSignal): Promise<void> {
+  await requireBinaries(context, major, signal)
+  await requireUser({ ...context, signal })
 }
 
 export async function binariesFor(

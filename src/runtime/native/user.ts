@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { writing } from '../../config/state-folder.ts'
 import { isCode, isPoststackError, PoststackError } from '../../errors.ts'
 import { runProgram } from '../exec.ts'
+import { findProgram } from '../find-program.ts'
 import type { ProgramRequest, ProgramResult } from '../exec.ts'
 import type { Binaries } from './binaries.ts'
 import type { NativeFolders } from './folders.ts'
@@ -97,12 +98,29 @@ export async function userForExisting(data: string, surroundings: Surroundings):
 /** What takes the place of the namespace when the machine does not allow one (any longer): the data become this user's. */
 export async function ordinaryUser(surroundings: Surroundings): Promise<OtherUser> {
   for await (const user of otherUsers(surroundings)) return user
-  throw new PoststackError(
-    'ENGINE_REFUSED',
+  throw await noUser(surroundings)
+}
+
+/** Fails with `PROGRAM_MISSING` or `RUNTIME_MISSING` where a new server would have nobody to run as. Changes nothing. */
+export async function requireUser(surroundings: Surroundings): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  for await (const _ of otherUsers(surroundings)) return
+  const { env } = surroundings
+  const looks = commandAs({ kind: 'namespace' }, process.execPath, ['--version'])
+  if ((await answer({ ...looks, env }, surroundings)) === undefined) throw await noUser(surroundings)
+}
+
+async function noUser({ env }: Surroundings): Promise<PoststackError> {
+  if ((await findProgram('id', env)) === undefined)
+    return new PoststackError(
+      'PROGRAM_MISSING',
+      'PostgreSQL does not run as root, and there is no program "id" on PATH to look for another user with.',
+      { hint: 'Install it (package coreutils), or run the command as an ordinary user.', details: { program: 'id' } },
+    )
+  return new PoststackError(
+    'RUNTIME_MISSING',
     'PostgreSQL does not run as root, and there is no other user to run it as.',
-    {
-      hint: 'Run the command as an ordinary user, or make a user "nobody".',
-    },
+    { hint: 'Run the command as an ordinary user, or make a user "nobody".' },
   )
 }
 

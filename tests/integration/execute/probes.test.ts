@@ -222,6 +222,38 @@ describe('waiting', () => {
     expect((await failing).message).toMatch(/^Service web crashes again and again/)
   })
 
+  test('a container with nothing declared must be ready only when the health check of its image succeeds', async () => {
+    const { runtime } = runtimeWith({ logs: ['serving'] })
+    const command = ['/bin/sh', '-c', 'test -e /well']
+    let asked = 0
+    const checked: MemoryRuntime = {
+      ...runtime,
+      inspect: async (...args) => {
+        const found = await runtime.inspect(...args)
+        return found === undefined ? undefined : { ...found, healthcheck: command }
+      },
+      exec: (_, words) => {
+        expect(words).toEqual(command)
+        asked += 1
+        return Promise.resolve({ exitCode: asked > 8 ? 0 : 1, output: 'not well\n' })
+      },
+    }
+    const running: Probe = { kind: 'running' }
+    expect(await probeOnce(running, context({ runtime: checked }))).toEqual({
+      ready: false,
+      reason: 'the health check of its image fails: it ended with exit code 1: not well',
+    })
+    expect(told(await failureOf(running, { runtime: checked, timeoutMs: 600 }))).toMatchInlineSnapshot(`
+      "NOT_READY: Service web is not ready after <n> s. Waited for \`/bin/sh -c test -e /well\` in its container to succeed; at last: the health check of its image fails: it ended with exit code 1: not well.
+      Run the check yourself: poststack container exec web -- /bin/sh -c 'test -e /well'. Mend the HEALTHCHECK of the image, or declare a \`ready\` or \`healthcheck\` of the service, which counts instead. If it only needs longer, raise readyTimeoutSeconds."
+    `)
+    await waitFor(running, context({ runtime: checked }))
+    expect(asked).toBe(9)
+    // What is declared counts instead.
+    await waitFor({ kind: 'log', pattern: 'serving' }, context({ runtime: checked }))
+    expect(asked).toBe(9)
+  })
+
   test('must end when it is told to stop, with the reason of the stop', async () => {
     const stop = new AbortController()
     const probe = await http(() => undefined)

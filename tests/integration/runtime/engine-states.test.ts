@@ -122,7 +122,11 @@ describe.each(engines)('$title', (tested) => {
     const source = `/tmp/${on.harness.prefix}nowhere`
     const mounts = [{ kind: 'bind', source, target: '/data' }] as const
     const failing = start('unbound', { mounts })
-    await expect(failing).rejects.toMatchObject({ code: 'ENGINE_REFUSED', message: expect.stringContaining(source) })
+    await expect(failing).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+      message: expect.stringMatching(new RegExp(`was not made: there is no ${source} to mount\\.$`)),
+      hint: expect.stringContaining('Make the file or folder'),
+    })
     await expect(run('stat', [source])).rejects.toThrow('No such file')
   })
 

@@ -13,3 +13,27 @@ test('near its beginning it must be shown from there', () => {
   expect(marked).toBe(`> 1 | aX${'b'.repeat(198)}…`)
   expect(caret.indexOf('^')).toBe(marked.indexOf('X'))
 })
+
+const shownOf = (line: string): string =>
+  (codeFrame(line, { line: 1, column: 1 }) ?? '').split('\n')[0]?.replace('> 1 | ', '') ?? ''
+
+test('code behind a text that only ends like the name of a secret must stay', () => {
+  for (const line of [
+    "console.log('SECRET=', process.env.SECRET, 'PORT=', port)",
+    "const text = 'token=' + token + '&port=' + port",
+    'log(`password:`, `${x}`)',
+  ])
+    expect(shownOf(line)).toBe(line)
+})
+
+test('a secret must be hidden, whatever stands before it', () => {
+  for (const [line, shown] of [
+    ["password: 'hunter2', token: `abc`", "password: '*******', token: `***`"],
+    ["log('SECRET=', { password: 'hunter2' })", "log('SECRET=', { password: '*******' })"],
+    ["don't(); password:', hunter2'", "don't(); password:'*********'"],
+    ["a('', password:', hunter2')", "a('', password:'*********')"],
+    ["'password': ', hunter2'", "'password': '*********'"],
+    ["const password=', hunter2'", "const password='*********'"],
+  ] as const)
+    expect(shownOf(line)).toBe(shown)
+})

@@ -7,6 +7,14 @@ test.each([
   ['FATAL:  data directory "/var/lib/postgresql/data" has wrong ownership', 'mode 0700'],
   ['FATAL:  data directory "/var/lib/postgresql/data" has invalid permissions', 'mode 0700'],
   ['initdb: error: directory "/var/lib/postgresql/data" exists but is not empty', 'cut off'],
+  [
+    'initdb: error: directory "/var/lib/postgresql/data" exists but is not empty',
+    'Another image may have written them in its own layout',
+  ],
+  [
+    'poststack: /var/lib/postgresql holds the database of another image, of PostgreSQL 17, and this one keeps its own in /var/lib/postgresql/data',
+    'Put `image` of the service back',
+  ],
   ['FATAL:  lock file "postmaster.pid" already exists', 'Another server uses this data directory'],
   ['PANIC:  could not locate a valid checkpoint record', 'backup'],
   ['FATAL:  unrecognized configuration parameter "work_memm"', '`settings`'],

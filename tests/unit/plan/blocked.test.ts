@@ -70,6 +70,39 @@ describe('a plan', () => {
     `)
   })
 
+  test('is blocked when another image would look for the data in another folder of the volume, until the image is put back', async () => {
+    const official = stackConfig([postgresService({ image: 'docker.io/library/postgres:17' })])
+    const ours = stackConfig([postgresService()])
+    const runtime = createMemoryRuntime()
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(official))
+    expect(formatPlan(await stack.plan(desiredOf(ours)))).toMatchInlineSnapshot(`
+      "shop on memory: 1 step, 1 blocked: nothing will be done until that is mended
+
+        #1 service:db  blocked  image docker.io/library/postgres:17 wrote the data in volume shop-db-data; poststack/postgres:17 looks in another folder of it, and would not find them
+             - set \`image\` of db back to docker.io/library/postgres:17
+             - move the data: with the old image, run poststack database backup and poststack down --volumes; then, with the new one, poststack up and poststack database restore
+             - if no data worth keeping is in it: poststack down --volumes
+      "
+    `)
+    expect((await stack.plan(desiredOf(official))).steps).toEqual([])
+    const stopped = [...runtime.world.containers.values()]
+    for (const one of stopped) Object.assign(one, { state: 'exited', exitCode: 0 })
+    expect((await stack.plan(desiredOf(ours))).steps).toMatchObject([
+      { action: { kind: 'blocked', code: 'VOLUME_LAYOUT' } },
+    ])
+    // One that failed at its first start, as after `down`, is no reason to keep its image.
+    for (const one of stopped) one.exitCode = 1
+    expect((await stack.plan(desiredOf(ours))).steps).toContainEqual(
+      expect.objectContaining({ action: expect.objectContaining({ kind: 'create' }) }),
+    )
+
+    const back = (await (await running(ours)).stack.plan(desiredOf(official))).steps
+    expect(back).toMatchObject([
+      { action: { code: 'VOLUME_LAYOUT', ways: expect.arrayContaining(['take `image` of db out again']) } },
+    ])
+  })
+
   test('goes with a status that calls the server failed, because waiting does not mend that', async () => {
     const { stack, ledgers } = await running()
     for (const ledger of ledgers.values()) ledger.user = 'somebody'

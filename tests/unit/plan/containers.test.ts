@@ -123,6 +123,20 @@ test('a database that Poststack does not run can be neither stopped nor removed'
 })
 
 describe('remove', () => {
+  test('of a second checkout takes no name of the first one', async () => {
+    const { runtime } = await running()
+    const config = stackConfig([postgresService({ port: 5433 })], { root: '/projects/shop-2' })
+    const stack = memoryStack(runtime)
+    await stack.up(desiredOf(config))
+    const desired = desiredOf(config)
+    const observed = { ...(await observeRuntime(desired, { runtime, signal })), runtime: 'memory' as const }
+    const remove = (name: string): Plan => planRemove(desired, observed, { names: [name], force: true })
+    expect(() => remove('shop-db')).toThrow('there is no service shop-db')
+    const own = observed.containers.find(({ owner }) => owner?.project === desired.project)?.name ?? ''
+    expect(own).toMatch(/^shop-db-\w+$/)
+    expect(remove(own).steps.map(({ subject }) => subject)).toContain('service:db')
+  })
+
   test('refuses what runs, and says both ways', async () => {
     const { plan, runtime } = await running()
     const remove = (force: boolean, ...names: string[]) =>

@@ -52,6 +52,7 @@ export async function restore(this: Context, flags: RestoreFlags, name: string):
       type: 'restore-result',
       database: { ...facts, database: into },
       file: backup.file,
+      bytes: backup.bytes,
       ...(kept === undefined ? {} : { kept }),
       ...(backup.manifest === undefined ? {} : ledgerFacts(backup.manifest)),
       notes,

@@ -184,11 +184,30 @@ test('lines of the log must become runs, whatever stands in them', () => {
         event: 'migration-applied',
         file: '001.sql',
       }),
+      line({
+        ...common,
+        run: 'd',
+        time: '2026-01-03T00:00:00Z',
+        command: 'database restore',
+        event: 'restore-result',
+        durationMs: 5,
+      }),
       line({ run: 'c', level: 7, time: 9, error: 'text', event: { not: 'a text' } }),
     ],
     10,
   )
   expect(runs).toEqual([
+    {
+      id: 'd',
+      command: 'database restore',
+      startedAt: '2026-01-03T00:00:00Z',
+      endedAt: '2026-01-03T00:00:00Z',
+      state: 'done',
+      durationMs: 5,
+      applied: [],
+      rolledBack: [],
+      errors: [],
+    },
     {
       id: 'b',
       command: 'database migrate',
