@@ -2,7 +2,7 @@
  * Gives the ports declared as `'auto'` their numbers: of those that `plan/auto-ports.ts` proposes, the first that is free.
  */
 import type { Config } from '../config/types.ts'
-import { portWish, withPort } from '../plan/auto-ports.ts'
+import { portWish, withPort, type PortWish } from '../plan/auto-ports.ts'
 import { currentContainer } from '../plan/current.ts'
 import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import { projectId } from '../plan/names.ts'
@@ -37,7 +37,7 @@ export async function settlePorts(config: Config, { select, signal }: SettleOpti
 
 export interface ChooseOptions {
   readonly runtime: Pick<Runtime, 'observe'>
-  /** Those of the ports that something listens on. */
+  /** Those of the ports that something has. */
   readonly busyPorts: (wanted: readonly HostPort[], signal: AbortSignal) => Promise<readonly HostPort[]>
   readonly signal: AbortSignal
 }
@@ -52,19 +52,18 @@ export async function choosePorts(config: Config, options: ChooseOptions): Promi
   for (const auto of config.autoPorts) {
     const wish = portWish(auto, settled, currentContainer(auto.service, containers, scope))
     if (wish === undefined) continue
-    const number = wish.held ?? (await firstFree(wish.candidates, wish.hostAddress, options))
+    const number = wish.held ?? (await firstFree(wish, options))
     if (number !== undefined) settled = withPort(settled, auto, number)
   }
   return settled
 }
 
 async function firstFree(
-  candidates: readonly number[],
-  hostAddress: string,
+  { candidates, where }: PortWish,
   { busyPorts: findBusy, signal }: ChooseOptions,
 ): Promise<number | undefined> {
   for (const host of candidates) {
-    const busy = await findBusy([{ host, hostAddress }], signal)
+    const busy = await findBusy([{ host, ...where }], signal)
     if (busy.length === 0) return host
   }
   return undefined

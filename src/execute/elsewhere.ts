@@ -5,7 +5,8 @@
 import type { Config, ServiceConfig } from '../config/types.ts'
 import { isOurs } from '../plan/names.ts'
 import type { BusyPort } from '../plan/answers.ts'
-import type { ObservedVolume, RuntimeName, RuntimeSnapshot } from '../plan/types.ts'
+import { isSamePort, type HostPort } from '../plan/reconcile/held-ports.ts'
+import type { ObservedContainer, ObservedVolume, RuntimeName, RuntimeSnapshot } from '../plan/types.ts'
 import type { Environment } from '../runtime/container/engine-address.ts'
 import { processHoldingPort } from '../runtime/port-holder.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -34,22 +35,22 @@ const lookMs = 2000
  */
 export async function findHolders(held: readonly HeldPort[], where: Elsewhere): Promise<readonly BusyPort[]> {
   if (held.length === 0) return []
-  const unnamed = held.flatMap(({ holder, host }) => (holder === undefined ? [host] : []))
+  const unnamed = held.filter(({ holder }) => holder === undefined)
   const others = engines.filter((engine) => engine !== where.runtime)
   const looks = await Promise.all(others.map((engine) => lookForPorts(engine, unnamed, where)))
   return Promise.all(
-    held.map(async ({ holder, host, hostAddress }): Promise<BusyPort> => {
-      const own = looks.find(({ ports }) => ports.includes(host))
-      const container = looks.flatMap(({ holders }) => holders.get(host) ?? [])[0]
-      const name = holder ?? container ?? (await processOn(host, where)) ?? 'another process'
-      return { host, hostAddress, holder: name, ...(own === undefined ? {} : { elsewhere: own.engine }) }
+    held.map(async (port): Promise<BusyPort> => {
+      const own = looks.find(({ ports }) => ports.some((other) => isSamePort(port, other)))
+      const container = looks.flatMap(({ holders }) => holders.get(port) ?? [])[0]
+      const holder = port.holder ?? container ?? (await processOn(port, where)) ?? 'another process'
+      return { ...port, holder, ...(own === undefined ? {} : { elsewhere: own.engine }) }
     }),
   )
 }
 
 /** That it is not known does not matter as much as that the port is busy. */
-async function processOn(port: number, { signal }: Elsewhere): Promise<string | undefined> {
-  return processHoldingPort(port, signal).catch((error: unknown) => {
+async function processOn({ host, protocol }: HostPort, { signal }: Elsewhere): Promise<string | undefined> {
+  return processHoldingPort(host, signal, protocol).catch((error: unknown) => {
     if (signal.aborted) throw error
     return undefined
   })
@@ -114,28 +115,28 @@ async function observeOwn(
 interface PortLook {
   readonly engine: Engine
   /** Host ports that this stack holds there. */
-  readonly ports: readonly number[]
+  readonly ports: ObservedContainer['ports']
   /** Containers of anybody's by the ports that were asked for. */
-  readonly holders: ReadonlyMap<number, string>
+  readonly holders: ReadonlyMap<HostPort, string>
 }
 
 /** Finds nothing where the runtime cannot be asked. */
 async function lookForPorts(
   engine: Engine,
-  asked: readonly number[],
+  asked: readonly HostPort[],
   { config, env, signal }: Elsewhere,
 ): Promise<PortLook> {
-  const holders = new Map<number, string>()
+  const holders = new Map<HostPort, string>()
   let runtime: Runtime | undefined
   try {
     runtime = await selectRuntime({ choice: engine, env, root: config.root, services: [], signal })
     const { containers } = await observeOwn(runtime, { config, signal })
     const running = containers.filter(({ state }) => state === 'running')
     for (const port of asked) {
-      const holder = await runtime.portHolder(port, { signal })
+      const holder = await runtime.portHolder(port.host, { signal, protocol: port.protocol })
       if (holder !== undefined) holders.set(port, holder)
     }
-    return { engine, ports: running.flatMap(({ ports }) => ports.map(({ host }) => host)), holders }
+    return { engine, ports: running.flatMap(({ ports }) => ports), holders }
   } catch {
     return { engine, ports: [], holders }
   } finally {

@@ -9,6 +9,7 @@ import { currentContainer } from '../plan/current.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired, DesiredService, Observed, ObservedContainer, RuntimeSnapshot } from '../plan/types.ts'
+import { isSamePort, wantedPorts } from '../plan/reconcile/held-ports.ts'
 import { hostSide } from '../plan/references.ts'
 import { probeOnce } from './probes.ts'
 import type { World } from './world.ts'
@@ -157,17 +158,9 @@ async function findBusyPorts(
   snapshot: RuntimeSnapshot,
   { busyPorts, signal }: Observer,
 ): Promise<readonly BusyPort[]> {
-  const held = new Set(
-    snapshot.containers
-      .filter(({ owner }) => isOurs(owner, desired))
-      .flatMap(({ ports }) => ports.map(({ host }) => host)),
-  )
+  const held = snapshot.containers.filter(({ owner }) => isOurs(owner, desired)).flatMap(({ ports }) => ports)
   const wanted = selectServices(desired.services, [])
-    .flatMap(({ container }) => container?.spec.ports ?? [])
-    .flatMap(({ host, hostAddress, protocol }) =>
-      host === undefined || protocol === 'udp' || held.has(host)
-        ? []
-        : [{ host, hostAddress: hostAddress ?? '127.0.0.1' }],
-    )
+    .flatMap(({ container }) => (container === undefined ? [] : wantedPorts(container.spec)))
+    .filter((port) => !held.some((other) => isSamePort(port, other)))
   return busyPorts(wanted, signal)
 }

@@ -1,11 +1,12 @@
 /**
  * Host ports that something else holds, found out before anything is started.
  */
-import { createServer } from 'node:net'
+import { createSocket } from 'node:dgram'
+import { createServer, isIPv6 } from 'node:net'
 import { interruption, pause, throwIfAborted } from '../abort.ts'
 import type { HostPort } from '../plan/reconcile/held-ports.ts'
 
-/** A port that something listens on, and who, where that is known. */
+/** A port that something has, and who, where that is known. */
 export interface HeldPort extends HostPort {
   readonly holder: string | undefined
 }
@@ -13,22 +14,23 @@ export interface HeldPort extends HostPort {
 export interface BusyPortsOptions {
   readonly signal: AbortSignal
   /** Names who holds a port, if that can be found out. */
-  readonly holder: (port: number) => Promise<string | undefined>
+  readonly holder: (port: HostPort) => Promise<string | undefined>
 }
 
 /**
- * Tries to listen on each port for a moment, and returns those where another socket listens already, in the order given.
+ * Tries to have each port for a moment, and returns those that another socket has already, in the order given.
  *
  * Only that counts as busy. A port below 1024 that this user may not open (EACCES) may well be open to the engine, and an address
  * that this machine does not have (EADDRNOTAVAIL) is held by nobody: both are left for the engine to refuse in its own words.
  */
 export async function busyPorts(wanted: readonly HostPort[], options: BusyPortsOptions): Promise<HeldPort[]> {
-  const chains = new Map<number, Promise<unknown>>()
+  const chains = new Map<string, Promise<unknown>>()
   const looks = wanted.map((port) => {
     // Of one number, one address at a time: two tries of our own would stand in each other's way.
-    const look = (chains.get(port.host) ?? Promise.resolve()).then(() => isBusy(port, options.signal))
+    const key = `${String(port.host)} ${port.protocol ?? 'tcp'}`
+    const look = (chains.get(key) ?? Promise.resolve()).then(() => isBusy(port, options.signal))
     chains.set(
-      port.host,
+      key,
       look.catch(() => undefined),
     )
     return look
@@ -41,9 +43,11 @@ export async function busyPorts(wanted: readonly HostPort[], options: BusyPortsO
 const attempts = 3
 const retryMs = 30
 
-async function isBusy({ host, hostAddress }: HostPort, signal: AbortSignal): Promise<boolean> {
+async function isBusy({ host, hostAddress, protocol }: HostPort, signal: AbortSignal): Promise<boolean> {
+  const isTaken = protocol === 'udp' ? isTakenOfUdp : isTakenOfTcp
   for (const address of addresses(hostAddress)) {
-    for (let left = attempts; await isTaken(host, address, signal); left -= 1) {
+    throwIfAborted(signal)
+    for (let left = attempts; await isTaken(host, address); left -= 1) {
       if (left === 1) return true
       // Another Poststack may be trying the same port just now; it lets go at once.
       await pause(retryMs, signal)
@@ -59,8 +63,7 @@ function addresses(hostAddress: string): readonly string[] {
   return plain === '::' ? ['::', '::1'] : [plain]
 }
 
-function isTaken(port: number, host: string, signal: AbortSignal): Promise<boolean> {
-  throwIfAborted(signal)
+function isTakenOfTcp(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -71,9 +74,20 @@ function isTaken(port: number, host: string, signal: AbortSignal): Promise<boole
   })
 }
 
-async function nameHolder({ host }: HostPort, { holder, signal }: BusyPortsOptions): Promise<string | undefined> {
+function isTakenOfUdp(port: number, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', ipv6Only: isIPv6(address) })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      resolve(error.code === 'EADDRINUSE')
+    })
+    socket.bind({ port, address, exclusive: true }, () => socket.close(() => resolve(false)))
+  })
+}
+
+async function nameHolder(port: HostPort, { holder, signal }: BusyPortsOptions): Promise<string | undefined> {
   try {
-    return await holder(host)
+    return await holder(port)
   } catch {
     if (signal.aborted) throw interruption(signal)
     // That the port is busy matters more than that the name of its holder could not be found out.

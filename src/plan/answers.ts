@@ -43,6 +43,8 @@ export interface PendingTexts {
 export interface BusyPort {
   readonly host: number
   readonly hostAddress: string
+  /** @default tcp */
+  readonly protocol?: 'udp'
   /** Who holds it, as exactly as can be found out: "container other-db", "process postgres (pid 123)", "another process". */
   readonly holder: string
   /** The runtime, another one than that in use, on which this very stack holds it. */

@@ -5,11 +5,12 @@
 import { autoPortCandidate, type AutoPort } from '../config/parse/auto-ports.ts'
 import { isRecord } from '../config/is-record.ts'
 import type { Config, ServiceConfig } from '../config/types.ts'
+import { isSamePort, type HostPort } from './reconcile/held-ports.ts'
 import { postgresPort } from './references.ts'
 import type { ObservedContainer } from './types.ts'
 
 export interface PortWish {
-  readonly hostAddress: string
+  readonly where: Omit<HostPort, 'host'>
   /** It has this one now. */
   readonly held: number | undefined
   /** The best first. */
@@ -28,14 +29,16 @@ export function portWish(
   const port = service === undefined ? undefined : portOf(service, auto)
   if (port === undefined) return undefined
   const recorded = recordedPort(container, port)
-  const isHeld = recorded !== undefined && container?.ports.some(({ host }) => host === recorded) === true
+  const where = { hostAddress: port.hostAddress, ...(port.protocol === 'udp' ? { protocol: port.protocol } : {}) }
+  const isHeld =
+    recorded !== undefined && container?.ports.some((held) => isSamePort(held, { host: recorded, ...where })) === true
   // Ports of the other services are taken, whether or not something listens there now.
   const others = hostPorts(services).filter((number) => number !== port.host)
   const candidates = [
     ...(recorded === undefined ? [] : [recorded]),
     ...Array.from({ length: mostTries }, (_, n) => autoPortCandidate([root, name, auto.service, auto.port ?? ''], n)),
   ].filter((number) => !others.includes(number))
-  return { hostAddress: port.hostAddress, held: isHeld ? recorded : undefined, candidates }
+  return { where, held: isHeld ? recorded : undefined, candidates }
 }
 
 /** The config with that number. */
@@ -52,7 +55,7 @@ interface Port {
   readonly host: number
   readonly container: number
   readonly hostAddress: string
-  readonly protocol: string
+  readonly protocol: 'tcp' | 'udp'
 }
 
 function portOf(service: ServiceConfig, auto: AutoPort): Port | undefined {

@@ -1,5 +1,5 @@
 /**
- * Who listens on a port of this machine: for the message that says why a service cannot have it.
+ * Who has a port of this machine: for the message that says why a service cannot have it.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -8,20 +8,28 @@ import { runProgram } from './exec.ts'
 import { projectOf, readProcess } from './native/process.ts'
 
 /**
- * The process that listens on a TCP port of any address, as text for people: `process postgres (pid 123)`, a server of ours with the
+ * The process that has a port of any address, of TCP one that listens, as text for people: `process postgres (pid 123)`, a server of ours with the
  * folder of its project, or `another process` when it is another user's. Undefined when nothing listens, or the system does not tell.
  */
-export async function processHoldingPort(port: number, signal: AbortSignal): Promise<string | undefined> {
+export async function processHoldingPort(
+  port: number,
+  signal: AbortSignal,
+  protocol: Protocol = 'tcp',
+): Promise<string | undefined> {
   if (process.platform === 'linux') {
-    const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => ''))
-    const sockets = listeningSockets((await Promise.all(tables)).join('\n'), port)
+    const tables = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].map((path) =>
+      readFile(path, 'utf8').catch(() => ''),
+    )
+    const sockets = listeningSockets((await Promise.all(tables)).join('\n'), port, protocol)
     if (sockets.size === 0) return undefined
     const found = await processWithSocket(sockets)
     return found === undefined ? 'another process' : await described(found, signal)
   }
-  const found = await holderByLsof(port, signal)
+  const found = await holderByLsof(port, signal, protocol)
   return found === undefined ? undefined : await described(found, signal)
 }
+
+type Protocol = 'tcp' | 'udp'
 
 interface Holder {
   readonly program: string
@@ -36,13 +44,14 @@ async function described({ program, pid }: Holder, signal: AbortSignal): Promise
     : `the native PostgreSQL of the stack in ${project} (pid ${String(pid)})`
 }
 
-/** Inode numbers of the sockets that listen on a port, out of `/proc/net/tcp`. */
-export function listeningSockets(table: string, port: number): ReadonlySet<string> {
+/** Inode numbers of the sockets that keep others from a port, out of `/proc/net/tcp` or `/proc/net/udp`. */
+export function listeningSockets(table: string, port: number, protocol: Protocol = 'tcp'): ReadonlySet<string> {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
   const inodes = table.split('\n').flatMap((line) => {
     // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode
     const fields = line.trim().split(/\s+/)
-    const listens = fields[3] === '0A' && fields[1]?.endsWith(`:${hexPort}`) === true
+    // Nobody listens on UDP: each socket there has its port for itself.
+    const listens = (protocol === 'udp' || fields[3] === '0A') && fields[1]?.endsWith(`:${hexPort}`) === true
     return listens && fields[9] !== undefined ? [fields[9]] : []
   })
   return new Set(inodes)
@@ -77,11 +86,12 @@ async function programOf(pid: string): Promise<string> {
   return name.trim()
 }
 
-async function holderByLsof(port: number, signal: AbortSignal): Promise<Holder | undefined> {
+async function holderByLsof(port: number, signal: AbortSignal, protocol: Protocol): Promise<Holder | undefined> {
+  const which = protocol === 'tcp' ? [`-iTCP:${String(port)}`, '-sTCP:LISTEN'] : [`-iUDP:${String(port)}`]
   try {
     const { stdout } = await runProgram({
       program: 'lsof',
-      args: ['-nP', `-iTCP:${String(port)}`, '-sTCP:LISTEN', '-Fpc'],
+      args: ['-nP', ...which, '-Fpc'],
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       signal,
       timeoutMs: 5_000,

@@ -142,8 +142,11 @@ export interface Runtime {
   observe(scope: Scope, options: CallOptions): Promise<RuntimeSnapshot>
   /** One container, or nothing when it is gone. */
   inspect(target: Target, options: CallOptions): Promise<ObservedContainer | undefined>
-  /** The holder of a host port among this engine's containers, as text for people. */
-  portHolder(host: number, options: CallOptions): Promise<string | undefined>
+  /** The holder of a host port, TCP's without a protocol, among this engine's containers, as text for people. */
+  portHolder(
+    host: number,
+    options: CallOptions & { readonly protocol?: 'udp' | undefined },
+  ): Promise<string | undefined>
   buildImage(request: BuildRequest, options: OutputOptions): Promise<void>
   pullImage(ref: string, options: PullOptions): Promise<void>
   /** The images that were built with this owner's labels, sorted by id. */

@@ -9,6 +9,7 @@ import { connectDatabases } from '../execute/databases.ts'
 import { findHolders } from '../execute/elsewhere.ts'
 import { busyPorts } from '../execute/ports.ts'
 import type { World } from '../execute/world.ts'
+import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Opened } from './opened.ts'
 import { runCommand, runScript } from './scripts.ts'
@@ -18,7 +19,8 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
   const owns = (service: string): boolean =>
     parsed.config.services.some(({ name, kind }) => name === service && kind === 'postgres')
   const databases = connectDatabases({ secrets, toolVersion: POSTSTACK_VERSION, env, owns })
-  const holder = (port: number): Promise<string | undefined> => runtime.portHolder(port, { signal })
+  const holder = ({ host, protocol }: HostPort): Promise<string | undefined> =>
+    runtime.portHolder(host, { signal, protocol })
   const elsewhere = { config: parsed.config, runtime: runtime.name, env, signal }
   const findBusyPorts: World['busyPorts'] = async (wanted) =>
     findHolders(await busyPorts(wanted, { signal, holder }), elsewhere)

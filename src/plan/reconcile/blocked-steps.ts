@@ -2,7 +2,7 @@
  * What stands in the way of starting a container, whatever it is needed for: each is told as a blocked step with the ways out.
  */
 import { isRunning } from '../current.ts'
-import { portsHeld } from './held-ports.ts'
+import { isSamePort, portsHeld, portText, wantedPorts } from './held-ports.ts'
 import { isOurs, volumesOf } from '../names.ts'
 import type { JudgeContext, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
@@ -12,11 +12,11 @@ import { unknownToData } from './unknown-to-data.ts'
 
 export function blockedByPort(context: ServiceContext): boolean {
   const { container, desired, observed, draft, subject, service } = context
-  const busy = (container.spec.ports ?? []).flatMap((port) =>
-    observed.busyPorts.filter((held) => held.host === port.host && held.hostAddress === port.hostAddress),
+  const busy = wantedPorts(container.spec).flatMap((port) =>
+    observed.busyPorts.filter((held) => isSamePort(held, port) && held.hostAddress === port.hostAddress),
   )
   for (const { elsewhere, ...held } of busy) {
-    const port = `port ${String(held.host)} on ${held.hostAddress}`
+    const port = portText(held)
     const ways =
       elsewhere === undefined
         ? [
@@ -51,14 +51,14 @@ function blockedByOwnPort({
   for (const found of observed.containers) {
     const { id, name, owner, service: other = name } = found
     if (!isOurs(owner, desired) || other === service.name || handedOver.has(id)) continue
-    for (const { host, hostAddress } of portsHeld(container.spec, found)) {
-      if (freed.has(host)) continue
+    for (const port of portsHeld(container.spec, found)) {
+      if (freed.has(port.host)) continue
       const isDeclared = desired.services.some(({ name: declared }) => declared === other)
       const ways = isDeclared
         ? [`bring up both: poststack up ${service.name} ${other}`]
         : ['poststack up, which removes it', `or poststack container remove ${other} --force`]
       const whose = isDeclared ? `of ${other}` : `of ${other}, which is no longer declared`
-      const cause = `port ${String(host)} on ${hostAddress} is held by container ${name} ${whose}`
+      const cause = `${portText(port)} is held by container ${name} ${whose}`
       draft.add(subject, { kind: 'blocked', code: 'PORT_IN_USE', ways }, cause)
     }
   }

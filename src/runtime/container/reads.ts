@@ -25,10 +25,10 @@ export function createReads(engine: Engine): Reads {
   return {
     observe: (scope, { signal }) => observe(engine, scope, signal),
     inspect: (target, { signal }) => inspectContainer(engine, target, signal),
-    portHolder: async (host, { signal }) => {
+    portHolder: async (host, { protocol, signal }) => {
       const running = await listRunning(engine, signal)
       const holder = running
-        .filter(({ ports }) => ports.some((port) => port.host === host && port.protocol !== 'udp'))
+        .filter(({ ports }) => ports.some((port) => port.host === host && port.protocol === protocol))
         .toSorted(byName)[0]
       if (holder === undefined) return undefined
       const { name, owner, service } = holder

@@ -104,8 +104,9 @@ function createReads(
       const container = await findContainer(folders, target)
       return container === undefined ? undefined : observeContainer(folders, container, signal)
     },
-    portHolder: async (host, { signal }) => {
+    portHolder: async (host, { protocol, signal }) => {
       throwIfAborted(signal)
+      if (protocol === 'udp') return undefined
       const { containers } = await readContainers(folders)
       for (const container of containers.filter(({ record }) => record.server.port === host)) {
         if ((await runningServer(folders, container, signal)) === undefined) continue

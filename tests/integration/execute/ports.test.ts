@@ -1,9 +1,11 @@
 import { once } from 'node:events'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { busyPorts } from '../../../src/execute/ports.ts'
+import { processHoldingPort } from '../../../src/runtime/port-holder.ts'
 
 const servers: Server[] = []
 const options = { signal: new AbortController().signal, holder: () => Promise.resolve('container other-db') }
@@ -38,6 +40,27 @@ test.each([
   const host = await listen(held)
   const expected = busy ? [{ host, hostAddress, holder: 'container other-db' }] : []
   expect(await busyPorts([{ host, hostAddress }], options)).toEqual(expected)
+})
+
+test.each([
+  ['127.0.0.1', '127.0.0.1', true],
+  ['127.0.0.1', '0.0.0.0', true],
+  ['127.0.0.1', '127.0.0.2', false],
+  ...(hasIpv6 ? ([['::1', '::', true]] as const) : []),
+] as const)('UDP: held on %s, wanted on %s', async (held, hostAddress, busy) => {
+  const socket = createSocket(held === '::1' ? 'udp6' : 'udp4')
+  onTestFinished(() => void socket.close())
+  socket.bind(0, held)
+  await once(socket, 'listening')
+  const host = socket.address().port
+  const port = { host, hostAddress, protocol: 'udp' } as const
+  // Twice: a look must leave the port as it was.
+  const looks = [await busyPorts([port, { host, hostAddress }], options), await busyPorts([port], options)]
+  const expected = busy ? [{ ...port, holder: 'container other-db' }] : []
+  expect(looks).toEqual([expected, expected])
+  expect(await processHoldingPort(host, options.signal, 'udp')).toMatch(
+    new RegExp(`^process \\S+ \\(pid ${String(process.pid)}\\)$`),
+  )
 })
 
 test.skipIf(!hasIpv6).each([

@@ -105,6 +105,18 @@ describe('the number that holds', () => {
 const instance = (name: string, services: object) =>
   parseConfig({ name: 'shop', services }, { root, instance: name }).then(({ config }) => config)
 
+test('a port of UDP is looked for among those of UDP', async () => {
+  const { config, runtime, stack } = await open({ web })
+  const { 'web.dns': dns = 0, 'web.http': http = 0 } = portsOf(config)
+  const settled = await choosePorts(config, {
+    runtime,
+    busyPorts: (wanted) =>
+      Promise.resolve(wanted.filter(({ host, protocol }) => protocol === 'udp' && (host === dns || host === http))),
+    signal: stack.world.signal,
+  })
+  expect(portsOf(settled)).toEqual({ 'web.http': http, 'web.dns': dns + 1 === 30_000 ? 20_000 : dns + 1 })
+})
+
 describe('an instance', () => {
   test('has names and ports of its own', async () => {
     const one = await instance('two', { db: { ...db, containerName: 'mine' } })

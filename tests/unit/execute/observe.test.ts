@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 
 import { observe } from '../../../src/execute/observe.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import { desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 
 const desired = desiredOf(stackConfig([postgresService()]))
 
@@ -40,4 +41,20 @@ test('a port that somebody else holds must be told at the first look', async () 
   })
   expect(looks).toBe(1)
   expect(observed.busyPorts).toEqual([{ host: 5432, hostAddress: '127.0.0.1', holder: 'process nc (pid 1)' }])
+})
+
+test('a service is blocked by a busy port of UDP, and not by one of TCP with its number', async () => {
+  const { world } = memoryStack(createMemoryRuntime())
+  const ports = [{ name: 'dns', container: 53, host: 8053, hostAddress: '127.0.0.1', protocol: 'udp' as const }]
+  const wanted = desiredOf(stackConfig([containerService({ name: 'dns', ports })]))
+  const causes = async (protocol: 'udp' | undefined): Promise<readonly string[]> => {
+    const busyPorts: typeof world.busyPorts = (asked) =>
+      Promise.resolve(
+        asked.filter((port) => port.protocol === protocol).map((port) => ({ ...port, holder: 'another process' })),
+      )
+    const { steps } = reconcile(wanted, await observe(wanted, { ...world, busyPorts }), { services: [] })
+    return steps.filter(({ action }) => action.kind === 'blocked').map(({ cause }) => cause.text)
+  }
+  expect(await causes('udp')).toEqual(['UDP port 8053 on 127.0.0.1 is held by another process'])
+  expect(await causes(undefined)).toEqual([])
 })

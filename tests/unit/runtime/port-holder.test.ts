@@ -14,6 +14,12 @@ test('only sockets that listen on the port count, of both families', () => {
   expect([...listeningSockets(table, 50_000)]).toEqual([])
 })
 
+test('of UDP every socket counts', () => {
+  const [, , connected = ''] = table.split('\n')
+  const bound = '  7: 0100007F:1538 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 666 2 0 0'
+  expect([...listeningSockets(`${connected}\n${bound}`, 5432, 'udp')]).toEqual(['222', '666'])
+})
+
 test('lsof names the first process', () => {
   expect(parseLsof('p123\ncpostgres\nf7\np456\ncnode\n')).toEqual({ program: 'postgres', pid: 123 })
   expect(parseLsof('')).toBeUndefined()
