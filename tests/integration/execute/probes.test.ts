@@ -8,54 +8,16 @@ import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
 import { probeOnce, waitFor } from '../../../src/execute/probes.ts'
 import type { WaitContext } from '../../../src/execute/probes.ts'
 import type { Probe } from '../../../src/plan/types.ts'
-import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import type { MemoryRuntime } from '../../support/memory-runtime.ts'
+import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
+import { context, runtimeWith, target } from '../../support/waiting.ts'
 
 const servers: Server[] = []
-const target = { name: 'shop-web' }
 const connection = { host: '127.0.0.1', port: 5432, user: 'shop', database: 'shop', password: undefined }
 const postgres: Probe = { kind: 'postgres', connection }
 
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
-
-type MemoryContainer = MemoryRuntime['world']['containers'] extends Map<string, infer Container> ? Container : never
-
-function runtimeWith(state: Partial<MemoryContainer>): { runtime: MemoryRuntime; container: MemoryContainer } {
-  const runtime = createMemoryRuntime()
-  const container: MemoryContainer = {
-    id: 'container:1',
-    name: target.name,
-    labels: {},
-    plan: undefined,
-    env: {},
-    imageId: '',
-    state: 'running',
-    exitCode: undefined,
-    files: {},
-    logs: [],
-    starts: 1,
-    changed: {},
-    ...state,
-  }
-  runtime.world.containers.set(container.id, container)
-  return { runtime, container }
-}
-
-function context(changes: Partial<WaitContext> = {}): WaitContext {
-  return {
-    service: 'web',
-    target,
-    runtime: runtimeWith({}).runtime,
-    probeDatabase: () => Promise.resolve({ ready: true }),
-    signal: new AbortController().signal,
-    timeoutMs: 5000,
-    onProgress: () => undefined,
-    hide: (text) => text,
-    ...changes,
-  }
-}
 
 async function failureOf(probe: Probe, changes: Partial<WaitContext>): Promise<PoststackError> {
   return waitFor(probe, context(changes)).then(
