@@ -244,9 +244,9 @@ export async function failure(
   const source = place === undefined ? undefined : await readFile(place.file, 'utf8').catch(() => undefined)
   const frame = source === undefined || place === undefined ? undefined : codeFrame(source, place)
   const position = place === undefined ? name : `${name}:${String(place.line)}:${String(place.column)}`
-  const message = `${position}: ${short(what)}${frame === undefined ? '' : `\n\n${frame}`}`
+  const message = `${position}: ${readable(what)}${frame === undefined ? '' : `\n\n${frame}`}`
   return new PoststackError(code, message, {
-    hint: hint === undefined ? undefined : short(hint),
+    hint: hint === undefined ? undefined : readable(hint),
     details: { ...at, ...(frame !== undefined && { frame }), ...details },
     cause,
   })
@@ -255,7 +255,7 @@ export async function failure(
 const longest = 4000
 
 /** What stands in a config may be of any length, and fill a screen more than once. */
-function short(text: string): string {
+function readable(text: string): string {
   return text.length > longest ? `${text.slice(0, longest)}…` : text
 }
 
