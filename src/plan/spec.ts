@@ -154,6 +154,15 @@ function maskText(parts: readonly unknown[]): string {
   return parts.map((part) => (typeof part === 'string' ? part : mask)).join('')
 }
 
+/** The names of the secrets that stand in it. */
+export function secretsIn(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(secretsIn)
+  if (!isRecord(value)) return []
+  const { encoding, kind, name } = value
+  if (kind === 'secret' && encoding !== undefined && typeof name === 'string') return [name]
+  return Object.values(value).flatMap(secretsIn)
+}
+
 function canonical(value: unknown, digests: Readonly<Record<string, string>>): unknown {
   if (Array.isArray(value)) return value.map((item) => canonical(item, digests))
   if (!isRecord(value)) return value

@@ -19,7 +19,7 @@ import {
   planPassword,
   setBeforeStart,
 } from './replace-steps.ts'
-import { diffSpecs, recordSpec } from '../spec.ts'
+import { diffSpecs, recordSpec, secretsIn } from '../spec.ts'
 import type { Cause, FieldChange } from '../step.ts'
 import type { ChangeableFields, DesiredService, ObservedContainer, Target } from '../types.ts'
 
@@ -110,6 +110,15 @@ function compare(found: ObservedContainer, context: JudgeContext): Judged {
   return { found, difference, update: fields === undefined || difference !== undefined ? undefined : { fields, cause } }
 }
 
+/** The generated password of a server that it reaches is to be another one. */
+function readsLostPassword({ container, desired, observed }: JudgeContext): boolean {
+  const lost = secretsIn(container.spec).filter((name) => desired.unkept.includes(name))
+  return desired.services.some(({ name, container: server }) => {
+    const password = server?.spec.postgres?.password.name
+    return password !== undefined && lost.includes(password) && observed.probes[name]?.state !== 'ready'
+  })
+}
+
 /** What is there besides the spec. */
 function differenceOf(found: ObservedContainer, context: JudgeContext): Cause | undefined {
   const { container, resources, service } = context
@@ -118,7 +127,7 @@ function differenceOf(found: ObservedContainer, context: JudgeContext): Cause | 
   }
   if (isOlderImage(found, context)) return because(`image ${container.spec.image} is a newer one now`)
   // What runs has the old password in it.
-  if (isRunning(found) && hasLostPassword(context)) return because(lostPassword)
+  if (isRunning(found) && (hasLostPassword(context) || readsLostPassword(context))) return because(lostPassword)
   if (resources.networkMissing) return because('its network is gone')
   if (volumesOf(container.spec.mounts).some((key) => resources.isVolumeMissing(key))) {
     return because('its volume is gone')
