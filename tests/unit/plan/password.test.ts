@@ -4,7 +4,7 @@ import { observe } from '../../../src/execute/observe.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { recordSpec } from '../../../src/plan/spec.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import { desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 
 const declared = (digest: string, settings: Readonly<Record<string, string>> = {}) =>
   desiredOf(stackConfig([postgresService({ settings })]), { digests: { 'db.password': digest } })
@@ -89,6 +89,21 @@ describe('a generated password whose file is gone', () => {
     expect(kinds({ ...observed, containers: [], probes: {} })).toEqual(['create', 'start', 'set-password', 'wait'])
     expect(kinds({ ...observed, containers: [], volumes: [], probes: {} })).not.toContain('set-password')
     expect(kinds(observed), 'a server that lets us in').toEqual([])
+  })
+
+  test('is not left with what reads it', async () => {
+    const url = [{ kind: 'reference', service: 'db', property: 'url' }] as const
+    const web = containerService({ name: 'web', env: { DATABASE_URL: url } })
+    const others = stackConfig([postgresService(), web, containerService({ name: 'other' })])
+    const desired = desiredOf(others, { digests: { 'db.password': 'one' } })
+    const stack = memoryStack(createMemoryRuntime())
+    await stack.up(desired)
+    const gone = { ...desired, unkept: ['db.password'] }
+    const observed = await observe(gone, stack.world)
+    const rejected = { ...observed, probes: { ...observed.probes, db: { state: 'not-ready' as const } } }
+    const made = (of: typeof observed) =>
+      reconcile(gone, of).steps.flatMap(({ action, subject }) => (action.kind === 'create' ? [subject] : []))
+    expect([made(rejected), made(observed)]).toEqual([['service:db', 'service:web'], []])
   })
 
   test('is set natively before the server starts, as nobody gets into one that runs', async () => {
