@@ -112,8 +112,12 @@ function withPort(opened: Opened, names: readonly string[], port: number | undef
     })
   }
   if (one.kind === 'postgres' && one.port !== port) {
-    const message = `${one.name} listens on port ${String(port)} until it is started without that port being asked for; to keep it, declare \`port: ${String(port)}\``
-    opened.emit({ type: 'notice', message })
+    // An open number is that of the container, whoever gave it.
+    const isOpen = config.autoPorts.some(({ port: name, service }) => service === one.name && name === undefined)
+    const until = isOpen
+      ? "from now on, as `port: 'auto'` keeps the number that its container has"
+      : `until it is started without that port being asked for; to keep it, declare \`port: ${String(port)}\``
+    opened.emit({ type: 'notice', message: `${one.name} listens on port ${String(port)} ${until}` })
   }
   const services: Config['services'] = config.services.map((service) =>
     service.kind === 'postgres' && service.name === one.name ? { ...service, port } : service,
