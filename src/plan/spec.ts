@@ -20,6 +20,12 @@ export function recordSpec(spec: ContainerSpec, digests: Readonly<Record<string,
   return { format, ...(canonical(spec, digests) as Record<string, unknown>) }
 }
 
+/** The same with these fields, or without those that are undefined, in the order in which records are written. */
+export function withFields({ format: number, ...record }: RecordedSpec, fields: RecordedSpec): RecordedSpec {
+  const entries = Object.entries({ ...record, ...fields }).filter(([, value]) => value !== undefined)
+  return { format: number, ...Object.fromEntries(entries.toSorted(([a], [b]) => compareText(a, b))) }
+}
+
 export function formatRecord(record: RecordedSpec): string {
   return JSON.stringify(record)
 }

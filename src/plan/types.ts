@@ -219,8 +219,8 @@ export interface ObservedContainer {
   /** Id of the image it was made from. */
   readonly imageId: string
   /**
-   * The spec from its label, with the values that hold now in those fields that the engine changes in place and the label names; absent when
-   * there is none or it cannot be read.
+   * The spec from its label, with the values that hold now in those fields that the engine changes in place; absent when there is none or it
+   * cannot be read.
    */
   readonly spec: RecordedSpec | undefined
   /** Host ports it holds now. */

@@ -33,12 +33,14 @@ interface Values {
   readonly memory: string
   readonly mode: string
   readonly label: string
+  /** Processors of the peer. */
+  readonly cpus?: number
 }
 
 /** The second one is published, and nothing listens behind it. */
 type Ports = readonly [number, number]
 
-function services([port, closedPort]: Ports, { memory, label }: Values): Readonly<Record<string, string>> {
+function services([port, closedPort]: Ports, { cpus, memory, label }: Values): Readonly<Record<string, string>> {
   return {
     web: `container({
       image: '${debianImage}',
@@ -73,6 +75,7 @@ function services([port, closedPort]: Ports, { memory, label }: Values): Readonl
       build: { args: { GREETING: 'built' }, cache: true },
       command: ['perl', '-MIO::Socket::INET', '-e', '$| = 1; print IO::Socket::INET->new("www:8000") ? "reached\\n" : "not reached\\n"; sleep 600'],
       dependsOn: ['web'],
+      cpus: ${String(cpus)},
       healthcheck: { command: ['true'] },
       ready: { log: '^reached' },
       stopGraceSeconds: 0,
@@ -191,7 +194,10 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       `${runtime}: another limit must hold inside, and cost no restart where the engine can do without`,
       async () => {
         const web = await project.world.only('web')
-        await declare({ ...after, memory: '80MB' })
+        const peer = await project.world.only('peer')
+        // One that had no limit before, too; where the engine cannot, a new container is enough of a test.
+        const more = runtime === 'docker' ? { cpus: 0.25 } : {}
+        await declare({ ...after, ...more, memory: '80MB' })
         const { stdout } = await project.succeed('plan')
         expect(stdout).toContain('memoryBytes: 100663296 -> 83886080')
         await project.succeed('up')
@@ -203,11 +209,13 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         await project.succeed('plan', '--check')
         // Upwards, too, where the swap that goes with it is raised first; and back to what the label says.
         for (const memory of ['300MB', '96MB']) {
-          await declare({ ...after, memory })
+          await declare({ ...after, ...more, memory })
           await project.succeed('up')
           await project.succeed('plan', '--check')
         }
-        if (runtime === 'docker') expect(await project.world.only('web')).toEqual(web)
+        if (runtime !== 'docker') return
+        expect(await project.world.only('web')).toEqual(web)
+        expect(await project.world.only('peer')).toEqual(peer)
       },
     )
 

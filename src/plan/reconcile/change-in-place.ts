@@ -1,6 +1,6 @@
 /**
- * Changes that need no new container. The label of a container cannot be changed, so a field is changed in place only where the label names
- * it: for those the engine is asked what holds now, and the label is believed in everything else.
+ * Changes that need no new container. The label of a container cannot be changed, so in these fields the engine is asked what holds now, and
+ * the label is believed in everything else.
  */
 import type { FieldChange } from '../step.ts'
 import type { ChangeableFields, ContainerSpec, RecordedSpec } from '../types.ts'
@@ -8,18 +8,10 @@ import type { ChangeableFields, ContainerSpec, RecordedSpec } from '../types.ts'
 /** The kernel grants processors in parts of this size, and podman shows what it granted. */
 export const cpuStep = 1e-5
 
-/**
- * What is declared, in the words of what was found where both mean the same. Specs leave out the default policy; where a container had another
- * one before, what holds now is named, and must be on the other side, too. A part of a processor may have been rounded.
- */
-export function wordedAs(found: RecordedSpec, spec: ContainerSpec): ContainerSpec {
-  const { cpus } = found
+/** What is declared, in the words of what was found where both mean the same: a part of a processor may have been rounded. */
+export function wordedAs({ cpus }: RecordedSpec, spec: ContainerSpec): ContainerSpec {
   const isRounded = typeof cpus === 'number' && spec.cpus !== undefined && Math.abs(cpus - spec.cpus) < cpuStep
-  return {
-    ...spec,
-    ...(found['restart'] === 'no' && spec.restart === undefined ? { restart: 'no' as const } : {}),
-    ...(isRounded ? { cpus } : {}),
-  }
+  return isRounded ? { ...spec, cpus } : spec
 }
 
 /** The new values, when all that differs can be changed in place; nothing when something cannot. */
@@ -34,8 +26,7 @@ export function inPlace(changes: readonly FieldChange[], spec: ContainerSpec): C
   }
 }
 
-/** No engine takes a limit away again; a policy can end in `no`. */
-function isChangeable({ path, before, after }: FieldChange): boolean {
-  if (before === undefined) return false
+/** No engine takes a limit away again: zero stands for what holds now. A policy can end in `no`. */
+function isChangeable({ path, after }: FieldChange): boolean {
   return path === 'restart' || ((path === 'memoryBytes' || path === 'cpus') && after !== undefined)
 }

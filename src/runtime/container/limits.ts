@@ -4,6 +4,7 @@
  * container, as every other change does.
  */
 import { cpuStep } from '../../plan/reconcile/change-in-place.ts'
+import { withFields } from '../../plan/spec.ts'
 import type { ChangeableFields, ObservedContainer, RecordedSpec, Target } from '../../plan/types.ts'
 import { needContainer } from './calls.ts'
 import { refusal } from './refusals.ts'
@@ -54,25 +55,23 @@ const cpuPeriod = 100_000
 
 /** Whether what holds now may be something else than its label says. */
 export function mayBeUpdated(engine: Engine, { spec }: ObservedContainer): boolean {
-  return (
-    changesInPlace(engine) && spec !== undefined && ['cpus', 'memoryBytes', 'restart'].some((field) => field in spec)
-  )
+  return changesInPlace(engine) && spec !== undefined
 }
 
-/** A recorded spec with the values that hold now, in the fields that it names. `raw` is the engine's answer about the container. */
+/** A recorded spec with the limits and the policy that hold now. `raw` is the engine's answer about the container. */
 export function withLiveLimits(spec: RecordedSpec, raw: unknown): RecordedSpec {
   const host = asRecord(asRecord(raw)['HostConfig'])
   const { Memory: memory, NanoCpus: nano } = host
   const { Name: policy } = asRecord(host['RestartPolicy'] ?? {})
-  const { cpus, restart } = spec
+  const { cpus } = spec
+  const live = typeof nano === 'number' && nano > 0 ? nano / 1e9 : undefined
   // What is shown may have been rounded to what the kernel counts in.
-  const isOther =
-    typeof cpus === 'number' && typeof nano === 'number' && nano > 0 && Math.abs(cpus - nano / 1e9) >= cpuStep
-  const isKnown = restart !== undefined && typeof policy === 'string' && policy !== ''
-  return {
-    ...spec,
-    ...(spec['memoryBytes'] === undefined || typeof memory !== 'number' || memory === 0 ? {} : { memoryBytes: memory }),
-    ...(isOther ? { cpus: nano / 1e9 } : {}),
-    ...(isKnown ? { restart: policy } : {}),
-  }
+  const isOther = live !== undefined && !(typeof cpus === 'number' && Math.abs(cpus - live) < cpuStep)
+  return withFields(spec, {
+    // Zero is shown where the kernel cannot limit, too.
+    ...(typeof memory === 'number' && memory > 0 ? { memoryBytes: memory } : {}),
+    ...(isOther ? { cpus: live } : {}),
+    // As in every spec, the default policy is left out.
+    ...(typeof policy === 'string' && policy !== '' ? { restart: policy === 'no' ? undefined : policy } : {}),
+  })
 }

@@ -61,6 +61,22 @@ describe('another limit or restart policy', () => {
     expect((await stack.plan(declared(third))).steps).toEqual([])
   })
 
+  test('is given to one that had none, and is seen though its label does not name it', async () => {
+    const { stack } = await running({})
+    const { plan, results } = await stack.up(declared(limited))
+    expect(plan.steps.map(({ action }) => action.kind)).toEqual(['update'])
+    expect(plan.steps[0]?.cause.changes).toContainEqual({ path: 'memoryBytes', before: undefined, after: '1000' })
+    expect(results.map(({ status }) => status)).toEqual(['done'])
+    expect((await stack.plan(declared(limited))).steps).toEqual([])
+    expect(
+      (await stack.plan(declared({ limits: limited.limits ?? {} }))).steps.map(({ action }) => action.kind),
+    ).toEqual(['update'])
+    // The engine takes no limit away.
+    const kinds = (await stack.plan(declared({}))).steps.map(({ action }) => action.kind)
+    expect(kinds).toContain('create')
+    expect(kinds).not.toContain('update')
+  })
+
   test('comes before the start of a restart', async () => {
     const { stack } = await running(limited)
     const desired = declared({ ...limited, restart: 'on-failure' })
@@ -71,8 +87,6 @@ describe('another limit or restart policy', () => {
 
   test.each<[string, Fields, Fields, boolean]>([
     ['where something else changes with it', limited, { ...limited, restart: 'no', env: { A: ['b'] } }, true],
-    ['where there was none', { limits: {} }, { limits: { memoryBytes: 1000 } }, true],
-    ['where there was no policy', {}, { restart: 'always' }, true],
     ['where it goes, as no engine takes it away', limited, { ...limited, limits: { cpus: 0.5 } }, true],
     ['where the engine cannot', limited, changed, false],
   ])('means a new container %s', async (_, before, after, can) => {
@@ -125,17 +139,24 @@ describe('an engine', () => {
 const raw = (host: object) => ({ HostConfig: host })
 
 describe('what holds now', () => {
-  test('wins over the label only in the fields that it names, and never by rounding or silence', () => {
+  test('wins over the label, but never by rounding or silence', () => {
     const spec = { image: 'web', memoryBytes: 1000, cpus: 0.333333333, restart: 'always' }
     const same = { Memory: 1000, NanoCpus: 333_333_333, RestartPolicy: { Name: 'always' } }
     expect(withLiveLimits(spec, raw(same))).toEqual(spec)
     expect(withLiveLimits(spec, raw({}))).toEqual(spec)
-    expect(withLiveLimits({ image: 'web' }, raw(same))).toEqual({ image: 'web' })
+    expect(withLiveLimits(spec, raw({ Memory: 0, NanoCpus: 0, RestartPolicy: { Name: '' } }))).toEqual(spec)
+    expect(withLiveLimits({ image: 'web' }, raw({ Memory: 0, NanoCpus: 0, RestartPolicy: { Name: 'no' } }))).toEqual({
+      image: 'web',
+    })
+    expect(withLiveLimits({ image: 'web' }, raw(same))).toEqual({ ...spec, cpus: 0.333_333_333 })
     expect(withLiveLimits(spec, raw({ Memory: 2000, NanoCpus: 5e8, RestartPolicy: { Name: 'no' } }))).toEqual({
       image: 'web',
       memoryBytes: 2000,
       cpus: 0.5,
-      restart: 'no',
     })
+    // Digests are made of the text.
+    expect(JSON.stringify(withLiveLimits({ format: 1, image: 'web', user: 'x' }, raw({ Memory: 5 })))).toBe(
+      '{"format":1,"image":"web","memoryBytes":5,"user":"x"}',
+    )
   })
 })
