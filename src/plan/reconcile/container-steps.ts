@@ -6,7 +6,7 @@ import { inPlace, wordedAs } from './change-in-place.ts'
 import { currentOf, isRunning } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
-import { chooseName, isOurs, isReplacedName, volumesOf } from '../names.ts'
+import { chooseName, containerNames, isOurs, isReplacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Looking, Milestones, Planning, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
 import {
@@ -121,8 +121,8 @@ function readsLostPassword({ container, desired, observed }: JudgeContext): bool
 
 /** What is there besides the spec. */
 function differenceOf(found: ObservedContainer, context: JudgeContext): Cause | undefined {
-  const { container, resources, service } = context
-  if (container.declared && found.name !== container.name) {
+  const { container, desired, resources, service } = context
+  if (container.declared ? found.name !== container.name : !containerNames(service, desired).includes(found.name)) {
     return because(`its name is ${found.name}, not ${container.name}`)
   }
   if (isOlderImage(found, context)) return because(`image ${container.spec.image} is a newer one now`)
@@ -166,9 +166,10 @@ function create(judged: readonly Judged[], context: ServiceContext): Milestones 
   const spare = judged.map(({ found }) => found).filter((found) => found !== old)
   const cause =
     judged.find(({ found }) => found === old)?.difference ?? because(memoryOf(context)?.again ?? 'not found')
-  // A container that got its second name keeps it.
   const owner = { stack: desired.stack, project: desired.project }
-  if (old !== undefined && !container.declared && !isReplacedName(old.name)) {
+  // A container that got its second name keeps it; one that was declared goes with the declaration.
+  const isOwnName = old !== undefined && containerNames(service, desired).includes(old.name)
+  if (isOwnName && !container.declared && !isReplacedName(old.name)) {
     return bringUp({ target: { name: old.name, owner }, old, spare, cause }, context)
   }
   const choice = chooseName(container.name, observed.containers, desired, container.declared)

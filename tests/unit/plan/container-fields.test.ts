@@ -1,7 +1,8 @@
 /** Each field that a container may declare: its change asks for a new container and is named with both values. */
 import { describe, expect, test } from 'vitest'
 import type { ContainerServiceConfig } from '../../../src/config/types.ts'
-import { desiredOf, containerService, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import { desiredOf, containerService, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { diffSpecs, recordSpec } from '../../../src/plan/spec.ts'
 
 function specOf(options: Partial<ContainerServiceConfig>) {
@@ -62,4 +63,26 @@ test('a server takes the limits that are declared for it', () => {
     labels: { a: 'b' },
     aliases: ['database'],
   })
+})
+
+test('a name that is declared, and one that is not any more, is a change with both names', async () => {
+  const named = (containerName?: string) =>
+    desiredOf(
+      stackConfig([containerService({ name: 'web', ...(containerName === undefined ? {} : { containerName }) })]),
+    )
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  const causes: unknown[] = []
+  for (const desired of [named(), named('mine'), named(), named('other')]) {
+    const { plan } = await stack.up(desired)
+    causes.push(plan.steps.find(({ action }) => action.kind === 'create')?.cause.text)
+    expect((await stack.plan(desired)).steps).toEqual([])
+  }
+  expect(causes).toEqual([
+    'not found',
+    'its name is shop-web, not mine',
+    'its name is mine, not shop-web',
+    'its name is shop-web, not other',
+  ])
+  expect([...runtime.world.containers.values()].map(({ name }) => name)).toEqual(['other'])
 })
