@@ -14,7 +14,7 @@ import { hostSide } from '../plan/references.ts'
 import { probeOnce } from './probes.ts'
 import type { World } from './world.ts'
 
-export type Observer = Pick<World, 'runtime' | 'databases' | 'busyPorts' | 'signal'>
+export type Observer = Pick<World, 'runtime' | 'databases' | 'busyPorts' | 'missingPaths' | 'signal'>
 
 /** How often, and how far apart, to look again while a port that is busy may turn out to be our own. */
 const mostLooks = 5
@@ -36,9 +36,10 @@ export async function observe(desired: Desired, observer: Observer): Promise<Obs
 async function look(desired: Desired, observer: Observer): Promise<Observed> {
   const { runtime } = observer
   const snapshot = await observeRuntime(desired, observer)
-  const [answers, ports] = await Promise.all([
+  const [answers, ports, missingPaths] = await Promise.all([
     Promise.all(desired.services.map((service) => ask(service, snapshot, desired, observer))),
     findBusyPorts(desired, snapshot, observer),
+    observer.missingPaths(mountedPaths(desired)),
   ])
   return {
     ...snapshot,
@@ -50,6 +51,7 @@ async function look(desired: Desired, observer: Observer): Promise<Observed> {
       answers.flatMap(({ service, database }) => (database === undefined ? [] : [[service, database]])),
     ),
     busyPorts: ports,
+    missingPaths,
   }
 }
 
@@ -163,4 +165,10 @@ async function findBusyPorts(
     .flatMap(({ container }) => (container === undefined ? [] : wantedPorts(container.spec)))
     .filter((port) => !held.some((other) => isSamePort(port, other)))
   return busyPorts(wanted, signal)
+}
+
+function mountedPaths(desired: Desired): readonly string[] {
+  return selectServices(desired.services, []).flatMap(({ container }) =>
+    (container?.spec.mounts ?? []).flatMap((mount) => (mount.kind === 'bind' ? [mount.source] : [])),
+  )
 }

@@ -65,6 +65,9 @@ export interface Databases {
 /** Which of these host ports something else holds now, and who. */
 export type FindBusyPorts = (wanted: readonly HostPort[], signal: AbortSignal) => Promise<readonly BusyPort[]>
 
+/** Which of these paths, to be mounted, are known to lead nowhere. */
+export type FindMissing = (paths: readonly string[]) => Promise<readonly string[]>
+
 export interface ScriptRun {
   /** Absolute path. */
   readonly file: string
@@ -84,6 +87,7 @@ export interface World {
   readonly runtime: Runtime
   readonly databases: Databases
   readonly busyPorts: FindBusyPorts
+  readonly missingPaths: FindMissing
   readonly secrets: Secrets
   readonly emit: Emit
   /** Runs a script of the project in the environment of the stack. Fails with `SCRIPT_FAILED` unless it ends with 0. */

@@ -284,4 +284,6 @@ export interface Observed extends RuntimeSnapshot {
   /** By service, for services with migrations. */
   readonly databases: Readonly<Record<string, ObservedDatabase>>
   readonly busyPorts: readonly BusyPort[]
+  /** Paths that containers are to mount, and that lead nowhere. */
+  readonly missingPaths: readonly string[]
 }

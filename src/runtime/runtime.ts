@@ -138,6 +138,8 @@ export interface Runtime {
   readonly changesInPlace: boolean
   /** The machine of an engine that was said to be elsewhere: what it publishes is open there, and not on this one. */
   readonly remoteHost?: string | undefined
+  /** It sees every file of this machine. An engine whose address was given may be in a virtual machine, which has files of its own, too. */
+  readonly seesFiles?: boolean
   /** One read-only look. Deterministic order: everything sorted by name. */
   observe(scope: Scope, options: CallOptions): Promise<RuntimeSnapshot>
   /** One container, or nothing when it is gone. */

@@ -7,6 +7,7 @@ import { logsOf } from '../config/logs.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { connectDatabases } from '../execute/databases.ts'
 import { findHolders } from '../execute/elsewhere.ts'
+import { missingPaths } from '../execute/mounted-files.ts'
 import { busyPorts } from '../execute/ports.ts'
 import type { World } from '../execute/world.ts'
 import type { HostPort } from '../plan/reconcile/held-ports.ts'
@@ -33,6 +34,7 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
     signal,
     logFolder,
     busyPorts: findBusyPorts,
+    missingPaths: (paths) => missingPaths(paths, { root: parsed.config.root, runtime }),
     runScript: (run) => runScript(opened, run),
     runCommand: (run) => runCommand(opened, run),
   }

@@ -241,6 +241,7 @@ export function memoryStack(
           .filter(({ host }) => runtime.world.busyPorts.has(host))
           .map((port) => ({ ...port, holder: 'another process' })),
       ),
+    missingPaths: (paths) => Promise.resolve(paths.filter((path) => path.includes('/missing'))),
     secrets: noSecrets,
     emit: (event) => void events.push(event),
     runScript: () => Promise.resolve(),

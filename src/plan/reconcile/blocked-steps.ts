@@ -65,6 +65,20 @@ function blockedByOwnPort({
   return draft.size() > size
 }
 
+/** No engine can mount what is not there, and Docker's own tools make an empty folder of a name that is misspelt. */
+export function blockedByMount({ container, desired, draft, observed, service, subject }: ServiceContext): boolean {
+  // A hook may make it yet; if it does not, the engine refuses.
+  if (desired.hooks?.beforeUp !== undefined) return false
+  const size = draft.size()
+  for (const [index, mount] of (container.spec.mounts ?? []).entries()) {
+    if (mount.kind !== 'bind' || !observed.missingPaths.includes(mount.source)) continue
+    const field = `volumes[${String(index)}]`
+    const ways = ['make that file or folder', ...waysInConfig(`correct \`${field}.bind\` of ${service.name}`, desired)]
+    draft.add(subject, { kind: 'blocked', code: 'CONFIG_INVALID', ways }, `${field}.bind: there is no ${mount.source}`)
+  }
+  return draft.size() > size
+}
+
 /** A server of another major version would refuse the data, so it is not even made. */
 export function blockedByVersion({ container, desired, draft, observed, service, subject }: ServiceContext): boolean {
   const wanted = container.spec.postgres?.version

@@ -7,7 +7,14 @@
 import { isRunning } from '../current.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { label } from '../labels.ts'
-import { blockedByData, blockedByLayout, blockedByPort, blockedByVersion, hasLostPassword } from './blocked-steps.ts'
+import {
+  blockedByData,
+  blockedByLayout,
+  blockedByMount,
+  blockedByPort,
+  blockedByVersion,
+  hasLostPassword,
+} from './blocked-steps.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
@@ -39,6 +46,7 @@ export function bringUp(
   // All are told at once; a person mends them together.
   const blocked = [
     blockedByPort(context),
+    blockedByMount(context),
     // The data of another major move to a new volume anyhow.
     blockedByVersion(context) || blockedByLayout(old, context),
     blockedByData(old, context),

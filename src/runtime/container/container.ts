@@ -26,6 +26,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
     containersPossible: true,
     changesInPlace: changesInPlace(engine),
     remoteHost: engine.remoteHost,
+    seesFiles: engine.local,
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: (request, output) => buildImage(engine, request, output),

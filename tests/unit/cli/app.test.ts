@@ -325,6 +325,7 @@ describe('the last line of a run', () => {
     probes: {},
     databases: {},
     busyPorts: [],
+    missingPaths: [],
   }
   const owner = { stack: 'shop', project: '0123456789ab', root: '/shop' }
   const volume = { name: 'shop-db-data', owner, key: 'db-data', postgres: 17 }
