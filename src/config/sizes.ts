@@ -9,6 +9,12 @@ export function bytesOf(text: string): number | undefined {
   return factor === undefined || Number(digits) === 0 ? undefined : Number(digits) * factor
 }
 
+/** The same, in the largest unit that says it exactly. */
+export function sizeText(bytes: number): string {
+  const fitting = Object.entries({ GB: 1024 ** 3, MB: 1024 ** 2, kB: 1024 }).find(([, factor]) => bytes % factor === 0)
+  return fitting === undefined || bytes === 0 ? `${String(bytes)} bytes` : `${String(bytes / fitting[1])}${fitting[0]}`
+}
+
 interface DeclaredLimits {
   readonly memory: string | undefined
   readonly cpus: number | undefined

@@ -1,13 +1,9 @@
 /**
- * The canonical spec of a container as it stands in a label, and what two of them differ in.
+ * The canonical spec of a container as it stands in a label.
  */
 import { isRecord } from '../config/is-record.ts'
 import { compareText } from '../config/text-order.ts'
-import type { FieldChange } from './step.ts'
 import type { ContainerSpec, PostgresSpec, RecordedSpec } from './types.ts'
-
-/** What people see instead of a secret. */
-const mask = '(secret)'
 
 /** Version of the label's format. A field that a reader does not know counts as a change: the container that it makes has none. */
 const format = 1
@@ -89,54 +85,6 @@ export function hasNewPassword(
 /** What an engine grants when nothing is said. */
 export const defaultGraceSeconds = 10
 
-/** The fields that differ, sorted by path, with secrets masked. Empty when the container is as wanted. */
-export function diffSpecs(before: RecordedSpec, after: RecordedSpec): readonly FieldChange[] {
-  const old = leaves(before)
-  const wanted = leaves(after)
-  const paths = [...new Set([...old.keys(), ...wanted.keys()])]
-    .filter((path) => path !== 'format')
-    .toSorted(compareText)
-  return paths.flatMap((path) => {
-    const from = old.get(path)
-    const to = wanted.get(path)
-    if (from?.identity === to?.identity) return []
-    // What a mounted file held was not recorded before, and is not known where the file cannot be read.
-    if (isContent(path) && (from === undefined || to === undefined)) return []
-    const sameText = from !== undefined && to !== undefined && from.text === to.text
-    return [{ path, before: from?.text, after: sameText ? `${to.text}, changed` : to?.text }]
-  })
-}
-
-interface Leaf {
-  /** Tells values apart, secrets by digest. */
-  readonly identity: string
-  /** What a person may see. */
-  readonly text: string
-}
-
-function leaves(record: RecordedSpec): Map<string, Leaf> {
-  const found = new Map<string, Leaf>()
-  const walk = (value: unknown, path: string): void => {
-    if (isRecordedSecret(value))
-      found.set(path, { identity: JSON.stringify(value), text: isContent(path) ? 'the file' : mask })
-    else if (isRecordedText(value)) found.set(path, { identity: JSON.stringify(value), text: maskText(value.parts) })
-    else if (isWords(value)) found.set(path, { identity: JSON.stringify(value), text: JSON.stringify(value) })
-    else if (Array.isArray(value))
-      value.forEach((item, index) => {
-        walk(item, join(path, String(index)))
-      })
-    else if (isRecord(value)) for (const [key, item] of Object.entries(value)) walk(item, join(path, key))
-    else if (value !== undefined)
-      found.set(path, { identity: JSON.stringify(value), text: JSON.stringify(value).replace(/^"(.*)"$/s, '$1') })
-  }
-  walk(record, '')
-  return found
-}
-
-function isContent(path: string): boolean {
-  return /^mounts\.\d+\.content$/.test(path)
-}
-
 /** The same spec as it was recorded before the content of mounted files was. */
 export function withoutContents(spec: ContainerSpec): ContainerSpec {
   const { mounts } = spec
@@ -149,15 +97,6 @@ export function withoutContents(spec: ContainerSpec): ContainerSpec {
       return { kind, source, target, ...(readOnly === undefined ? {} : { readOnly }) }
     }),
   }
-}
-
-function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`
-}
-
-/** A text with secrets as a person may see it. */
-function maskText(parts: readonly unknown[]): string {
-  return parts.map((part) => (typeof part === 'string' ? part : mask)).join('')
 }
 
 /** The names of the secrets that stand in it. */
@@ -191,16 +130,4 @@ function digestOf(name: string, digests: Readonly<Record<string, string>>): stri
 /** Empty records say nothing; leaving them out keeps "no env" and "env: {}" the same spec. Empty lists do say something: `command: []`. */
 function isEmpty(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0
-}
-
-function isRecordedText(value: unknown): value is { readonly parts: readonly unknown[] } {
-  return isRecord(value) && Array.isArray(value['parts'])
-}
-
-function isRecordedSecret(value: unknown): boolean {
-  return isRecord(value) && 'secret' in value && 'digest' in value
-}
-
-function isWords(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }

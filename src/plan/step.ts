@@ -18,7 +18,7 @@ import type {
 
 /** A field that differs, with both values as a person may see them: secrets read `(secret)`. */
 export interface FieldChange {
-  /** `env.LOG_LEVEL`, `ports.0.host`. */
+  /** In the words of the config: `env.LOG_LEVEL`, `memory`; volumes and ports by where they are in the container: `ports[80]`. */
   readonly path: string
   readonly before: string | undefined
   readonly after: string | undefined

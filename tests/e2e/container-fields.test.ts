@@ -180,7 +180,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         const { stdout } = await project.succeed('plan')
         expect(stdout).toContain('env.MODE: one -> two')
         expect(stdout).toContain('labels.team: red -> blue')
-        expect(stdout).toContain('memoryBytes: 67108864 -> 100663296')
+        expect(stdout).toContain('memory: 64MB -> 96MB')
         expect(stdout).toContain('env.API_TOKEN: (secret) -> (secret), changed')
         expect(stdout).not.toContain('tok-')
         await project.succeed('up')
@@ -199,7 +199,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
         const more = runtime === 'docker' ? { cpus: 0.25 } : {}
         await declare({ ...after, ...more, memory: '80MB' })
         const { stdout } = await project.succeed('plan')
-        expect(stdout).toContain('memoryBytes: 100663296 -> 83886080')
+        expect(stdout).toContain('memory: 96MB -> 80MB')
         await project.succeed('up')
         const limit = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes || cat /sys/fs/cgroup/memory.max'
         expect(await inside('sh', '-c', `(${limit}) 2> /dev/null`)).toBe('83886080')

@@ -194,7 +194,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       expect(now).toMatchObject({ name: app.name, running: true })
       expect(await answer()).toBe('bonjour')
       expect(plan.code).toBe(3)
-      const path = runtime === 'native' ? 'postgres.settings.app.word' : 'env.WORD'
+      const path = runtime === 'native' ? 'settings.app.word' : 'env.WORD'
       expect(plan.stdout).toContain(`${path}: hello -> bonjour\n`)
       expect(plan.stdout).not.toMatch(/service:db +(?! |record )/)
       expect(up.code).toBe(0)

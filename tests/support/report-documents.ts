@@ -251,7 +251,7 @@ const blockedSteps: readonly ReportStep[] = [
       changes: [
         { path: 'env.LOG_LEVEL', before: 'info', after: 'debug' },
         { path: 'env.API_KEY', before: '(secret)', after: '(secret)' },
-        { path: 'ports.0.host', before: '8081', after: '8082' },
+        { path: 'ports[80]', before: '8081', after: '8082' },
       ],
     },
     risk: 'downtime',

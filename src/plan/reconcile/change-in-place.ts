@@ -20,7 +20,7 @@ export function inPlace(changes: readonly FieldChange[], spec: ContainerSpec): C
   if (changes.length === 0 || !changes.every(isChangeable)) return undefined
   const { cpus, memoryBytes, restart = 'no' } = spec
   return {
-    ...(changed.has('memoryBytes') && memoryBytes !== undefined ? { memoryBytes } : {}),
+    ...(changed.has('memory') && memoryBytes !== undefined ? { memoryBytes } : {}),
     ...(changed.has('cpus') && cpus !== undefined ? { cpus } : {}),
     ...(changed.has('restart') ? { restart } : {}),
   }
@@ -28,5 +28,5 @@ export function inPlace(changes: readonly FieldChange[], spec: ContainerSpec): C
 
 /** No engine takes a limit away again: zero stands for what holds now. A policy can end in `no`. */
 function isChangeable({ path, after }: FieldChange): boolean {
-  return path === 'restart' || ((path === 'memoryBytes' || path === 'cpus') && after !== undefined)
+  return path === 'restart' || ((path === 'memory' || path === 'cpus') && after !== undefined)
 }

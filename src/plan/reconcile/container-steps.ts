@@ -19,7 +19,8 @@ import {
   planPassword,
   setBeforeStart,
 } from './replace-steps.ts'
-import { diffSpecs, recordSpec, secretsIn } from '../spec.ts'
+import { recordSpec, secretsIn } from '../spec.ts'
+import { diffSpecs } from '../spec-changes.ts'
 import type { Cause, FieldChange } from '../step.ts'
 import type { ChangeableFields, DesiredService, ObservedContainer, Target } from '../types.ts'
 

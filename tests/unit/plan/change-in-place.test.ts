@@ -36,9 +36,9 @@ describe('another limit or restart policy', () => {
     expect(formatPlan(plan)).toMatchInlineSnapshot(`
       "shop on memory: 1 step
 
-        #1 service:web  update  changed: cpus, memoryBytes, restart
+        #1 service:web  update  changed: cpus, memory, restart
              cpus: 0.5 -> 0.25
-             memoryBytes: 1000 -> 2000
+             memory: 1000 bytes -> 2000 bytes
              restart: always -> (none)
       "
     `)
@@ -65,7 +65,7 @@ describe('another limit or restart policy', () => {
     const { stack } = await running({})
     const { plan, results } = await stack.up(declared(limited))
     expect(plan.steps.map(({ action }) => action.kind)).toEqual(['update'])
-    expect(plan.steps[0]?.cause.changes).toContainEqual({ path: 'memoryBytes', before: undefined, after: '1000' })
+    expect(plan.steps[0]?.cause.changes).toContainEqual({ path: 'memory', before: undefined, after: '1000 bytes' })
     expect(results.map(({ status }) => status)).toEqual(['done'])
     expect((await stack.plan(declared(limited))).steps).toEqual([])
     expect(

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { ContainerServiceConfig } from '../../../src/config/types.ts'
 import { desiredOf, containerService, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import { diffSpecs, recordSpec } from '../../../src/plan/spec.ts'
+import { recordSpec } from '../../../src/plan/spec.ts'
+import { diffSpecs } from '../../../src/plan/spec-changes.ts'
 
 function specOf(options: Partial<ContainerServiceConfig>) {
   const desired = desiredOf(stackConfig([containerService({ name: 'web', ...options })]))
@@ -14,6 +15,11 @@ function specOf(options: Partial<ContainerServiceConfig>) {
 
 const check = { command: ['check'], intervalSeconds: 30, timeoutSeconds: 30, retries: 3, startSeconds: 0 }
 
+const files = { kind: 'volume', volume: 'files', target: '/files', readOnly: false } as const
+const site = { kind: 'bind', source: '/projects/shop/site', target: '/site', readOnly: false } as const
+const http = { name: 'http', container: 80, host: 8080, hostAddress: '127.0.0.1', protocol: 'tcp' } as const
+const dns = { name: 'dns', container: 53, host: undefined, hostAddress: '127.0.0.1', protocol: 'udp' } as const
+
 const rows: readonly (readonly [string, Partial<ContainerServiceConfig>, Partial<ContainerServiceConfig>, string])[] = [
   ['entrypoint', {}, { entrypoint: ['a', 'b'] }, 'entrypoint: undefined -> ["a","b"]'],
   ['workdir', { workdir: '/a' }, { workdir: '/b' }, 'workdir: /a -> /b'],
@@ -21,9 +27,9 @@ const rows: readonly (readonly [string, Partial<ContainerServiceConfig>, Partial
   ['restart', {}, { restart: 'always' }, 'restart: undefined -> always'],
   ['stop signal', {}, { stopSignal: 'SIGQUIT' }, 'stopSignal: undefined -> SIGQUIT'],
   ['grace', {}, { stopGraceSeconds: 3 }, 'stopGraceSeconds: undefined -> 3'],
-  ['memory', { limits: { memoryBytes: 1 } }, { limits: { memoryBytes: 2 } }, 'memoryBytes: 1 -> 2'],
+  ['memory', { limits: { memoryBytes: 1 } }, { limits: { memoryBytes: 2 * 1024 ** 2 } }, 'memory: 1 bytes -> 2MB'],
   ['cpus', { limits: { cpus: 1 } }, { limits: { cpus: 0.5 } }, 'cpus: 1 -> 0.5'],
-  ['shm', {}, { limits: { shmBytes: 5 } }, 'shmBytes: undefined -> 5'],
+  ['shm', {}, { limits: { shmBytes: 1024 ** 3 } }, 'shmSize: undefined -> 1GB'],
   ['labels', { labels: { a: '1' } }, { labels: { a: '2' } }, 'labels.a: 1 -> 2'],
   ['aliases', {}, { aliases: ['www'] }, 'aliases: undefined -> ["www"]'],
   ['init', {}, { init: true }, 'init: undefined -> true'],
@@ -34,9 +40,33 @@ const rows: readonly (readonly [string, Partial<ContainerServiceConfig>, Partial
   ['no health', {}, { healthcheck: false }, 'healthcheck: undefined -> false'],
   [
     'tmpfs',
-    { mounts: [{ kind: 'tmpfs', bytes: 1, target: '/t' }] },
-    { mounts: [{ kind: 'tmpfs', bytes: 2, target: '/t' }] },
-    'mounts.0.bytes: 1 -> 2',
+    { mounts: [{ kind: 'tmpfs', bytes: 1024, target: '/t' }] },
+    { mounts: [{ kind: 'tmpfs', bytes: 1500, target: '/t' }] },
+    'volumes[/t].tmpfs: 1kB -> 1500 bytes',
+  ],
+  [
+    'a volume beside others',
+    { mounts: [files, site] },
+    { mounts: [{ ...site, readOnly: true }, files] },
+    'volumes[/site].readOnly: undefined -> true',
+  ],
+  [
+    'a port',
+    { ports: [http, dns] },
+    { ports: [dns, { ...http, host: 8081, hostAddress: '0.0.0.0' }] },
+    'ports[80]: 8080 -> 0.0.0.0:8081',
+  ],
+  [
+    'a port that is published',
+    { ports: [dns] },
+    { ports: [{ ...dns, host: 53, hostAddress: '::' }] },
+    'ports[53/udp]: not published -> [::]:53',
+  ],
+  [
+    'a port published twice',
+    { ports: [http] },
+    { ports: [{ ...http, host: 8081 }, http] },
+    'ports[80]: 8080 -> 8080, 8081',
   ],
 ]
 
@@ -63,6 +93,30 @@ test('a server takes the limits that are declared for it', () => {
     labels: { a: 'b' },
     aliases: ['database'],
   })
+})
+
+test('a change of a server is told as it is declared, and what follows from it only where nothing else is', () => {
+  const recordOf = (options: Parameters<typeof postgresService>[0]) => {
+    const { digests, services } = desiredOf(stackConfig([postgresService(options)]))
+    return recordSpec(services[0]?.container?.spec ?? { image: '' }, digests)
+  }
+  const after = recordOf({
+    port: 5433,
+    settings: { work_mem: '8MB' },
+    user: 'app',
+    version: 18,
+    limits: { shmBytes: 5 },
+  })
+  expect(diffSpecs(recordOf({}), after).map(({ path }) => path)).toEqual([
+    'image',
+    'port',
+    'settings.work_mem',
+    'shmSize',
+    'user',
+    'version',
+  ])
+  const { env: _, ...without } = recordOf({})
+  expect(diffSpecs(without, recordOf({})).map(({ path }) => path)).toContain('env.POSTGRES_DB')
 })
 
 test('a name that is declared, and one that is not any more, is a change with both names', async () => {

@@ -45,15 +45,15 @@ describe('ports that pass from one service to another', () => {
         #2  service:api                           stop    its port goes to web  [downtime]  after #1
         #3  service:web                           stop    its port goes to api  [downtime]  after #1
         #4  service:api                           rename  the old container makes room  after #2
-        #5  service:api                           create  changed: ports.0.host  after #4
-              ports.0.host: 8080 -> 8081
+        #5  service:api                           create  changed: ports[80]  after #4
+              ports[80]: 8080 -> 8081
         #6  service:api                           start   created by #5  after #2 #3 #5
         #7  service:api                           wait    started by #6  after #6
         #8  service:api                           remove  the old container; the new one is ready  after #7
         #13 service:web                           rename  the old container makes room  after #1 #3
-        #14 service:web                           create  changed: image, ports.0.host  after #1 #13
+        #14 service:web                           create  changed: image, ports[80]  after #1 #13
               image: docker.io/library/debian:trixie-slim -> docker.io/library/fresh:latest
-              ports.0.host: 8081 -> 8080
+              ports[80]: 8081 -> 8080
         #15 service:web                           start   created by #14  after #2 #3 #14
         #16 service:web                           wait    started by #15  after #15
         #17 service:web                           remove  the old container; the new one is ready  after #16

@@ -1,7 +1,8 @@
 /** What a file holds that a container is given to read is part of what the container is made from. */
 import { expect, test } from 'vitest'
 import { jobMemory, specDigest } from '../../../src/plan/jobs.ts'
-import { diffSpecs, recordSpec } from '../../../src/plan/spec.ts'
+import { recordSpec } from '../../../src/plan/spec.ts'
+import { diffSpecs } from '../../../src/plan/spec-changes.ts'
 import type { Desired, ObservedVolume } from '../../../src/plan/types.ts'
 import { containerService, desiredOf, stackConfig } from '../../support/memory-stack.ts'
 
@@ -27,7 +28,7 @@ function remembered(by: Desired): ObservedVolume {
 test('another content must be a change of its own, which shows nothing of it', () => {
   const [before, after] = [serviceOf(declared('one')).record, serviceOf(declared('two')).record]
   expect(diffSpecs(before, after)).toEqual([
-    { path: 'mounts.0.content', before: 'the file', after: 'the file, changed' },
+    { path: 'volumes[/etc/a.conf].content', before: 'the file', after: 'the file, changed' },
   ])
   expect(diffSpecs(after, after)).toEqual([])
 })

@@ -99,9 +99,8 @@ describe('a plan', () => {
       "shop on memory: 14 steps
 
         #1  service:db   rename        the old container makes room
-        #2  service:db   create        changed: files./run/poststack/password, postgres.password  after #1
-              files./run/poststack/password: (secret) -> (secret), changed
-              postgres.password: (secret) -> (secret), changed
+        #2  service:db   create        changed: password  after #1
+              password: (secret) -> (secret), changed
         #3  service:db   stop          the old container; the new one takes over  [downtime]  after #2
         #4  service:db   start         created by #2  after #2 #3
         #5  service:db   set-password  the declared password changed  after #4
