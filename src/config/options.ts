@@ -123,8 +123,8 @@ export interface CommonOptions {
    */
   readonly stopGraceSeconds?: number | undefined
   /**
-   * What the engine does when the container's process ends. Docker, and podman since 5.1, give another value than the first to what runs; else a change recreates
-   * the container.
+   * What the engine does when the container's process ends. Docker, and podman since 5.1, give a change to what runs; else it
+   * recreates the container.
    * @default 'no'
    */
   readonly restart?: 'no' | 'always' | 'unless-stopped' | 'on-failure' | undefined

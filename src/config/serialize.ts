@@ -78,7 +78,10 @@ function addServiceNames(services: unknown, names: Map<number, string>, issues: 
 function plainValue(value: unknown, at: { path: Path; place: Place }, walk: Walk): PlainValue | undefined {
   if (typeof value === 'string') return plainString(value, at, walk)
   if (value === null || typeof value === 'boolean') return value
-  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return value
+    return reject(`is ${String(value)}, and must be a number: what it is made of may be missing`, at, walk)
+  }
   if (value === undefined) return undefined
   const reference = referenceMark(value)
   if (reference !== undefined) {

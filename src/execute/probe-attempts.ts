@@ -4,13 +4,13 @@
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
-import { createContext, Script } from 'node:vm'
 import { interruption } from '../abort.ts'
-import { isPoststackError, PoststackError } from '../errors.ts'
+import { isPoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { hostInUrl, hostSide } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { LogLine, Runtime } from '../runtime/runtime.ts'
+import { matchLines } from './match-lines.ts'
 
 export type ProbeAnswer =
   | { readonly ready: true }
@@ -40,10 +40,10 @@ const callMs = 10_000
 /** For how long a connection has to stay open. */
 const keptMs = 50
 const shortestMs = 100
-const logLines = 1000
+/** So many lines are looked at in one go. */
+const linesAtOnce = 1000
 const longestLine = 2000
 const longestBody = 65_536
-const matchMs = 200
 
 /** Asks once. `container` is what an inspect gave just now. */
 export async function attempt(
@@ -138,6 +138,11 @@ function stateText(container: ObservedContainer | undefined): string {
   return `its container is ${container.state}${code}`
 }
 
+/** Whether that is why an answer of HTTP was not the right one. */
+export function refusesRequest(reason: string): boolean {
+  return /^it answered with status \d|^its answer does not match /.test(reason)
+}
+
 type HttpProbe = Extract<Probe, { kind: 'http' }>
 
 function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
@@ -228,36 +233,34 @@ async function askLog(
   // What an earlier start has written says nothing of this one. The time of its end is looked from, because engines note the time of a start when
   // the first lines may be there already.
   const since = container?.endedBefore === undefined ? undefined : new Date(container.endedBefore)
-  const lines: string[] = []
-  const onLine = ({ text }: LogLine): void => void lines.push(text.slice(0, longestLine))
-  await runtime.readLogs(target, { tail: logLines, since, follow: false, onLine }, { signal })
-  return matched(pattern, lines, lines.length === 0 ? 'it wrote nothing yet' : 'no line matched yet')
+  // From the beginning: of a service that has run for long, the line may be far back. What comes after it is not read.
+  const found = new AbortController()
+  let lines: string[] = []
+  let answer = notReady('it wrote nothing yet')
+  const look = (): void => {
+    if (!answer.ready && lines.length > 0) answer = matched(pattern, lines, 'no line matched yet')
+    lines = []
+    if (answer.ready) found.abort()
+  }
+  const onLine = ({ text }: LogLine): void => {
+    lines.push(text.slice(0, longestLine))
+    if (lines.length >= linesAtOnce) look()
+  }
+  const request = { tail: undefined, since, follow: false, onLine }
+  try {
+    await runtime.readLogs(target, request, { signal: AbortSignal.any([signal, found.signal]) })
+  } catch (error) {
+    if (!found.signal.aborted) throw error
+  }
+  look()
+  return answer
 }
 
-/**
- * Ready when a line matches, else not for the reason that is given. A pattern like `(a+)+$` can take years on one line, and nothing in JavaScript interrupts a running match but the time
- * limit of a script of `node:vm`.
- */
+/** Ready when a line matches, else not for the reason that is given. */
 function matched(pattern: string, lines: readonly string[], otherwise: string): ProbeAnswer {
-  const script = new Script('const regex = new RegExp(pattern); lines.some((line) => regex.test(line))')
-  const before = process.cpuUsage()
-  try {
-    const isMatch = script.runInContext(createContext({ pattern, lines }), { timeout: matchMs }) === true
-    return isMatch ? { ready: true } : notReady(otherwise)
-  } catch (error) {
-    const slow = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
-    const { system, user } = process.cpuUsage(before)
-    // The limit is one of time that passes, and on a busy machine hardly any of it is ours.
-    if (slow && (user + system) / 1000 < matchMs / 2)
-      return notReady(`the machine was too busy to look for /${pattern}/`)
-    throw new PoststackError(
-      'CONFIG_INVALID',
-      slow
-        ? `The pattern /${pattern}/ takes too long to match.`
-        : `The pattern /${pattern}/ is not a regular expression.`,
-      { hint: 'Write a simpler pattern: a fixed part of the text is enough.', cause: error },
-    )
-  }
+  const match = matchLines(pattern, lines)
+  if (match === 'yes') return { ready: true }
+  return notReady(match === 'no' ? otherwise : `the machine was too busy to look for /${pattern}/`)
 }
 
 function address(host: string, port: number): string {

@@ -8,7 +8,7 @@ import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { databaseHint, externalDatabaseHint, externalPasswordHint, hintFor, passwordHint } from './hints.ts'
 import type { Symptoms } from './hints.ts'
-import { describeProbe, ownCheck } from './probe-attempts.ts'
+import { describeProbe, ownCheck, refusesRequest } from './probe-attempts.ts'
 
 interface NotReady {
   readonly reason: string
@@ -56,6 +56,7 @@ export async function readinessError(
         container,
         remoteHost: context.runtime.remoteHost,
         isSilent: logs.length === 0,
+        reason: answer?.reason,
       }),
     details: {
       service: context.service,
@@ -107,12 +108,18 @@ function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext):
     return failure.answer.code === 'PASSWORD_REJECTED' ? password : database
   }
   if (failure.kind === 'gone') return 'Run the command again: it makes the container anew.'
+  const isCrash = failure.kind === 'crash' || failure.kind === 'crash-loop'
+  if (isCrash && failure.container.exitCode === 0) return endedWell
   const known = hintFor(symptoms)
   if (known !== undefined || failure.kind === 'timeout') return known
   return symptoms.logs.length === 0
     ? 'It wrote nothing before it ended. Check `command` and `entrypoint`.'
     : 'Its last lines of output say why.'
 }
+
+const endedWell =
+  'It did what it was told and ended, and a service has to go on running. A job that runs once: declare `job: true`, and `completed` where others wait for it. ' +
+  'A server that goes to the background: let its `command` keep it in the foreground.'
 
 interface Waiting {
   readonly service: string
@@ -122,10 +129,15 @@ interface Waiting {
   readonly isSilent: boolean
   /** Where the engine is, if not here. */
   readonly remoteHost: string | undefined
+  /** What the probe said last. */
+  readonly reason: string | undefined
 }
 
 /** What to do about a service that is not ready where nothing better is known. */
-export function waitingHint(probe: Probe, { container, isSilent, remoteHost, service, target }: Waiting): string {
+export function waitingHint(
+  probe: Probe,
+  { container, isSilent, reason, remoteHost, service, target }: Waiting,
+): string {
   const longer = 'If it only needs longer, raise readyTimeoutSeconds.'
   if (target === undefined) return `Check that the server runs and that the URL has its host and port. ${longer}`
   const own = ownCheck(probe, container)
@@ -138,6 +150,8 @@ export function waitingHint(probe: Probe, { container, isSilent, remoteHost, ser
   }
   const port = 'connection' in probe ? probe.connection.port : 'port' in probe ? probe.port : undefined
   if (remoteHost !== undefined && port !== undefined) return elsewhere(remoteHost, String(port))
+  if (probe.kind === 'http' && reason !== undefined && refusesRequest(reason))
+    return `It listens, and refuses what it is asked. Its output says why (poststack container logs ${service}); if that answer is right, mend \`ready\` of the service: its path, \`status\` or \`body\`. ${longer}`
   const listens = probe.kind === 'http' || probe.kind === 'tcp'
   return listens
     ? `Check its output, and that it listens on all addresses (0.0.0.0) at the declared port of the container. ${longer}`

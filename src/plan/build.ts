@@ -34,7 +34,10 @@ export function planBuild({ desired, observed, wanted, bases, noCache }: BuildIn
     keptVolumes: [],
   })
   if (!observed.containersPossible) {
-    const ways = ['choose an engine: --runtime podman, or --runtime docker']
+    const ways = [
+      'where podman or docker is there, choose it: --runtime podman, or --runtime docker',
+      'else install one of them, and run it again',
+    ]
     const cause = `the ${observed.runtime} runtime builds no images`
     draft.add('image:all', { kind: 'blocked', code: 'RUNTIME_MISSING', ways }, cause)
     return draft.finish()

@@ -106,7 +106,7 @@ function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
   return { ...facts, reason, hint: wayOut(status, symptoms) }
 }
 
-function wayOut({ service, state }: ServiceStatus, { container, probe, logs, remoteHost }: Symptoms): string {
+function wayOut({ reason, service, state }: ServiceStatus, { container, probe, logs, remoteHost }: Symptoms): string {
   const start = `Start it: poststack container start ${service}`
   if (state === 'absent') return start
   if (state === 'stopped') return `It does not run. ${start}`
@@ -115,7 +115,7 @@ function wayOut({ service, state }: ServiceStatus, { container, probe, logs, rem
   const isOver = container !== undefined && container.state !== 'running'
   return isOver || probe === undefined
     ? 'Its last lines of output say why.'
-    : waitingHint(probe, { service, target: container, container, remoteHost, isSilent: logs.length === 0 })
+    : waitingHint(probe, { service, target: container, container, remoteHost, reason, isSilent: logs.length === 0 })
 }
 
 /** Why a service is not ready, where its probe does not say; nothing for one that is. */

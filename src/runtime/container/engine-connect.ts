@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../config/temporary.ts'
 import { isCode, isPoststackError, PoststackError } from '../../errors.ts'
 import { engineCandidates } from './engine-address.ts'
 import type { Candidate, EngineName, Environment } from './engine-address.ts'
-import { createEngineClient, formatAddress } from './engine-http.ts'
+import { addressHint, createEngineClient, formatAddress } from './engine-http.ts'
 import type { EngineAddress, EngineClient } from './engine-http.ts'
 import { isLoopback } from '../../plan/this-machine.ts'
 import { startProgram } from '../background-program.ts'
@@ -100,7 +100,7 @@ async function ping(address: EngineAddress, signal: AbortSignal, hint: string): 
         'RUNTIME_UNREACHABLE',
         `What answers at ${formatAddress(address)} is not a container engine.`,
         {
-          hint: /HTTPS server/i.test(body.toString()) ? tlsHint : hint,
+          hint: /HTTPS server/i.test(body.toString()) ? tlsHint : addressHint,
           details: { address: formatAddress(address), status },
         },
       )

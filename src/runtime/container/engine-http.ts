@@ -101,12 +101,14 @@ export function formatAddress(address: EngineAddress): string {
 }
 
 /** The text of an answer's JSON body; garbage becomes an error that says so. */
+export const addressHint = 'Check that the address is that of a podman or Docker engine, with no proxy in between.'
+
 export function parseJson({ body }: EngineAnswer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch (cause) {
     throw new PoststackError('RUNTIME_UNREACHABLE', 'The engine answered something that is not JSON.', {
-      hint: 'Check that the address is that of a podman or Docker engine.',
+      hint: addressHint,
       details: { answer: body.toString('utf8', 0, 200) },
       cause,
     })
@@ -263,8 +265,10 @@ function toPoststackError(error: unknown, request: EngineRequest, options: Engin
   if (isPoststackError(error)) return error
   const reason = error instanceof Error ? explain(error) : String(error)
   const where = formatAddress(options.address)
-  return new PoststackError('RUNTIME_UNREACHABLE', `The engine at ${where} does not answer: ${reason}`, {
-    hint: options.hint,
+  const isOther = error instanceof Error && codeOf(error)?.startsWith('HPE_') === true
+  const what = isOther ? `What answers at ${where} is not a container engine` : `The engine at ${where} does not answer`
+  return new PoststackError('RUNTIME_UNREACHABLE', `${what}: ${reason}`, {
+    hint: isOther ? addressHint : options.hint,
     details: { address: where, request: nameOf(request) },
     cause: error,
   })

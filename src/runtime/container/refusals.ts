@@ -3,14 +3,19 @@
  */
 import { PoststackError } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
-import { messageOf } from './engine-http.ts'
+import { addressHint, messageOf } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
 
 type Refusal = Pick<EngineAnswer, 'status' | 'body'>
 
 /** What we wanted, and the engine's own words. */
 export function refusal(what: string, answer: Refusal, code: ErrorCode = 'ENGINE_REFUSED'): PoststackError {
-  return new PoststackError(code, `${what}: ${messageOf(answer)}`, { details: { status: answer.status } })
+  // Engines say why as JSON; what stands in between and speaks for them does not.
+  const isOfOther = answer.body.toString('utf8', 0, 100).trimStart().startsWith('<')
+  return new PoststackError(code, `${what}: ${messageOf(answer)}`, {
+    hint: isOfOther ? addressHint : undefined,
+    details: { status: answer.status },
+  })
 }
 
 /** The same for a start, without what the layers of an engine say of each other; and what to do about the usual reasons. */

@@ -116,37 +116,6 @@ describe('one attempt', () => {
     runtime.failCall(1)
     await expect(probeOnce(probe, context({ runtime }))).rejects.toMatchObject({ code: 'RUNTIME_UNREACHABLE' })
   })
-
-  test('log must match a pattern on single lines', async () => {
-    const { runtime } = runtimeWith({ logs: ['starting', 'Listening on port 8080'] })
-    expect(await probeOnce({ kind: 'log', pattern: '^Listening on .* \\d+$' }, context({ runtime }))).toEqual({
-      ready: true,
-    })
-    expect(await probeOnce({ kind: 'log', pattern: 'starting.Listening' }, context({ runtime }))).toMatchObject({
-      reason: 'no line matched yet',
-    })
-  })
-
-  test.each([
-    ['(a+)+$', 'takes too long to match'],
-    ['(', 'is not a regular expression'],
-  ])('the log pattern %s must be refused, not hang', async (pattern, words) => {
-    const { runtime } = runtimeWith({ logs: [`${'a'.repeat(1000)}b`] })
-    await expect(waitFor({ kind: 'log', pattern }, context({ runtime, timeoutMs: 60_000 }))).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-      message: expect.stringContaining(words),
-    })
-  })
-
-  test('a match that the machine left no time for says nothing of the pattern', async () => {
-    const { runtime } = runtimeWith({ logs: [`${'a'.repeat(1000)}b`] })
-    const used = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 20_000, system: 5000 })
-    onTestFinished(() => used.mockRestore())
-    expect(await probeOnce({ kind: 'log', pattern: '(a+)+$' }, context({ runtime }))).toEqual({
-      ready: false,
-      reason: 'the machine was too busy to look for /(a+)+$/',
-    })
-  })
 })
 
 describe('waiting', () => {
@@ -266,6 +235,15 @@ describe('what a person reads', () => {
     expect((error.details as { logs: string[] }).logs).toEqual(Array.from({ length: 20 }, (_, n) => `line ${n + 10}`))
   })
 
+  test('at the deadline, when it answers something else', async () => {
+    const probe = await http((_request, response) => response.writeHead(500).end())
+    const { hint } = await failureOf(probe, { timeoutMs: 200, runtime: runtimeWith({ logs: ['oops'] }).runtime })
+    expect(hint).toBe(
+      'It listens, and refuses what it is asked. Its output says why (poststack container logs web); if that answer is right, ' +
+        'mend `ready` of the service: its path, `status` or `body`. If it only needs longer, raise readyTimeoutSeconds.',
+    )
+  })
+
   test('at the deadline, where the engine is on another machine', async () => {
     const probe: Probe = { kind: 'tcp', hostAddress: '127.0.0.1', port: await closedPort() }
     const runtime = { ...runtimeWith({}).runtime, remoteHost: 'build.example' }
@@ -292,6 +270,14 @@ describe('what a person reads', () => {
     expect(told(await failureOf(postgres, { runtime }))).toMatchInlineSnapshot(`
       "NOT_READY: Service web ended with exit code 1 after <n> s, before it was ready.
       Its last lines of output say why."
+    `)
+  })
+
+  test('when it ended well, and should have stayed', async () => {
+    const { runtime } = runtimeWith({ state: 'exited', exitCode: 0, logs: ['connection refused, as tested'] })
+    expect(told(await failureOf({ kind: 'running' }, { runtime }))).toMatchInlineSnapshot(`
+      "NOT_READY: Service web ended with exit code 0 after <n> s, before it was ready.
+      It did what it was told and ended, and a service has to go on running. A job that runs once: declare \`job: true\`, and \`completed\` where others wait for it. A server that goes to the background: let its \`command\` keep it in the foreground."
     `)
   })
 

@@ -1,14 +1,17 @@
 /** An engine that dies, stalls or talks nonsense: everything but an answer is an error that says what to do. */
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
+import { createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { PoststackError } from '../../../src/errors.ts'
 import { connectEngine } from '../../../src/runtime/container/engine-connect.ts'
 import { createEngineClient, parseJson } from '../../../src/runtime/container/engine-http.ts'
 import type { EngineClient } from '../../../src/runtime/container/engine-http.ts'
+import { refusal } from '../../../src/runtime/container/refusals.ts'
 
 const signal = new AbortController().signal
 let folder: string
@@ -168,6 +171,22 @@ test('a service that has ended is started again, and the call is made', async ()
   expect((await reviving.send({ method: 'POST', path: '/x', signal })).status).toBe(200)
   expect(starts).toBe(1)
   reviving.close()
+})
+
+test('what speaks no HTTP, and what speaks for an engine, are told apart from an engine that does not run', async () => {
+  const advice = 'Check that the address is that of a podman or Docker engine, with no proxy in between.'
+  const other = createNetServer((socket) => socket.on('error', () => undefined).end('hello\n')).listen(`${path}.other`)
+  onTestFinished(() => void other.close())
+  await once(other, 'listening')
+  await expect(
+    connectEngine({ name: 'docker', env: { DOCKER_HOST: `unix://${path}.other` }, signal }),
+  ).rejects.toMatchObject({
+    message: expect.stringMatching(/not a container engine: Parse Error/),
+    hint: advice,
+  })
+  const body = Buffer.from('<html>Bad gateway</html>')
+  expect(refusal('It did not answer', { status: 502, body })).toMatchObject({ hint: advice })
+  expect(refusal('It did not answer', { status: 500, body: Buffer.from('{"message":"no"}') }).hint).toBeUndefined()
 })
 
 test('what answers but is no engine is not taken for one', async () => {

@@ -223,7 +223,7 @@ describe('what is not plain data', () => {
     const { plain, issues } = await serialize({ services: { web: container(options as never) } })
     expect(issues.map(({ path, message }) => `${formatPath(path)}: ${message}`)).toEqual([
       'services.web.image: must be plain data, but is the function `image`',
-      'services.web.readyTimeoutSeconds: must be plain data, but is NaN',
+      'services.web.readyTimeoutSeconds: is NaN, and must be a number: what it is made of may be missing',
       'services.web.restart: must be plain data, but is a symbol',
       'services.web.user: must be plain data, but is a bigint',
       'services.web.workdir: must be plain data, but is an instance of Date',
