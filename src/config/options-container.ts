@@ -56,7 +56,7 @@ export type VolumeOptions =
     }
   | {
       /**
-       * File or folder of the host, relative to the config file. A change of what is in a read-only file of up to 16 MB recreates the container; what
+       * File or folder of the host, relative to the config file; it has to be there. A change of what is in a read-only file of up to 16 MB recreates the container; what
        * is in a folder, and in a file that may be written, the container sees as it is.
        */
       readonly bind: string

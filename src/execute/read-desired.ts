@@ -14,7 +14,7 @@ import { readMigrations } from '../migrations/files/read.ts'
 import { readRemembered, readSeeds } from '../migrations/seeds/read.ts'
 import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import { desiredState, type ServiceSeeds } from '../plan/desired.ts'
-import { type BuildFacts, projectBuilds } from '../plan/images.ts'
+import { type BuildFacts, projectBuilds, type ShippedImages } from '../plan/images.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired } from '../plan/types.ts'
 import { readBuild } from './fingerprint/fingerprint.ts'
@@ -44,7 +44,7 @@ export async function readDesired(options: ReadDesiredOptions): Promise<DesiredR
   const problem = options.fileProblem(selectServices(config.services, []).map(({ name }) => name))
   if (problem !== undefined) throw problem
   const cacheDir = create ? stateFolder(config.root, 'cache') : undefined
-  const [secrets, folders, seeds, hookContents, builds] = await Promise.all([
+  const [secrets, folders, seeds, hookContents, builds, shippedImages] = await Promise.all([
     readMountedFiles(config, signal).then((contents) =>
       openSecrets({ root: config.root, config, literals: { ...literals, ...contents }, create }),
     ),
@@ -52,8 +52,8 @@ export async function readDesired(options: ReadDesiredOptions): Promise<DesiredR
     readSeedFolders(config),
     readHookContents(config),
     readBuilds(config, { signal, cacheDir }),
+    readShipped(signal),
   ])
-  const shippedImages = join(ownPackage().root, 'containers')
   const { digests, unkept } = secrets
   const input = { config, folders, seeds, hookContents, builds, digests, unkept, shippedImages }
   return { desired: desiredState(input), secrets }
@@ -76,8 +76,23 @@ export function readNames(config: Config): Desired {
     folders: {},
     builds,
     digests: {},
-    shippedImages: '',
+    shippedImages: { folder: '', fingerprints: {} },
   })
+}
+
+/** What Poststack's own images are made from now. Where that cannot be read, their build says so. */
+export async function readShipped(signal: AbortSignal): Promise<ShippedImages> {
+  const folder = join(ownPackage().root, 'containers')
+  const read = ['base-debian', 'postgres'].map(async (name) => {
+    const context = join(folder, name)
+    const build = { context, dockerfile: join(context, 'Dockerfile'), args: {}, target: undefined }
+    const facts = await readBuild(build, { signal }).catch((error: unknown) => {
+      if (isPoststackError(error) && error.code === 'BUILD_CONTEXT_INVALID') return undefined
+      throw error
+    })
+    return facts === undefined ? [] : [[name, facts.fingerprint] as const]
+  })
+  return { folder, fingerprints: Object.fromEntries((await Promise.all(read)).flat()) }
 }
 
 async function readFolders(config: Config): Promise<Readonly<Record<string, MigrationFolder>>> {

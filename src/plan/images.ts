@@ -3,7 +3,7 @@
  */
 import type { BuildConfig, Config, ContainerServiceConfig, ImageConfig } from '../config/types.ts'
 import { selectServices } from './order.ts'
-import type { ContextBulk, DesiredImage } from './types.ts'
+import type { ContextBulk, DesiredImage, ObservedImage } from './types.ts'
 
 export interface BuildFacts {
   readonly fingerprint: string
@@ -17,8 +17,15 @@ export interface ImageInput {
   readonly config: Config
   /** What each build was found to be made from, by its place. */
   readonly builds: Readonly<Record<string, BuildFacts>>
-  /** Folder of the images that Poststack ships. */
-  readonly shippedImages: string
+  readonly shippedImages: ShippedImages
+}
+
+/** The images that Poststack brings. */
+export interface ShippedImages {
+  /** Holds a folder for each. */
+  readonly folder: string
+  /** What each is made from, by its folder, where that was read. */
+  readonly fingerprints: Readonly<Record<string, string>>
 }
 
 export interface ProjectBuild extends ImageConfig {
@@ -111,9 +118,9 @@ export function isForPlatform(image: string, wanted: string): boolean {
 /** The images that Poststack brings: the base first, then PostgreSQL in these major versions. */
 export function shippedImages(
   versions: readonly number[],
-  folder: string,
+  shipped: ShippedImages,
 ): readonly [BuildImage, ...(readonly BuildImage[])] {
-  return [shippedBase(folder), ...versions.map((version) => shippedPostgres(version, folder))]
+  return [shippedBase(shipped), ...versions.map((version) => shippedPostgres(version, shipped))]
 }
 
 type BuildImage = Extract<DesiredImage, { kind: 'build' }>
@@ -135,12 +142,21 @@ function projectImage(image: ProjectBuild, input: ImageInput): BuildImage {
   }
 }
 
-function shippedBase(folder: string): BuildImage {
+/** Stands in the label of images of before they were told apart, too. */
+const unread = 'shipped'
+
+/** One that another version of Poststack has built: it is used as it is, so that a new version restarts nothing. */
+export function isOfOtherVersion({ fingerprint, shipped }: BuildImage, present: ObservedImage): boolean {
+  const known = [fingerprint, present.fingerprint].every((one) => one !== undefined && one !== unread)
+  return shipped && known && present.fingerprint !== fingerprint
+}
+
+function shippedBase({ folder, fingerprints }: ShippedImages): BuildImage {
   return {
     kind: 'build',
     ref: baseDebian,
     build: shippedBuild(folder, 'base-debian', {}),
-    fingerprint: 'shipped',
+    fingerprint: fingerprints['base-debian'] ?? unread,
     // Podman's own name for it, which a Dockerfile may say: so that it is the same image with Docker.
     aliases: [`localhost/${baseDebian}`],
     shipped: true,
@@ -148,13 +164,13 @@ function shippedBase(folder: string): BuildImage {
   }
 }
 
-function shippedPostgres(version: number, folder: string): BuildImage {
+function shippedPostgres(version: number, { folder, fingerprints }: ShippedImages): BuildImage {
   const build = shippedBuild(folder, 'postgres', { PG_MAJOR: String(version) })
   return {
     kind: 'build',
     ref: `poststack/postgres:${String(version)}`,
     build,
-    fingerprint: 'shipped',
+    fingerprint: fingerprints['postgres'] ?? unread,
     aliases: [],
     shipped: true,
     needs: [baseDebian],

@@ -1,6 +1,7 @@
 /** What the parts of the planner share. */
 import type { Condition } from '../config/define.ts'
 import type { Draft } from './reconcile/draft.ts'
+import type { HostPort } from './reconcile/held-ports.ts'
 import type { Resources } from './reconcile/resource-steps.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
 
@@ -15,6 +16,13 @@ export interface Looking {
   readonly resources: Resources
 }
 
+export interface FreedPort extends HostPort {
+  /** Id of the container that has it. */
+  readonly from: string
+  /** The step after which it is free. */
+  readonly step: number
+}
+
 /** And once all stops are planned that come before any start. */
 export interface Planning extends Looking {
   /** Services that are started anew, whatever runs of them, and the steps that stop those which run. */
@@ -22,8 +30,8 @@ export interface Planning extends Looking {
   readonly stops: ReadonlyMap<string, number>
   /** Services that come earlier in dependency order. */
   readonly milestones: ReadonlyMap<string, Milestones>
-  /** Host ports of containers that go for good or hand one over, with the step after which each is free. */
-  readonly freed: ReadonlyMap<number, number>
+  /** Host ports of containers that go for good or hand one over. */
+  readonly freed: readonly FreedPort[]
   /** Stops of containers that hold a port which another service is to get, by the container's id. */
   readonly handedOver: ReadonlyMap<string, number>
   /** The services that are to get them, by the same id. */

@@ -1,7 +1,7 @@
 /**
  * Programs that serve us while we work.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { ProgramRequest } from './exec.ts'
@@ -27,8 +27,7 @@ export function startProgram({
   words,
 }: Pick<ProgramRequest, 'program' | 'args' | 'env'> & { readonly words: string }): BackgroundProgram {
   const file = openSync(words, 'w', 0o600)
-  const running = spawn(program, args, { env, detached: true, stdio: ['ignore', 'ignore', file] })
-  closeSync(file)
+  const running = spawnOnto(file, { program, args, env })
   const stop = () => {
     running.kill('SIGTERM')
   }
@@ -45,6 +44,18 @@ export function startProgram({
   // It must not keep our process alive: a user of the library may forget to close.
   running.unref()
   return { ended, stop }
+}
+
+/** An argument or a variable that no program can be given is thrown, and the file is closed all the same. */
+function spawnOnto(
+  file: number,
+  { program, args, env }: Pick<ProgramRequest, 'program' | 'args' | 'env'>,
+): ChildProcess {
+  try {
+    return spawn(program, args, { env, detached: true, stdio: ['ignore', 'ignore', file] })
+  } finally {
+    closeSync(file)
+  }
 }
 
 async function lastWords(file: string): Promise<string> {

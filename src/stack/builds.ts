@@ -1,7 +1,6 @@
 /**
  * Building images without running anything, and cleaning up what earlier builds and runs have left.
  */
-import { join } from 'node:path'
 import { containersOf, projectContainers } from '../config/parse/conventions.ts'
 import { ownPackage } from '../config/load/own-package.ts'
 import { defaultPostgres } from '../config/parse/services.ts'
@@ -9,7 +8,7 @@ import type { Secrets } from '../config/secrets.ts'
 import { PoststackError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { observeRuntime } from '../execute/observe.ts'
-import type { DesiredRead } from '../execute/read-desired.ts'
+import { readShipped, type DesiredRead } from '../execute/read-desired.ts'
 import { planBuild } from '../plan/build.ts'
 import { planClean } from '../plan/clean.ts'
 import { shippedImages } from '../plan/images.ts'
@@ -33,10 +32,12 @@ type Call = <Result>(
 export function createBuilds(call: Call): Builds {
   return {
     build: (options) =>
-      call(options, (opened, runtime) => {
+      call(options, async (opened, runtime) => {
         const { image, noCache = false } = options
-        const wanted = shippedFor(opened).filter(({ ref }) => image === 'all' || ref.startsWith(`poststack/${image}:`))
-        return build(opened, runtime, { command: 'container build', wanted, noCache })
+        const wanted = (await shippedFor(opened)).filter(
+          ({ ref }) => image === 'all' || ref.startsWith(`poststack/${image}:`),
+        )
+        return await build(opened, runtime, { command: 'container build', wanted, noCache })
       }),
     buildProject: (options = {}) =>
       call(options, async (opened, runtime) => {
@@ -57,12 +58,12 @@ export function createBuilds(call: Call): Builds {
 }
 
 /** Poststack's own images for the declared major versions, or for the default one. */
-function shippedFor({ parsed }: Opened): readonly BuildImage[] {
+async function shippedFor({ parsed, signal }: Opened): Promise<readonly BuildImage[]> {
   const declared = parsed.config.services.flatMap((service) =>
     service.kind === 'postgres' && service.image === undefined ? [service.version] : [],
   )
   const versions = declared.length === 0 ? [defaultPostgres] : [...new Set(declared)].toSorted((a, b) => a - b)
-  return shippedImages(versions, join(ownPackage().root, 'containers'))
+  return shippedImages(versions, await readShipped(signal))
 }
 
 interface Building {
@@ -72,8 +73,12 @@ interface Building {
   readonly secrets?: Secrets
 }
 
-function build(opened: Opened, runtime: Runtime, { command, wanted, noCache, secrets }: Building): Promise<Outcome> {
-  const bases = shippedFor(opened)
+async function build(
+  opened: Opened,
+  runtime: Runtime,
+  { command, wanted, noCache, secrets }: Building,
+): Promise<Outcome> {
+  const bases = await shippedFor(opened)
   const plan = async (): Promise<Plan> => {
     const { desired } = await lookAtNames(opened, runtime)
     const { containersPossible, name } = runtime
@@ -89,7 +94,7 @@ function build(opened: Opened, runtime: Runtime, { command, wanted, noCache, sec
   }
   // Poststack's own are built however often it is asked.
   const again = !noCache && wanted.every(({ shipped }) => !shipped)
-  return perform({ opened, runtime, command, plan, again, secrets })
+  return await perform({ opened, runtime, command, plan, again, secrets })
 }
 
 /** The declared state with every image that the project can build, whether a service runs it or not. */

@@ -98,6 +98,8 @@ export interface DesiredOptions {
   readonly seeds?: readonly Seed[]
   readonly hookContents?: Desired['hookContents']
   readonly digests?: Readonly<Record<string, string>>
+  /** Fingerprints of Poststack's own images. */
+  readonly shipped?: Readonly<Record<string, string>>
 }
 
 /** The declared state, with a fixed digest for each password and the same migrations for every service that declares some. */
@@ -116,7 +118,7 @@ export function desiredOf(config: Config, options: DesiredOptions = {}): Desired
       ]),
     ),
     digests: { ...Object.fromEntries(databases.map(({ name }) => [`${name}.password`, 'digest'])), ...digests },
-    shippedImages: '/package/containers',
+    shippedImages: { folder: '/package/containers', fingerprints: options.shipped ?? {} },
   })
 }
 

@@ -51,8 +51,8 @@ function blockedByOwnPort({
   for (const found of observed.containers) {
     const { id, name, owner, service: other = name } = found
     if (!isOurs(owner, desired) || other === service.name || handedOver.has(id)) continue
+    if (freed.some(({ from }) => from === id)) continue
     for (const port of portsHeld(container.spec, found)) {
-      if (freed.has(port.host)) continue
       const isDeclared = desired.services.some(({ name: declared }) => declared === other)
       const ways = isDeclared
         ? [`bring up both: poststack up ${service.name} ${other}`]

@@ -21,7 +21,7 @@ export function planHandOvers(
   const contexts = services.flatMap((service) => contextOf(service, planning))
   const looks = contexts.map((context) => ({ context, ...judge(context.service, context.container, planning) }))
   const starting = looks.filter(({ current }) => current === undefined || !isRunning(current))
-  const freed = new Map(planning.freed)
+  const freed = [...planning.freed]
   const handedOver = new Map<string, number>()
   const takersOf = new Map<string, readonly string[]>()
   for (const holder of looks) {
@@ -44,7 +44,7 @@ export function planHandOvers(
       const step = draft.add(holder.context.subject, action, cause, { needs, risk: 'downtime' })
       handedOver.set(found.id, step)
       takersOf.set(found.id, names)
-      for (const { host } of found.ports) freed.set(host, step)
+      freed.push(...found.ports.map((port) => ({ ...port, from: found.id, step })))
     }
   }
   return { freed, handedOver, takers: takersOf }

@@ -14,10 +14,10 @@ import { planMigrations } from './migrate-steps.ts'
 import { planHandOvers } from './handover-steps.ts'
 import { isOurs } from '../names.ts'
 import { dependencyOrder, selectServices } from '../order.ts'
-import type { Looking, Milestones, Planning } from '../planning.ts'
+import type { FreedPort, Looking, Milestones, Planning } from '../planning.ts'
 import { forgetUndeclared, owesAfterReady, planOwed, planOwing } from './owed-steps.ts'
 import { planRecords } from './record-steps.ts'
-import { createResources } from './resource-steps.ts'
+import { createResources, warnOfOtherVersions } from './resource-steps.ts'
 import { planSeeds } from './seed-steps.ts'
 import { planRestartStops } from './restart-steps.ts'
 import type { Plan } from '../step.ts'
@@ -80,7 +80,7 @@ function planAll(desired: Desired, observed: Observed, { options, owes, before: 
   const owing = owes ? planOwing({ event: 'afterReady' }, [], world) : undefined
   if (owing !== undefined) draft.lead(owing)
   const milestones = new Map<string, Milestones>()
-  const freed = names.length === 0 && goal === 'up' ? removeOrphans(world) : new Map<number, number>()
+  const freed = names.length === 0 && goal === 'up' ? removeOrphans(world) : []
   const restart = goal === 'restart' ? restarted(desired, names) : new Set<string>()
   const looking: Looking = { ...world, resources: createResources(world) }
   const stops = planRestartStops(restart, looking)
@@ -95,6 +95,7 @@ function planAll(desired: Desired, observed: Observed, { options, owes, before: 
   if (goal === 'up') planAfterReady(planning)
   if (names.length === 0 && goal === 'up') forgetUndeclared(planning)
   planRecords(names, planning)
+  warnOfOtherVersions(planning)
   warnOfLeftData(planning)
   warnOfExposure(planning)
   warnOfLoopback(planning)
@@ -169,8 +170,8 @@ function removeOrphans({
   desired,
   observed,
   draft,
-}: Pick<Planning, 'desired' | 'observed' | 'draft'>): Map<number, number> {
-  const freed = new Map<number, number>()
+}: Pick<Planning, 'desired' | 'observed' | 'draft'>): readonly FreedPort[] {
+  const freed: FreedPort[] = []
   const declared = new Set(desired.services.filter(({ container }) => container !== undefined).map(({ name }) => name))
   for (const container of observed.containers) {
     if (!isOurs(container.owner, desired) || declared.has(container.service ?? '')) continue
@@ -181,7 +182,7 @@ function removeOrphans({
       ? draft.add(subject, stop, 'no longer declared', { risk: 'downtime' })
       : undefined
     const removed = draft.add(subject, { kind: 'remove', target }, 'no longer declared', { needs: [stopped] })
-    for (const { host } of container.ports) freed.set(host, removed)
+    freed.push(...container.ports.map((port) => ({ ...port, from: container.id, step: removed })))
   }
   return freed
 }

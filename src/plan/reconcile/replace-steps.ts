@@ -15,6 +15,7 @@ import {
   blockedByVersion,
   hasLostPassword,
 } from './blocked-steps.ts'
+import { portsClash, wantedPorts } from './held-ports.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
 import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
@@ -243,10 +244,10 @@ function following(text: string): Cause {
 
 function addStart(target: Target, cause: Cause, needs: Needs, context: ServiceContext): number {
   const { container, draft, service, subject } = context
-  const ports = (container.spec.ports ?? []).flatMap(({ host }) => (host === undefined ? [] : [host]))
+  const ports = wantedPorts(container.spec)
   const publishes = ports.length > 0
   const files = container.spec.files ?? {}
-  const freed = ports.map((port) => context.freed.get(port))
+  const freed = context.freed.filter((one) => ports.some((port) => portsClash(one, port))).map((one) => one.step)
   return draft.add(subject, { kind: 'start', target, service: service.name, files, publishes }, cause.text, {
     needs: [...needs, ...freed],
     follows: cause.follows === true,

@@ -3,7 +3,7 @@
  */
 import type { Draft } from './draft.ts'
 import { label } from '../labels.ts'
-import { isForPlatform } from '../images.ts'
+import { isForPlatform, isOfOtherVersion } from '../images.ts'
 import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames } from '../names.ts'
 import { pullAction, type PulledImage } from './pull.ts'
 import { waysInConfig } from '../refusal.ts'
@@ -93,6 +93,17 @@ function whyNotThere(wanted: DesiredImage, { images }: Observed): string | undef
   if (wanted.kind === 'build' || wanted.platform === undefined || present.platform === undefined) return undefined
   if (isForPlatform(present.platform, wanted.platform)) return undefined
   return `it is there for ${present.platform}, and wanted for ${wanted.platform}`
+}
+
+/** Told and left alone: a new version of Poststack makes nothing anew by itself. */
+export function warnOfOtherVersions({ desired, observed, draft }: Context): void {
+  for (const wanted of desired.images) {
+    const present = observed.images.find(({ ref }) => ref === wanted.ref)
+    if (wanted.kind !== 'build' || present === undefined || !isOfOtherVersion(wanted, present)) continue
+    const message =
+      'another version of Poststack has built it. To have that of this one: poststack container build; a container takes it when it is made anew'
+    draft.warn(`image:${wanted.ref}`, message)
+  }
 }
 
 const notHere = "not found, and `pull: 'never'` forbids pulling it"

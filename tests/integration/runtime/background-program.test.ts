@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -23,6 +23,14 @@ test('its last words must be told when it has ended', async () => {
 test('one that is missing must be told as such', async () => {
   const request = { program: 'no-such-program', args: [], env: process.env, words: join(folder, 'words') }
   await expect(startProgram(request).ended).rejects.toMatchObject({ code: 'RUNTIME_MISSING' })
+})
+
+test('one that cannot be started must leave no file open', async () => {
+  const open = async (): Promise<number> => (await readdir('/dev/fd')).length
+  const request = { program: 'true', args: ['\0'], env: process.env, words: join(folder, 'words') }
+  const before = await open()
+  for (let n = 0; n < 20; n += 1) expect(() => startProgram(request)).toThrow(/null bytes/)
+  expect(await open()).toBeLessThan(before + 10)
 })
 
 test('what it does must go on when we are killed, whatever it says then', async () => {

@@ -277,7 +277,7 @@ describe('clean', () => {
 })
 
 describe('build', () => {
-  const [base, postgres] = shippedImages([17], '/package/containers')
+  const [base, postgres] = shippedImages([17], { folder: '/package/containers', fingerprints: {} })
   const bases = [base]
   const desired = desiredOf(stackConfig([app]))
   const project = desired.images.filter((image) => image.kind === 'build' && !image.shipped) as [typeof base]

@@ -87,6 +87,21 @@ describe('ports that pass from one service to another', () => {
   })
 })
 
+test('a start waits for what goes for good only where its port is that very one, or open on every address', async () => {
+  const http = { name: 'http', container: 80, host: 8080, hostAddress: '127.0.0.1', protocol: 'tcp' } as const
+  const waitsFor = async (port: typeof http | { readonly hostAddress: string; readonly protocol: 'udp' | 'tcp' }) => {
+    const stack = await running(stackConfig([on('api', 0, { ports: [{ ...http, ...port }] })]))
+    const { steps } = await stack.plan(desiredOf(stackConfig([on('web', 8080)])))
+    const removed = steps.find(({ action, subject }) => action.kind === 'remove' && subject === 'service:api')
+    const started = steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')
+    return started?.needs.includes(removed?.id ?? 0)
+  }
+  expect(await waitsFor(http)).toBe(true)
+  expect(await waitsFor({ hostAddress: '0.0.0.0', protocol: 'tcp' })).toBe(true)
+  expect(await waitsFor({ hostAddress: '127.0.0.2', protocol: 'tcp' })).toBe(false)
+  expect(await waitsFor({ hostAddress: '127.0.0.1', protocol: 'udp' })).toBe(false)
+})
+
 test('a service that fails in a swap must be told that its old port is gone, and get its new one when it is mended', async () => {
   const runtime = createMemoryRuntime()
   const stack = memoryStack(runtime)

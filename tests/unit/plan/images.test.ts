@@ -14,9 +14,32 @@ test('a service and a project container of one name have each the image of their
     'containers/web': { fingerprint: 'of-the-folder', baseImages: [] },
   }
   const config = stackConfig([web], { images })
-  const desired = desiredState({ config, folders: {}, builds, digests: {}, shippedImages: '' })
+  const desired = desiredState({
+    config,
+    folders: {},
+    builds,
+    digests: {},
+    shippedImages: { folder: '', fingerprints: {} },
+  })
   expect(desired.images.map(({ ref }) => ref)).toEqual(['shop/web:of-the-folde', 'shop/web:of-the-servi'])
   expect(desired.services[0]?.container?.spec.image).toBe('shop/web:of-the-servi')
+})
+
+test('an image that another version of Poststack has built is told and left alone', async () => {
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  const of = (base: string, postgres: string) =>
+    desiredOf(stackConfig([postgresService()]), { shipped: { 'base-debian': base, postgres } })
+  await stack.up(of('a', 'one'))
+  expect(formatPlan(await stack.plan(of('a', 'one')))).toBe('shop on memory: everything is as declared\n')
+  expect(formatPlan(await stack.plan(of('a', 'two')))).toMatchInlineSnapshot(`
+    "shop on memory: everything is as declared
+
+    warning: image:poststack/postgres:17: another version of Poststack has built it. To have that of this one: poststack container build; a container takes it when it is made anew
+    "
+  `)
+  // Nobody knows, where it could not be read, or was not told apart then.
+  expect((await stack.plan(desiredOf(stackConfig([postgresService()])))).warnings).toEqual([])
 })
 
 describe('a plan whose image cannot be had', () => {
