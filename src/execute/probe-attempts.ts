@@ -246,9 +246,9 @@ async function askLog(
     lines.push(text.slice(0, longestLine))
     if (lines.length >= linesAtOnce) look()
   }
-  const request = { tail: undefined, since, follow: false, onLine }
   try {
-    await runtime.readLogs(target, request, { signal: AbortSignal.any([signal, found.signal]) })
+    const until = AbortSignal.any([signal, found.signal])
+    await runtime.readLogs(target, { tail: undefined, since, follow: false, onLine }, { signal: until })
   } catch (error) {
     if (!found.signal.aborted) throw error
   }

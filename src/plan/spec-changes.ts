@@ -5,7 +5,7 @@
 import { isRecord } from '../config/is-record.ts'
 import { sizeText } from '../config/sizes.ts'
 import { compareText } from '../config/text-order.ts'
-import { postgresPort } from './references.ts'
+import { hostInUrl, postgresPort } from './references.ts'
 import type { FieldChange } from './step.ts'
 import type { RecordedSpec } from './types.ts'
 
@@ -83,9 +83,9 @@ function sized(value: unknown): unknown {
   return typeof value === 'number' ? sizeText(value) : value
 }
 
-function mountFields({ bytes, kind: _, source, target, ...others }: RecordedSpec): readonly Field[] {
-  const fields = { ...others, bind: source, tmpfs: sized(bytes) }
-  return Object.entries(fields).map(([field, value]) => [`volumes[${String(target)}].${field}`, value])
+function mountFields({ bytes, source, target, ...others }: RecordedSpec): readonly Field[] {
+  const fields = { ...others, kind: undefined, bind: source, tmpfs: sized(bytes) }
+  return Object.entries(fields).map(([field, value]) => [`volumes[${plain(target)}].${field}`, value])
 }
 
 /** One container port may be published several times. */
@@ -94,7 +94,7 @@ function portFields(ports: readonly RecordedSpec[] | undefined, server: boolean)
   const byPort = new Map<string, string[]>()
   const more: Field[] = []
   for (const { container, host, hostAddress, protocol, ...others } of ports) {
-    const number = `${String(container)}${protocol === 'udp' ? '/udp' : ''}`
+    const number = `${plain(container)}${protocol === 'udp' ? '/udp' : ''}`
     const path = server && container === postgresPort ? 'port' : `ports[${number}]`
     byPort.set(path, [...(byPort.get(path) ?? []), published(host, hostAddress)].toSorted(compareText))
     more.push(...Object.entries(others).map(([field, value]): Field => [`${path}.${field}`, value]))
@@ -104,8 +104,12 @@ function portFields(ports: readonly RecordedSpec[] | undefined, server: boolean)
 
 function published(host: unknown, address: unknown): string {
   if (host === undefined) return 'not published'
-  if (address === undefined || address === '127.0.0.1') return String(host)
-  return `${String(address).includes(':') ? `[${String(address)}]` : String(address)}:${String(host)}`
+  if (address === undefined || address === '127.0.0.1') return plain(host)
+  return `${hostInUrl(plain(address))}:${plain(host)}`
+}
+
+function plain(value: unknown): string {
+  return value === undefined ? '' : JSON.stringify(value).replace(/^"(.*)"$/s, '$1')
 }
 
 function walk(value: unknown, path: string, found: Map<string, Leaf>): void {
@@ -119,7 +123,7 @@ function walk(value: unknown, path: string, found: Map<string, Leaf>): void {
       walk(item, `${path}.${String(index)}`, found)
     })
   else if (isRecord(value)) for (const [key, item] of Object.entries(value)) walk(item, `${path}.${key}`, found)
-  else found.set(path, { identity, text: identity.replace(/^"(.*)"$/s, '$1') })
+  else found.set(path, { identity, text: plain(value) })
 }
 
 function isContent(path: string): boolean {

@@ -5,6 +5,8 @@ import type { Probe } from '../../../src/plan/types.ts'
 import type { MemoryRuntime } from '../../support/memory-runtime.ts'
 import { context, runtimeWith } from '../../support/waiting.ts'
 
+const probe = (pattern: string): Probe => ({ kind: 'log', pattern })
+
 test('log must match a pattern on single lines', async () => {
   const { runtime } = runtimeWith({ logs: ['starting', 'Listening on port 8080'] })
   expect(await probeOnce({ kind: 'log', pattern: '^Listening on .* \\d+$' }, context({ runtime }))).toEqual({
@@ -27,7 +29,6 @@ test('log must find a line however much came after it, and read no further', asy
     }
     return Promise.resolve()
   }
-  const probe = (pattern: string): Probe => ({ kind: 'log', pattern })
   const counted = context({ runtime: { ...runtime, readLogs } })
   expect(await probeOnce(probe('^ready now$'), counted)).toEqual({ ready: true })
   expect(read).toBe(1000)

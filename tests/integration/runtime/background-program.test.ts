@@ -25,12 +25,13 @@ test('one that is missing must be told as such', async () => {
   await expect(startProgram(request).ended).rejects.toMatchObject({ code: 'RUNTIME_MISSING' })
 })
 
+const openFiles = async (): Promise<number> => (await readdir('/dev/fd')).length
+
 test('one that cannot be started must leave no file open', async () => {
-  const open = async (): Promise<number> => (await readdir('/dev/fd')).length
   const request = { program: 'true', args: ['\0'], env: process.env, words: join(folder, 'words') }
-  const before = await open()
+  const before = await openFiles()
   for (let n = 0; n < 20; n += 1) expect(() => startProgram(request)).toThrow(/null bytes/)
-  expect(await open()).toBeLessThan(before + 10)
+  expect(await openFiles()).toBeLessThan(before + 10)
 })
 
 test('what it does must go on when we are killed, whatever it says then', async () => {

@@ -1,6 +1,6 @@
 /** Each field that a container may declare: its change asks for a new container and is named with both values. */
 import { describe, expect, test } from 'vitest'
-import type { ContainerServiceConfig } from '../../../src/config/types.ts'
+import type { ContainerServiceConfig, PostgresServiceConfig } from '../../../src/config/types.ts'
 import { desiredOf, containerService, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { recordSpec } from '../../../src/plan/spec.ts'
@@ -95,11 +95,12 @@ test('a server takes the limits that are declared for it', () => {
   })
 })
 
+function recordOf(options: Partial<PostgresServiceConfig>) {
+  const { digests, services } = desiredOf(stackConfig([postgresService(options)]))
+  return recordSpec(services[0]?.container?.spec ?? { image: '' }, digests)
+}
+
 test('a change of a server is told as it is declared, and what follows from it only where nothing else is', () => {
-  const recordOf = (options: Parameters<typeof postgresService>[0]) => {
-    const { digests, services } = desiredOf(stackConfig([postgresService(options)]))
-    return recordSpec(services[0]?.container?.spec ?? { image: '' }, digests)
-  }
   const after = recordOf({
     port: 5433,
     settings: { work_mem: '8MB' },
@@ -119,11 +120,10 @@ test('a change of a server is told as it is declared, and what follows from it o
   expect(diffSpecs(without, recordOf({})).map(({ path }) => path)).toContain('env.POSTGRES_DB')
 })
 
+const named = (containerName?: string) =>
+  desiredOf(stackConfig([containerService({ name: 'web', ...(containerName === undefined ? {} : { containerName }) })]))
+
 test('a name that is declared, and one that is not any more, is a change with both names', async () => {
-  const named = (containerName?: string) =>
-    desiredOf(
-      stackConfig([containerService({ name: 'web', ...(containerName === undefined ? {} : { containerName }) })]),
-    )
   const runtime = createMemoryRuntime()
   const stack = memoryStack(runtime)
   const causes: unknown[] = []

@@ -25,14 +25,15 @@ test('a service and a project container of one name have each the image of their
   expect(desired.services[0]?.container?.spec.image).toBe('shop/web:of-the-servi')
 })
 
+const shippedAs = (base: string, postgres: string) =>
+  desiredOf(stackConfig([postgresService()]), { shipped: { 'base-debian': base, postgres } })
+
 test('an image that another version of Poststack has built is told and left alone', async () => {
   const runtime = createMemoryRuntime()
   const stack = memoryStack(runtime)
-  const of = (base: string, postgres: string) =>
-    desiredOf(stackConfig([postgresService()]), { shipped: { 'base-debian': base, postgres } })
-  await stack.up(of('a', 'one'))
-  expect(formatPlan(await stack.plan(of('a', 'one')))).toBe('shop on memory: everything is as declared\n')
-  expect(formatPlan(await stack.plan(of('a', 'two')))).toMatchInlineSnapshot(`
+  await stack.up(shippedAs('a', 'one'))
+  expect(formatPlan(await stack.plan(shippedAs('a', 'one')))).toBe('shop on memory: everything is as declared\n')
+  expect(formatPlan(await stack.plan(shippedAs('a', 'two')))).toMatchInlineSnapshot(`
     "shop on memory: everything is as declared
 
     warning: image:poststack/postgres:17: another version of Poststack has built it. To have that of this one: poststack container build; a container takes it when it is made anew
