@@ -6,12 +6,13 @@ import type { HandedStack } from '../config/child/script-protocol.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Config, ContainerServiceConfig, ServiceConfig } from '../config/types.ts'
 import { databaseTarget } from '../plan/desired.ts'
-import { publishedUrls, urlOf } from '../plan/variables.ts'
+import { publishedUrls } from '../plan/published.ts'
+import { urlOf } from '../plan/variables.ts'
 import { revealTexts } from './reveal.ts'
 
 /** `chosen` is the service whose database is meant where none is named. */
 export function handedStack(config: Config, chosen: string | undefined, secrets: Secrets): HandedStack {
-  const services = config.services.map((service) => [service.name, handedService(service, secrets)] as const)
+  const services = config.services.map((service) => [service.name, handedService(service, config, secrets)] as const)
   return {
     name: config.name,
     root: config.root,
@@ -20,9 +21,9 @@ export function handedStack(config: Config, chosen: string | undefined, secrets:
   }
 }
 
-function handedService(service: ServiceConfig, secrets: Secrets): HandedService {
+function handedService(service: ServiceConfig, { services }: Config, secrets: Secrets): HandedService {
   if (service.kind !== 'container') return handedDatabase(service, secrets)
-  const { main, ports } = publishedUrls(service)
+  const { main, ports } = publishedUrls(service, services)
   const urls = Object.fromEntries(ports.map(({ port, url }) => [port, url]))
   return { kind: 'container', ...(main === undefined ? {} : { url: main }), urls }
 }

@@ -117,7 +117,7 @@ function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext):
     : 'Its last lines of output say why.'
 }
 
-const endedWell =
+export const endedWell =
   'It did what it was told and ended, and a service has to go on running. A job that runs once: declare `job: true`, and `completed` where others wait for it. ' +
   'A server that goes to the background: let its `command` keep it in the foreground.'
 

@@ -13,6 +13,7 @@ import type { MigrationFolder, Seed } from '../migrations/types.ts'
 import { containerProbe, containerSpec, runFields } from './desired-container.ts'
 import { desiredImages, qualifyImage, type ImageInput } from './images.ts'
 import { projectId } from './names.ts'
+import { publishedUrls } from './published.ts'
 import { hostSide, passwordFile, postgresPort } from './references.ts'
 import type { ContainerSpec, DatabaseTarget, Desired, DesiredService, DesiredVolume } from './types.ts'
 
@@ -85,7 +86,13 @@ function desiredService(service: ServiceConfig, input: DesiredInput): DesiredSer
     spec: service.kind === 'postgres' ? postgresSpec(service) : containerSpec(service, input),
   }
   if (service.kind === 'container')
-    return { ...common, container, probe: containerProbe(service), migrations: undefined }
+    return {
+      ...common,
+      container,
+      urls: publishedUrls(service, input.config.services).ports.map(({ url }) => url),
+      probe: containerProbe(service),
+      migrations: undefined,
+    }
   const target = managedTarget(service)
   return {
     ...common,

@@ -63,7 +63,8 @@ function containerProperty(service: Extract<ServiceConfig, { kind: 'container' }
   const [kind, name] = property.split(':')
   const port = service.ports.find((candidate) => candidate.name === name)
   if (port === undefined) throw new Error(`unknown reference ${service.name}.${property}`)
-  return kind === 'url' ? `http://${service.name}:${String(port.container)}` : String(port.container)
+  const scheme = name === 'https' ? name : 'http'
+  return kind === 'url' ? `${scheme}://${service.name}:${String(port.container)}` : String(port.container)
 }
 
 /** "All addresses" is an address to listen on, not one to connect to. */

@@ -4,7 +4,7 @@
 import { resolveMigrations } from '../migrations/resolve.ts'
 import { currentContainer, wasStopped } from './current.ts'
 import { jobMemory } from './jobs.ts'
-import { hostInUrl, hostSide } from './references.ts'
+import { hostInUrl } from './references.ts'
 import type { Plan, PlanStep } from './step.ts'
 import type { Desired, DesiredService, Observed } from './types.ts'
 
@@ -133,14 +133,7 @@ export function addressesOf(service: DesiredService, port?: number): readonly st
       `postgresql://${encodeURIComponent(user)}@${hostInUrl(host)}:${String(port ?? declared)}/${encodeURIComponent(database)}`,
     ]
   }
-  const httpPort = service.probe.kind === 'http' ? service.probe.port : undefined
-  return (service.container?.spec.ports ?? []).flatMap(({ host, hostAddress = '127.0.0.1', protocol }) =>
-    host === undefined
-      ? []
-      : [
-          `${host === httpPort && protocol === 'tcp' ? 'http' : protocol}://${hostInUrl(hostSide(hostAddress))}:${String(host)}`,
-        ],
-  )
+  return service.urls ?? []
 }
 
 function countOf(

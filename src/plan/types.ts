@@ -129,6 +129,8 @@ export interface DesiredService {
         readonly spec: ContainerSpec
       }
     | undefined
+  /** Where this machine reaches the published ports of a container that is no server of ours. */
+  readonly urls?: readonly string[]
   readonly dependsOn: readonly Dependency[]
   readonly probe: Probe
   readonly readyTimeoutMs: number

@@ -4,7 +4,8 @@
  */
 import type { ContainerServiceConfig, SecretPart, ServiceConfig } from '../config/types.ts'
 import { databaseTarget } from './desired.ts'
-import { hostInUrl, hostSide } from './references.ts'
+import { publishedUrls } from './published.ts'
+import { hostInUrl } from './references.ts'
 import type { DatabaseTarget, SpecText } from './types.ts'
 
 type Named = readonly [name: string, value: SpecText]
@@ -43,7 +44,9 @@ export function hostVariables(
   chosen: DatabaseService | undefined,
 ): Readonly<Record<string, SpecText>> {
   const urls = services.flatMap((service): readonly Named[] =>
-    service.kind === 'container' ? containerUrls(service) : [[urlName(service.name), urlOf(databaseTarget(service))]],
+    service.kind === 'container'
+      ? containerUrls(service, services)
+      : [[urlName(service.name), urlOf(databaseTarget(service))]],
   )
   const first = chosen === undefined ? {} : chosenVariables(databaseTarget(chosen))
   // Once more: what the chosen database says wins over a service that happens to be called `database`.
@@ -76,27 +79,10 @@ export function urlOf({ database, host, parameters, password, port, user }: Data
   return { parts: [`postgresql://${encodeURIComponent(user)}`, ...secret, end] }
 }
 
-interface PublishedUrls {
-  readonly main: string | undefined
-  readonly ports: readonly { readonly port: string; readonly url: string }[]
-}
-
-/** Where this machine reaches the published ports of a container. The main one is that which is asked for readiness, `http`, or the first. */
-export function publishedUrls({ ports, ready }: ContainerServiceConfig): PublishedUrls {
-  const published = ports.flatMap(({ host, hostAddress, name: port, protocol }) => {
-    if (host === undefined) return []
-    const asked = ready.kind === 'http' && ready.port === port
-    const scheme = asked || port === 'http' ? 'http' : port === 'https' ? 'https' : protocol
-    return [{ port, asked, url: `${scheme}://${hostInUrl(hostSide(hostAddress))}:${String(host)}` }]
-  })
-  const main = published.find(({ asked }) => asked) ?? published.find(({ port }) => port === 'http') ?? published[0]
-  return { main: main?.url, ports: published.map(({ port, url }) => ({ port, url })) }
-}
-
 /** The main port as `<SERVICE>_URL`; where there are several, each as `<SERVICE>_<PORT>_URL` too. */
-function containerUrls(service: ContainerServiceConfig): readonly Named[] {
+function containerUrls(service: ContainerServiceConfig, services: readonly ServiceConfig[]): readonly Named[] {
   const { name } = service
-  const { main, ports } = publishedUrls(service)
+  const { main, ports } = publishedUrls(service, services)
   if (main === undefined) return []
   const others = ports.length === 1 ? [] : ports
   return [[urlName(name), main], ...others.map(({ port, url }) => [urlName(`${name}_${port}`), url] as const)]

@@ -2,7 +2,7 @@
  * How the services are now: asked, not remembered. For each that is not well: why, and the last it has said.
  */
 import { hintFor } from '../execute/hints.ts'
-import { waitingHint } from '../execute/readiness-error.ts'
+import { endedWell, waitingHint } from '../execute/readiness-error.ts'
 import { observe } from '../execute/observe.ts'
 import type { DesiredRead } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
@@ -110,6 +110,7 @@ function wayOut({ reason, service, state }: ServiceStatus, { container, probe, l
   const start = `Start it: poststack container start ${service}`
   if (state === 'absent') return start
   if (state === 'stopped') return `It does not run. ${start}`
+  if (state === 'failed' && container?.exitCode === 0) return endedWell
   const known = hintFor({ exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory })
   if (known !== undefined) return known
   const isOver = container !== undefined && container.state !== 'running'

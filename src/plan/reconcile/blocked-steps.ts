@@ -73,7 +73,12 @@ export function blockedByMount({ container, desired, draft, observed, service, s
   for (const [index, mount] of (container.spec.mounts ?? []).entries()) {
     if (mount.kind !== 'bind' || !observed.missingPaths.includes(mount.source)) continue
     const field = `volumes[${String(index)}]`
-    const ways = ['make that file or folder', ...waysInConfig(`correct \`${field}.bind\` of ${service.name}`, desired)]
+    const home = /\/~(?:\/|$)/.test(mount.source) ? ['`~` is no home folder in a config: write the whole path'] : []
+    const ways = [
+      ...home,
+      'make that file or folder',
+      ...waysInConfig(`correct \`${field}.bind\` of ${service.name}`, desired),
+    ]
     draft.add(subject, { kind: 'blocked', code: 'CONFIG_INVALID', ways }, `${field}.bind: there is no ${mount.source}`)
   }
   return draft.size() > size

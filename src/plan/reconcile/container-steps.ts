@@ -103,12 +103,24 @@ function compare(found: ObservedContainer, context: JudgeContext): Judged {
   const { container, desired, observed } = context
   const other = (difference: Cause): Judged => ({ found, difference, update: undefined })
   if (found.spec === undefined) return other(because('its spec label cannot be read'))
-  const changes = diffSpecs(found.spec, recordSpec(wordedAs(found.spec, container.spec), desired.digests))
+  const changes = [
+    ...changedName(found, context),
+    ...diffSpecs(found.spec, recordSpec(wordedAs(found.spec, container.spec), desired.digests)),
+  ]
   const fields = observed.changesInPlace && isRunning(found) ? inPlace(changes, container.spec) : undefined
   const cause = { text: describeChanges(changes), changes }
   if (changes.length > 0 && fields === undefined) return other(cause)
   const difference = differenceOf(found, context)
   return { found, difference, update: fields === undefined || difference !== undefined ? undefined : { fields, cause } }
+}
+
+/** One that is not declared may be the second one, which a container keeps. */
+function changedName(
+  { name }: ObservedContainer,
+  { container, desired, service }: JudgeContext,
+): readonly FieldChange[] {
+  const isSame = container.declared ? name === container.name : containerNames(service, desired).includes(name)
+  return isSame ? [] : [{ path: 'containerName', before: name, after: container.name }]
 }
 
 /** The generated password of a server that it reaches is to be another one. */
@@ -122,10 +134,7 @@ function readsLostPassword({ container, desired, observed }: JudgeContext): bool
 
 /** What is there besides the spec. */
 function differenceOf(found: ObservedContainer, context: JudgeContext): Cause | undefined {
-  const { container, desired, resources, service } = context
-  if (container.declared ? found.name !== container.name : !containerNames(service, desired).includes(found.name)) {
-    return because(`its name is ${found.name}, not ${container.name}`)
-  }
+  const { container, resources, service } = context
   if (isOlderImage(found, context)) return because(`image ${container.spec.image} is a newer one now`)
   // What runs has the old password in it.
   if (isRunning(found) && (hasLostPassword(context) || readsLostPassword(context))) return because(lostPassword)

@@ -22,7 +22,7 @@ afterAll(() => rm(root, { recursive: true }))
 const bind = (source: string) => ({ kind: 'bind', source, target: source, readOnly: false }) as const
 
 test('a plan is blocked by each, with its place in the config, while nothing may make it yet', async () => {
-  const mounts = [bind('/projects/shop/site'), bind('/projects/shop/missing-conf'), bind('/missing')]
+  const mounts = [bind('/projects/shop/site'), bind('/projects/shop/missing-conf'), bind('/missing/~/.ssh')]
   const config = stackConfig([containerService({ name: 'web', mounts })])
   const runtime = createMemoryRuntime()
   const stack = memoryStack(runtime)
@@ -33,7 +33,8 @@ test('a plan is blocked by each, with its place in the config, while nothing may
       #1 service:web  blocked  volumes[1].bind: there is no /projects/shop/missing-conf
            - make that file or folder
            - correct \`volumes[1].bind\` of web in the config
-      #2 service:web  blocked  volumes[2].bind: there is no /missing
+      #2 service:web  blocked  volumes[2].bind: there is no /missing/~/.ssh
+           - \`~\` is no home folder in a config: write the whole path
            - make that file or folder
            - correct \`volumes[2].bind\` of web in the config
     "

@@ -129,14 +129,14 @@ test('a name that is declared, and one that is not any more, is a change with bo
   const causes: unknown[] = []
   for (const desired of [named(), named('mine'), named(), named('other')]) {
     const { plan } = await stack.up(desired)
-    causes.push(plan.steps.find(({ action }) => action.kind === 'create')?.cause.text)
+    const changes = plan.steps.find(({ action }) => action.kind === 'create')?.cause.changes ?? []
+    causes.push(...changes.map(({ path, before, after }) => `${path}: ${String(before)} -> ${String(after)}`))
     expect((await stack.plan(desired)).steps).toEqual([])
   }
   expect(causes).toEqual([
-    'not found',
-    'its name is shop-web, not mine',
-    'its name is mine, not shop-web',
-    'its name is shop-web, not other',
+    'containerName: shop-web -> mine',
+    'containerName: mine -> shop-web',
+    'containerName: shop-web -> other',
   ])
   expect([...runtime.world.containers.values()].map(({ name }) => name)).toEqual(['other'])
 })

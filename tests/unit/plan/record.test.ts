@@ -70,7 +70,7 @@ describe('a record', () => {
           addresses: ['postgresql://poststack@127.0.0.1:5432/poststack'],
           state: 'running',
         },
-        { name: 'web', kind: 'container', addresses: ['tcp://127.0.0.1:8080'], state: 'running' },
+        { name: 'web', kind: 'container', addresses: ['http://127.0.0.1:8080'], state: 'running' },
       ],
       containers: [
         { service: 'db', name: 'shop-db', state: 'running', ports: ['127.0.0.1:5432'] },

@@ -68,19 +68,29 @@ describe('the variables for the host', () => {
       ports: [
         { ...port, name: 'metrics', host: 9100 },
         { ...port, name: 'app', host: 8081, hostAddress: '0.0.0.0' },
+        { ...port, name: 'other', host: 8082 },
         { ...port, name: 'inside', host: undefined },
       ],
       ready: { kind: 'http', port: 'app', path: '/', status: undefined, body: undefined },
     })
+    const reader = containerService({
+      name: 'reader',
+      env: { API: [{ kind: 'reference', service: 'api', property: 'url:other' }] },
+    })
     const hidden = containerService({ name: 'hidden', ports: [{ ...port, name: 'http', host: undefined }] })
     // The same where people read it.
-    const [shown] = desiredOf(stackConfig([api])).services
-    expect(shown === undefined ? [] : addressesOf(shown)).toEqual(['tcp://127.0.0.1:9100', 'http://127.0.0.1:8081'])
-    expect(hostVariables([web, api, hidden], undefined)).toEqual({
+    const [shown] = desiredOf(stackConfig([api, reader])).services
+    expect(shown === undefined ? [] : addressesOf(shown)).toEqual([
+      'tcp://127.0.0.1:9100',
+      'http://127.0.0.1:8081',
+      'http://127.0.0.1:8082',
+    ])
+    expect(hostVariables([web, api, reader, hidden], undefined)).toEqual({
       WEB_URL: 'http://127.0.0.1:8080',
       API_URL: 'http://127.0.0.1:8081',
       API_METRICS_URL: 'tcp://127.0.0.1:9100',
       API_APP_URL: 'http://127.0.0.1:8081',
+      API_OTHER_URL: 'http://127.0.0.1:8082',
     })
   })
 })
