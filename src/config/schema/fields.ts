@@ -76,7 +76,7 @@ export const size = text(
   'a size such as `512MB`: a whole number with kB, MB or GB',
   (value) => bytesOf(value) !== undefined,
 )
-export const memory = size.refine((value) => (bytesOf(value) ?? 0) >= 6 * 1024 * 1024, {
+export const memory = size.refine((value) => (bytesOf(value) ?? Infinity) >= 6 * 1024 * 1024, {
   error: 'expected at least 6MB, the least that engines accept',
 })
 export const cpus = z

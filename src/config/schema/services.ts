@@ -127,7 +127,7 @@ const volume = z.union(
   ],
   {
     error:
-      "expected an object like { volume: 'data', target: '/data' }, { bind: './site', target: '/site' } or { tmpfs: '64m', target: '/tmp' }",
+      "expected an object like { volume: 'data', target: '/data' }, { bind: './site', target: '/site' } or { tmpfs: '64MB', target: '/tmp' }",
   },
 )
 

@@ -1,5 +1,6 @@
 /** Turns zod's issues into ours: one for each mistake, with the value as written and the nearest right word. */
 import { nearest, suggest } from '../nearest.ts'
+import { fromCompose } from './compose-words.ts'
 import { showValue } from './issues.ts'
 import type { z } from 'zod'
 import type { ConfigIssue, Path } from './issues.ts'
@@ -45,7 +46,8 @@ function knownKeys(issue: ZodIssue): readonly string[] | undefined {
 /** The key that an unknown key was meant to be: that one is then not reported as missing as well. */
 function meantKey(issue: ZodIssue): readonly string[] {
   const known = knownKeys(issue)
-  const near = known === undefined ? undefined : nearest(String(issue.path.at(-1)), known)
+  const word = String(issue.path.at(-1))
+  const near = known === undefined ? undefined : (fromCompose(word, known) ?? nearest(word, known))
   return near === undefined ? [] : [keyOf([...issue.path.slice(0, -1), near])]
 }
 
@@ -55,13 +57,9 @@ function describe(issue: ZodIssue, origin: Origin): ConfigIssue {
   const known = knownKeys(issue)
   if (known !== undefined) {
     const word = String(path.at(-1))
-    return {
-      path,
-      message: `unknown key: ${suggest(
-        word,
-        known.filter((key) => key !== 'kind'),
-      )}`,
-    }
+    const ours = fromCompose(word, known)
+    const possible = known.filter((key) => key !== 'kind')
+    return { path, message: `unknown key: ${ours === undefined ? suggest(word, possible) : `here it is \`${ours}\``}` }
   }
   if (issue.code === 'invalid_key') return { path, message: `has a wrong name: ${issue.issues[0]?.message ?? ''}` }
   if (value === undefined) return { path, message: `is missing: ${issue.message}` }

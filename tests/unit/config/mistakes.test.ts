@@ -25,6 +25,19 @@ describe('many mistakes', () => {
     ])
   })
 
+  it('in the words of compose are told with ours, each once', async () => {
+    const healthcheck = { test: ['true'], interval: 5 }
+    const composed = { ...web, environment: { A: 1 }, working_dir: '/', memory: '300m', healthcheck, tets: 1 }
+    expect((await mistakes(services({ web: composed }))).map((line) => line.slice(13))).toEqual([
+      'memory: expected a size such as `512MB`: a whole number with kB, MB or GB | "300m"',
+      'healthcheck.test: unknown key: here it is `command`',
+      'healthcheck.interval: unknown key: here it is `intervalSeconds`',
+      'environment: unknown key: here it is `env`',
+      'working_dir: unknown key: here it is `workdir`',
+      expect.stringMatching(/^tets: unknown key: possible: /),
+    ])
+  })
+
   it('what services must agree on is told of services with other mistakes too, and nothing twice', async () => {
     const api = { kind: 'container', image: 5, ports: { http: { container: 0, host: 8080 } }, dependsOn: ['job', 7] }
     const job = { ...web, job: true, env: { A: { $ref: 'api.url:htp' }, B: [] }, dependsOn: { db: 'completed' } }
@@ -46,7 +59,7 @@ describe('many mistakes', () => {
           "job.env.B: expected a text, a number, true, false or a reference | []",
           "cache.ports.http.container: is missing: expected a whole number from 1 to 65535",
           "cache.volumes[0].volume: expected a name that every engine accepts: letters, digits, \`_\`, \`.\` and \`-\`, beginning with a letter or digit, at most 63 characters | """,
-          "cache.volumes[1]: expected an object like { volume: 'data', target: '/data' }, { bind: './site', target: '/site' } or { tmpfs: '64m', target: '/tmp' } | 5",
+          "cache.volumes[1]: expected an object like { volume: 'data', target: '/data' }, { bind: './site', target: '/site' } or { tmpfs: '64MB', target: '/tmp' } | 5",
           "cache.volumes[2].readonly: unknown key: did you mean \`readOnly\`?",
           "job.dependsOn.db: a PostgreSQL service is never \`completed\`: possible: \`migrated\`, \`ready\`, \`started\` | "completed"",
           "job.env.A: \`api\` declares no port \`htp\`: did you mean \`http\`? | api.url('htp')",
