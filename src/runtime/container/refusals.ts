@@ -18,20 +18,29 @@ export function refusal(what: string, answer: Refusal, code: ErrorCode = 'ENGINE
   })
 }
 
-/** The same for a start, without what the layers of an engine say of each other; and what to do about the usual reasons. */
-export function startRefusal(container: string, answer: Refusal): PoststackError {
+/**
+ * The same for a container that was not made or did not start, without what the layers of an engine say of each other; and what to do about the
+ * usual reasons.
+ */
+export function containerRefusal(what: string, answer: Refusal): PoststackError {
   const message = messageOf(answer)
   const reason = message
     .replace(/^.*(?:unable to start container process|crun): /s, '')
+    .replace(
+      /^driver failed programming external connectivity on endpoint \S+ \(\w+\): (?:Error starting userland proxy: )?/,
+      '',
+    )
+    .replace(/^(?:container create|fill out specgen): /, '')
     .replace(/: unknown$|: OCI .*$/s, '')
-  const known = startHints.find(({ pattern }) => pattern.test(reason))
-  return new PoststackError('ENGINE_REFUSED', `Container ${container} did not start: ${reason}`, {
-    hint: known?.hint,
+  const known = containerHints.find(({ pattern }) => pattern.test(reason))
+  const { hint } = refusal(what, answer)
+  return new PoststackError('ENGINE_REFUSED', `${what}: ${reason}`, {
+    hint: known?.hint ?? hint,
     details: { status: answer.status, message },
   })
 }
 
-const startHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
+const containerHints: readonly { readonly pattern: RegExp; readonly hint: string }[] = [
   {
     pattern: /executable file|exec.*no such file or directory|executable path/i,
     hint: 'What it is to run is not in the image: check `command` and `entrypoint`, and that the build copies the file.',
@@ -47,6 +56,24 @@ const startHints: readonly { readonly pattern: RegExp; readonly hint: string }[]
   {
     pattern: /unable to find user|no users found|no matching entries in passwd/i,
     hint: 'The image does not have the `user` of the service: use one that it has, or a number.',
+  },
+  {
+    pattern: /error mounting.*not a directory|directory onto a file/i,
+    hint: 'Of `bind` and `target` of one of its `volumes`, one is a folder and the other one a file.',
+  },
+  {
+    pattern: /mkdir: .* is not a directory|workdir .* is not a directory/i,
+    hint: 'The `workdir` of the service is a file in the image.',
+  },
+  {
+    pattern: /unknown capability/i,
+    hint: 'Check `capAdd` and `capDrop`: NET_ADMIN, SYS_PTRACE and the like, as `man capabilities` has them.',
+  },
+  { pattern: /invalid signal/i, hint: 'Check `stopSignal`: SIGTERM, SIGINT, SIGQUIT and the like.' },
+  { pattern: /range of cpus is from/i, hint: 'Lower `cpus` of the service, or give the engine more.' },
+  {
+    pattern: /cannot assign requested address/i,
+    hint: 'A `hostAddress` of its `ports` is none of this machine: leave it out, or use one that the machine has.',
   },
   {
     pattern: /network \S+ is ambiguous/,

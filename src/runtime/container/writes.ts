@@ -11,7 +11,7 @@ import { inspectContainer, inspectNamed, listRunning, needContainer } from './ca
 import type { Inspected } from './calls.ts'
 import { archiveOf } from './files.ts'
 import { createNetwork, createVolume, whileAmbiguous } from './named.ts'
-import { isNameConflict, nameTaken, portConflict, portInUse, refusal, startRefusal } from './refusals.ts'
+import { containerRefusal, isNameConflict, nameTaken, portConflict, portInUse, refusal } from './refusals.ts'
 import { containerBody } from './spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
@@ -114,7 +114,7 @@ async function createContainer(engine: Engine, { container, env, signal }: Creat
       },
     )
   const source = /bind source path does not exist: (\S.*)$/m.exec(messageOf(answer))?.[1]
-  throw source === undefined ? refusal(`Container ${name} was not made`, answer) : missingSource(name, source)
+  throw source === undefined ? containerRefusal(`Container ${name} was not made`, answer) : missingSource(name, source)
 }
 
 /**
@@ -189,7 +189,7 @@ async function startContainer(engine: Engine, { target, files, signal }: Start):
     answer = await post('start')
   }
   if (answer.status < 300 || answer.status === 304) return
-  throw portConflict(container.name, answer) ?? startRefusal(container.name, answer)
+  throw portConflict(container.name, answer) ?? containerRefusal(`Container ${container.name} did not start`, answer)
 }
 
 /**
