@@ -19,23 +19,25 @@ export interface MountedFile {
   readonly source: string
   /** Under which its digest is known, as a secret's is, because there may be one in it. */
   readonly name: string
+  readonly readOnly: boolean
 }
 
-/** Paths that are mounted read-only; which of them are files is not known yet. */
-export function readOnlyMounts(config: Config): readonly MountedFile[] {
+/** Paths of the host that are mounted; which of them are files is not known yet. */
+export function bindMounts(config: Config): readonly MountedFile[] {
   return config.services.flatMap((service) => {
     if (service.kind !== 'container') return []
-    return service.mounts.flatMap((mount) =>
-      mount.kind === 'bind' && mount.readOnly
-        ? [{ source: mount.source, name: mountedContent(service.name, mount.target) }]
-        : [],
-    )
+    return service.mounts.flatMap((mount) => {
+      if (mount.kind !== 'bind') return []
+      const { readOnly, source, target } = mount
+      return [{ source, readOnly, name: mountedContent(service.name, target) }]
+    })
   })
 }
 
 /** The hash of each mounted file by its name. A folder, a device, or what cannot be read has none: the engine says what is wrong with it. */
 export async function readMountedFiles(config: Config, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-  const hashes = readOnlyMounts(config).map(async ({ source, name }) => {
+  const hashes = bindMounts(config).map(async ({ source, readOnly, name }) => {
+    if (!readOnly) return []
     const facts = await stat(source, { bigint: true }).catch(() => undefined)
     if (facts?.isFile() !== true || facts.size > mostBytes) return []
     const hash = await hashFile(source, facts.size, signal).catch(() => undefined)

@@ -27,7 +27,8 @@ export function refuseBlocked(plan: Plan): void {
   if (first === undefined) return
   const reasons = blocked.map(({ action, cause, subject }) => {
     const frame = action.frame === undefined ? [] : ['', ...action.frame]
-    return [`${subject.replace(/^service:/, '')}: ${cause.text}`, ...frame].join('\n')
+    const about = subject === 'image:all' ? '' : `${subject.replace(/^service:/, '')}: `
+    return [`${about}${cause.text}`, ...frame].join('\n')
   })
   throw new PoststackError(first.action.code, `nothing was done. ${reasons.join('\n')}`, {
     hint: [...new Set(blocked.flatMap(({ action }) => action.ways))].join('\n'),

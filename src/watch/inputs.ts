@@ -12,7 +12,7 @@ import { parseGlob } from '../config/glob.ts'
 import { ownFilesOf } from '../config/own-files.ts'
 import { importsOf } from '../config/load/imports.ts'
 import type { BuildConfig, Config } from '../config/types.ts'
-import { readOnlyMounts } from '../execute/mounted-files.ts'
+import { bindMounts } from '../execute/mounted-files.ts'
 import { openContextFilter } from '../execute/fingerprint/filter.ts'
 import { isSqlFile } from '../migrations/files/parse.ts'
 import { readMigrations } from '../migrations/files/read.ts'
@@ -168,10 +168,10 @@ async function scriptFiles({ hooks = {}, root }: Config, seeds: readonly string[
 
 /** Files that containers are given; a folder shows them its files as they are, so nothing is to be done when these change. */
 async function mountedFiles(config: Config): Promise<readonly string[]> {
-  const found = readOnlyMounts(config).map(async ({ source }) => {
+  const found = bindMounts(config).map(async ({ readOnly, source }) => {
     const facts = await stat(source).catch(() => undefined)
-    // One that is missing may be back soon.
-    return facts === undefined || facts.isFile() ? [source] : []
+    // One that is missing may be back soon, and nothing is begun without it.
+    return facts === undefined || (readOnly && facts.isFile()) ? [source] : []
   })
   return (await Promise.all(found)).flat()
 }

@@ -19,6 +19,7 @@ const web = container({
     { bind: './later.conf', target: '/etc/later.conf', readOnly: true },
     { bind: './pages', target: '/pages', readOnly: true },
     { bind: './state.json', target: '/state.json' },
+    { bind: './missing', target: '/missing' },
   ],
 })
 const config: StackConfig = { name: 'inputs', services: { web, built: container({ build: { context: './built' } }) } }
@@ -49,8 +50,9 @@ test('files with variables and mounted settings must be inputs, also those that 
   expect(dependencies).toEqual(ofConfig)
   expect(ofConfig.filter((path) => isConfigInput(inputs, path))).toEqual(ofConfig)
   expect(
-    ['web.conf', 'later.conf'].map((path) => [isInput(inputs, at(path)), isConfigInput(inputs, at(path))]),
+    ['web.conf', 'later.conf', 'missing'].map((path) => [isInput(inputs, at(path)), isConfigInput(inputs, at(path))]),
   ).toEqual([
+    [true, false],
     [true, false],
     [true, false],
   ])
@@ -88,7 +90,7 @@ test('the content of a file that is mounted to be read must be part of the decla
     )
   }
   const before = await contents()
-  expect(before).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), undefined, undefined, undefined])
+  expect(before).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), undefined, undefined, undefined, undefined])
   await put('web.conf', 'port 80\n')
   const after = await contents()
   expect(after[0]).not.toBe(before[0])
@@ -96,7 +98,7 @@ test('the content of a file that is mounted to be read must be part of the decla
   await put('state.json', '{}')
   expect(await contents()).toEqual(after)
   await put('later.conf', 'late')
-  expect((await contents()).map((content) => content !== undefined)).toEqual([true, true, false, false])
+  expect((await contents()).map((content) => content !== undefined)).toEqual([true, true, false, false, false])
 })
 
 test('hooks must be inputs, and what they and scripts among the seeds import, at any depth and where it is missing, too', async () => {
