@@ -9,7 +9,7 @@ import { isPoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { hostInUrl, hostSide } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
-import type { LogLine, Runtime } from '../runtime/runtime.ts'
+import type { LogLine, LogsRequest, Runtime } from '../runtime/runtime.ts'
 import { matchLines } from './match-lines.ts'
 
 export type ProbeAnswer =
@@ -227,15 +227,27 @@ const ofEngine = /executable file not found|OCI runtime|unixpacket/i
 async function askLog(
   pattern: string,
   container: ObservedContainer | undefined,
-  { runtime, signal, target }: ProbeContext,
+  context: ProbeContext,
 ): Promise<ProbeAnswer> {
-  if (target === undefined) return notReady('there is no container')
   // What an earlier start has written says nothing of this one. The time of its end is looked from, because engines note the time of a start when
   // the first lines may be there already.
   const since = container?.endedBefore === undefined ? undefined : new Date(container.endedBefore)
-  // From the beginning: of a service that has run for long, the line may be far back. What comes after it is not read.
+  const last = await searchLog(pattern, { tail: linesAtOnce, since }, context)
+  if (last.answer.ready || last.read < linesAtOnce) return last.answer
+  // Of a service that has run for long, the line may be far back.
+  return (await searchLog(pattern, { tail: undefined, since }, context)).answer
+}
+
+/** What comes after the line is not read. */
+async function searchLog(
+  pattern: string,
+  part: Pick<LogsRequest, 'tail' | 'since'>,
+  { runtime, signal, target }: ProbeContext,
+): Promise<{ readonly answer: ProbeAnswer; readonly read: number }> {
+  if (target === undefined) return { answer: notReady('there is no container'), read: 0 }
   const found = new AbortController()
   let lines: string[] = []
+  let read = 0
   let answer = notReady('it wrote nothing yet')
   const look = (): void => {
     if (!answer.ready && lines.length > 0) answer = matched(pattern, lines, 'no line matched yet')
@@ -243,17 +255,18 @@ async function askLog(
     if (answer.ready) found.abort()
   }
   const onLine = ({ text }: LogLine): void => {
+    read += 1
     lines.push(text.slice(0, longestLine))
     if (lines.length >= linesAtOnce) look()
   }
   try {
     const until = AbortSignal.any([signal, found.signal])
-    await runtime.readLogs(target, { tail: undefined, since, follow: false, onLine }, { signal: until })
+    await runtime.readLogs(target, { ...part, follow: false, onLine }, { signal: until })
   } catch (error) {
     if (!found.signal.aborted) throw error
   }
   look()
-  return answer
+  return { answer, read }
 }
 
 /** Ready when a line matches, else not for the reason that is given. */
