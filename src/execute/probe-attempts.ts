@@ -218,7 +218,7 @@ async function askExec(command: readonly string[], { runtime, signal, target }: 
   const said = output.trim().split('\n').at(-1)?.slice(0, 200) ?? ''
   if (exitCode === 127 && (said === '' || ofEngine.test(said)))
     return notReady(`there is no program ${command[0] ?? ''} in its container`)
-  return notReady(`it ended with exit code ${exitCode}${said === '' ? '' : `: ${said}`}`)
+  return notReady(`the check ended with exit code ${exitCode}${said === '' ? '' : `: ${said}`}`)
 }
 
 /** What engines say of a program that is not there; a shell says it better. */

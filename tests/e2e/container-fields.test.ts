@@ -224,7 +224,7 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
       async () => {
         const own = `${project.stack}-own`
         await engine('exec', own, 'touch', '/ill')
-        const fails = 'the health check of its image fails: it ended with exit code 1: looked'
+        const fails = 'the health check of its image fails: the check ended with exit code 1: looked'
         const advice = 'Mend the HEALTHCHECK of the image, or declare a `ready` or `healthcheck` of the service'
         const ill = await project.run('container', 'health', 'own')
         expect([ill.code, ill.stdout]).toEqual([1, expect.stringContaining(`own  starting: ${fails}`)])

@@ -105,7 +105,7 @@ describe('one attempt', () => {
     expect(await probeOnce({ kind: 'exec', command: ['true'] }, context())).toEqual({ ready: true })
     expect(await probeOnce({ kind: 'exec', command: ['nope'] }, context())).toEqual({
       ready: false,
-      reason: 'it ended with exit code 127: nope: not found',
+      reason: 'the check ended with exit code 127: nope: not found',
     })
   })
 
@@ -172,10 +172,10 @@ describe('waiting', () => {
     const running: Probe = { kind: 'running' }
     expect(await probeOnce(running, context({ runtime: checked }))).toEqual({
       ready: false,
-      reason: 'the health check of its image fails: it ended with exit code 1: not well',
+      reason: 'the health check of its image fails: the check ended with exit code 1: not well',
     })
     expect(told(await failureOf(running, { runtime: checked, timeoutMs: 600 }))).toMatchInlineSnapshot(`
-      "NOT_READY: Service web is not ready after <n> s. Waited for \`/bin/sh -c test -e /well\` in its container to succeed; at last: the health check of its image fails: it ended with exit code 1: not well.
+      "NOT_READY: Service web is not ready after <n> s. Waited for \`/bin/sh -c test -e /well\` in its container to succeed; at last: the health check of its image fails: the check ended with exit code 1: not well.
       Run the check yourself: poststack container exec web -- /bin/sh -c 'test -e /well'. Mend the HEALTHCHECK of the image, or declare a \`ready\` or \`healthcheck\` of the service, which counts instead. If it only needs longer, raise readyTimeoutSeconds."
     `)
     await waitFor(running, context({ runtime: checked }))
