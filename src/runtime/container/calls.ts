@@ -68,8 +68,8 @@ export function read(engine: Engine, path: string, signal: AbortSignal): Promise
 }
 
 /**
- * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, and to show
- * or remove one image podman looks into all of them, for its parent and its children.
+ * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, to show
+ * or remove one image podman looks into all of them, for its parent and its children, and to make a network into all interfaces.
  */
 export async function whilePassing(signal: AbortSignal, send: () => Promise<EngineAnswer>): Promise<EngineAnswer> {
   for (let attempt = 1; ; attempt += 1) {

@@ -2,7 +2,7 @@
  * Networks and volumes, which are known by their names: each is made once, and never taken from somebody else.
  */
 import { pause } from '../../abort.ts'
-import { inspectNamed, listNamed, type NamedObject } from './calls.ts'
+import { inspectNamed, listNamed, whilePassing, type NamedObject } from './calls.ts'
 import { nameTaken, refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson, type EngineAnswer } from './engine-http.ts'
@@ -23,7 +23,10 @@ export async function createNetwork(engine: Engine, { name, labels, signal }: Na
     return
   }
   const body = { Name: name, CheckDuplicate: true, Driver: 'bridge', Labels: labels }
-  const answer = await engine.client.send({ method: 'POST', path: '/networks/create', body, signal })
+  // Podman looks at all interfaces of the machine for a free subnet, of which others make and remove some meanwhile.
+  const answer = await whilePassing(signal, () =>
+    engine.client.send({ method: 'POST', path: '/networks/create', body, signal }),
+  )
   if (answer.status < 300) {
     await yieldTo(engine, { name, id: asText(asRecord(parseJson(answer))['Id']), signal })
     return

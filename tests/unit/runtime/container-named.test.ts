@@ -91,3 +91,15 @@ test('a container must wait while its network is there twice, and no longer than
   await vi.advanceTimersByTimeAsync(10_000)
   expect((await forEver).status).toBe(400)
 })
+
+test('a network must be made though an interface of another one goes while podman looks', async () => {
+  const networks: Network[] = []
+  const engine = docker(networks, () => 0)
+  const passing = answer(500, { message: 'route ip+net: no such network interface' })
+  let failures = 2
+  const send: Engine['client']['send'] = (request) =>
+    request.method === 'POST' && failures-- > 0 ? Promise.resolve(passing) : engine.client.send(request)
+  const podman: Engine = { ...engine, flavour: 'podman', client: { ...engine.client, send } }
+  await createNetwork(podman, { name: 'shop', labels: { who: 'one' }, signal })
+  expect(networks.map(({ Name }) => Name)).toEqual(['shop'])
+})
