@@ -25,7 +25,7 @@ export interface WaitContext extends ProbeContext {
  * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it.
  */
 export async function waitFor(probe: Probe, context: WaitContext): Promise<void> {
-  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), running: undefined }
+  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), running: undefined, isLate: false }
   let delayMs = probe.kind === 'running' ? settleMs / 2 : firstDelayMs
   let said: string | undefined
   let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
@@ -38,8 +38,11 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     said = answer.reason
     const leftMs = context.timeoutMs - elapsed(wait)
     last = answer.isCutShort === true ? (last ?? answer) : answer
-    if (leftMs <= 0) throw await failed(wait, { kind: 'timeout', answer: last, container })
-    await pause(Math.min(delayMs, leftMs), context.signal)
+    // One that was seen running too late to have settled by the deadline is looked at once more.
+    const isLate = leftMs <= 0 && wait.running !== undefined && answer.reason === justStarted && !wait.isLate
+    if (leftMs <= 0 && !isLate) throw await failed(wait, { kind: 'timeout', answer: last, container })
+    wait.isLate = isLate
+    await pause(isLate ? settledMs(context) : Math.min(delayMs, leftMs), context.signal)
     if (elapsed(wait) > eagerMs) delayMs = Math.min(delayMs * 1.5, longestDelayMs)
   }
 }
@@ -56,6 +59,7 @@ const eagerMs = 5000
 const longestDelayMs = 1000
 /** How long a container without a probe must be seen running: a program that is not there, or fails on its first line, runs for a moment too. */
 const settleMs = 500
+const justStarted = 'it has only just started'
 /** How long a crash loop or a rejected password is watched before it counts as lasting. */
 const crashLoopMs = 5000
 const lastingMs = 2000
@@ -69,6 +73,7 @@ interface Wait {
   readonly since: Map<string, number>
   /** Since when each look has found the container running, and by which start. */
   running: { readonly since: number; readonly startedAt: string | undefined } | undefined
+  isLate: boolean
 }
 
 async function look({ runtime, signal, target }: ProbeContext): Promise<ObservedContainer | undefined> {
@@ -112,9 +117,12 @@ async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAn
   if (running === undefined || running.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
   // Podman starts one with a restart policy again at once, so that no look finds it anything but running.
   if (running !== undefined && running.startedAt !== startedAt) return crashed(wait, container)
-  const enoughMs = Math.min(settleMs, wait.context.timeoutMs / 2)
-  const isSettled = running !== undefined && performance.now() - running.since >= enoughMs
-  return isSettled ? undefined : { ready: false, reason: 'it has only just started' }
+  const isSettled = running !== undefined && performance.now() - running.since >= settledMs(wait.context)
+  return isSettled ? undefined : { ready: false, reason: justStarted }
+}
+
+function settledMs({ timeoutMs }: WaitContext): number {
+  return Math.min(settleMs, timeoutMs / 2)
 }
 
 /** A container that is over, whatever the probe says: a port may be answered by something else. */

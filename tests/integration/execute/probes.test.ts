@@ -143,6 +143,22 @@ describe('waiting', () => {
     },
   )
 
+  test('a container that is seen late must have its time all the same, once', async () => {
+    const { runtime, container } = runtimeWith({})
+    const slow: MemoryRuntime = {
+      ...runtime,
+      inspect: async (...args) => {
+        await new Promise((resolve) => setTimeout(resolve, 250))
+        return await runtime.inspect(...args)
+      },
+    }
+    await waitFor({ kind: 'running' }, context({ runtime: slow, timeoutMs: 200 }))
+    runtime.kill(container.name, 3)
+    expect(await failureOf({ kind: 'running' }, { runtime: slow, timeoutMs: 200 })).toMatchObject({
+      message: expect.stringContaining('ended with exit code 3'),
+    })
+  })
+
   test('a container that is started again and again must not pass for one that runs, though each look finds it running', async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
