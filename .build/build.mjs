@@ -35,8 +35,6 @@ const everyDay = [
   'src/cli/commands/up.ts',
   'src/cli/commands/plan.ts',
   'src/cli/commands/status.ts',
-  'src/config/parse/services.ts',
-  'src/config/schema/checks.ts',
   'src/runtime/container/container.ts',
 ]
 

@@ -21,7 +21,6 @@ import { selectServices } from './plan/order.ts'
 import type { AttachedProgram, EndOptions, Runtime } from './runtime/runtime.ts'
 import { createContainers } from './stack/containers.ts'
 import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
-import { migrateDatabase } from './stack/migrations.ts'
 import { chooseRuntime, type Opened, selectFor, type SelectRuntime, withConfig, within } from './stack/opened.ts'
 import type {
   CallOptions,
@@ -195,7 +194,10 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
         open: (configFile) => reopen({ configFile: configFile ?? files.configFile, emit, signal }),
       })
     },
-    migrate: (options = {}) => within(opened, options, (call) => migrateDatabase(call, options)),
+    async migrate(options = {}) {
+      const { migrateDatabase } = await import('./stack/migrations.ts')
+      return await within(opened, options, (call) => migrateDatabase(call, options))
+    },
     events: ({ signal } = {}) => streams.listen(signal, opened.signal),
     database: (choice = {}) => findDatabase(opened.parsed, choice),
     async watchEnds({ services = [], ...ends }) {

@@ -3,7 +3,6 @@
  */
 import { pause } from '../abort.ts'
 import { recordError, type ErrorCode } from '../errors.ts'
-import { checkTexts } from '../migrations/run/check-texts.ts'
 import type { BusyPort, ObservedDatabase, ObservedProbe } from '../plan/answers.ts'
 import { currentContainer } from '../plan/current.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
@@ -34,8 +33,10 @@ export async function observe(desired: Desired, observer: Observer): Promise<Obs
 }
 
 async function look(desired: Desired, observer: Observer): Promise<Observed> {
-  const { runtime } = observer
-  const snapshot = await observeRuntime(desired, observer)
+  const { databases, runtime } = observer
+  const looking = observeRuntime(desired, observer)
+  if (desired.services.some(({ probe }) => probe.kind === 'postgres')) databases.prepare()
+  const snapshot = await looking
   const [answers, ports] = await Promise.all([
     Promise.all(desired.services.map((service) => ask(service, snapshot, desired, observer))),
     findBusyPorts(desired, snapshot, observer),
@@ -133,6 +134,7 @@ async function unaskedDatabase(
   if (migrations === undefined) return undefined
   const [data] = volumesOf(container?.spec.mounts)
   if (data === undefined || !isVolumeMissing(data, volumes, desired)) return { state: 'unknown' }
+  const { checkTexts } = await import('../migrations/run/check-texts.ts')
   const { refused, doubts } = await checkTexts(migrations.folder.migrations)
   return { state: 'unknown', doubts, ...(refused === undefined ? {} : { refused: recordError(refused) }) }
 }
