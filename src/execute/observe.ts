@@ -90,6 +90,8 @@ async function ask(
     return { service: service.name, probe: probeFrom(database), database }
   }
   if (service.probe.kind === 'completed') return unasked(service)
+  if (running !== undefined && isReadyAsItRuns(service, running, snapshot))
+    return { service: service.name, probe: { state: 'ready' }, database: undefined }
   const target = running === undefined ? undefined : { name: running.name, id: running.id }
   const { databases, runtime, signal } = observer
   const result = await probeOnce(service.probe, {
@@ -137,6 +139,16 @@ async function unaskedDatabase(
   const { checkTexts } = await import('../migrations/run/check-texts.ts')
   const { refused, doubts } = await checkTexts(migrations.folder.migrations)
   return { state: 'unknown', doubts, ...(refused === undefined ? {} : { refused: recordError(refused) }) }
+}
+
+/** What has no probe is asked by its health check, and what has none was found running: no call of its own can tell more. */
+function isReadyAsItRuns(
+  { probe }: DesiredService,
+  { imageId, spec }: ObservedContainer,
+  { images }: RuntimeSnapshot,
+): boolean {
+  const isOwn = spec === undefined || spec['healthcheck'] !== undefined
+  return probe.kind === 'running' && !isOwn && images.some((one) => one.id === imageId && one.hasHealthcheck === false)
 }
 
 function holdsPorts(service: DesiredService, running: ObservedContainer): boolean {
