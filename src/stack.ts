@@ -36,7 +36,6 @@ import type {
 } from './stack/options.ts'
 import { databaseProgram, psqlProgram } from './stack/programs.ts'
 import { readConfig } from './stack/read-config.ts'
-import { scriptProgram } from './stack/scripts.ts'
 import { readVariables } from './stack/variables.ts'
 import { createWhole } from './stack/whole.ts'
 import type { Watching } from './watch/watch.ts'
@@ -207,7 +206,7 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
     variables: (choice = {}) => readVariables(opened, choice),
     psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
     databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),
-    script: (script) => scriptProgram(opened, script),
+    script: async (script) => (await import('./stack/scripts.ts')).scriptProgram(opened, script),
     containers: createContainers(opened, select),
     close,
     [Symbol.asyncDispose]: close,
