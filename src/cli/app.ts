@@ -108,7 +108,7 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   // Commands write to `io`. What comes here is what the parser has to say about the words.
   let complaint = ''
   const stderr = { write: (text: string) => void (complaint += text) }
-  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(text, io.stdout)) }
+  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(withOptional(text), io.stdout)) }
   const process = Object.assign(parsing, { stdout, stderr, env: io.env })
   const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
   const command = helpPath(inputs).trim()
@@ -118,6 +118,11 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   await shown.show()
   if (parsing.exitCode === 0 || parsing.exitCode === undefined) return context.exitCode
   return refuse(Number(parsing.exitCode), complaint, { words, io })
+}
+
+/** The parser shows words that may be given any number of times as if one of them had to be. */
+function withOptional(help: string): string {
+  return help.replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
 }
 
 /** What may stand where the line ends, for the scripts of `completion`. */

@@ -13,8 +13,9 @@ export const exitCodesHelp = `EXIT CODES
 
 const descriptions = {
   init: `Writes poststack.config.ts in this folder, with a comment for each choice, from what stands there: migrations/,
-containers/, .env, and the PostgreSQL service of a compose file. Never writes over a file. On a terminal it asks for
-the name, the version and the port; --yes takes what was found, and the defaults.
+containers/, .env, and the PostgreSQL service of a compose file; says what of these it does not take over. Never writes
+over a file. On a terminal it asks for the name, the version and the port, and whether a DATABASE_URL in .env is the
+database that is meant; --yes takes what was found, and the defaults: a server of the stack's own.
 
 EXAMPLES
   poststack init
