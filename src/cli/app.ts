@@ -126,7 +126,11 @@ function withOptional(help: string): string {
 }
 
 /** What may stand where the line ends, for the scripts of `completion`. */
-async function propose(words: readonly string[], io: Io): Promise<number> {
+async function propose(typed: readonly string[], io: Io): Promise<number> {
+  // `--runtime=p` is one word for a shell, which puts a proposal in the place of all of it.
+  const [, flag, value = ''] = /^(--[\w-]+)=(.*)$/s.exec(typed.at(-1) ?? '') ?? []
+  const words = flag === undefined ? typed : [...typed.slice(0, -1), flag, value]
+  const start = flag === undefined ? '' : `${flag}=`
   const process = { stdout: io.stdout, stderr: io.stderr, env: io.env }
   const context: Context = { io, exitCode: ExitCode.ok, process, asked: words }
   const last = words.at(-1) ?? ''
@@ -137,7 +141,7 @@ async function propose(words: readonly string[], io: Io): Promise<number> {
   // Flags are many: they come where one is begun, or where there is nothing else.
   const others = last.startsWith('-') ? [] : all.filter(({ completion }) => !completion.startsWith('-'))
   const found = others.length > 0 ? others : all
-  const lines = found.map(({ completion, brief }) => `${completion}\t${brief.replaceAll(/\s+/g, ' ')}\n`)
+  const lines = found.map(({ completion, brief }) => `${start}${completion}\t${brief.replaceAll(/\s+/g, ' ')}\n`)
   io.stdout.write(lines.join(''))
   return ExitCode.ok
 }
