@@ -14,6 +14,7 @@ import type { Document } from './documents.ts'
 import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
 import { createLiveLine } from './live.ts'
+import { type Paint, paintDoctor, paintPlan, paintStatus } from './paint.ts'
 import type { Speaker } from './reporter.ts'
 import { clipped, visible, visibleIn } from './visible.ts'
 import { outcomeText, statusText, table } from './words.ts'
@@ -24,8 +25,17 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
   const say = (text: string): void => {
     live.write(`${fit(text, io.stderr)}\n`)
   }
-  const write = (text: string): void => {
-    io.stdout.write(fit(visible(text), io.stdout))
+  const write = (text: string, paint: Paint): void => {
+    io.stdout.write(fit(painted(visible(text), paint), io.stdout))
+  }
+  // The answer may go to another place than what is said on the way.
+  const coloured = wantsColor(io.stdout, io.env, flags.color)
+  const painted = (text: string, paint: Paint): string => {
+    const { enabled } = kleur
+    kleur.enabled = coloured
+    const result = paint(text)
+    kleur.enabled = enabled
+    return result
   }
   const log = createConsola({
     reporters: [
@@ -51,11 +61,11 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       if (!flags.quiet || loud.has(event.type)) print(visibleIn(event))
     },
     plan: (plan) => {
-      write(formatPlan(plan))
+      write(formatPlan(plan), paintPlan)
     },
     outcome(outcome) {
       live.close()
-      write(`${outcomeText(outcome)}\n${addresses(outcome)}`)
+      write(`${outcomeText(outcome)}\n${addresses(outcome)}`, unpainted)
     },
     ran(outcome) {
       const where = addresses(outcome)
@@ -63,11 +73,11 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       if (where !== '') told = where
     },
     status: (status) => {
-      write(statusText(status))
+      write(statusText(status), paintStatus)
     },
     result({ type }, text) {
       live.close()
-      const shown = asItIs.has(type) ? text : visible(text)
+      const shown = asItIs.has(type) ? text : painted(visible(text), paints[type] ?? unpainted)
       io.stdout.write(unbroken.has(type) ? shown : fit(shown, io.stdout))
     },
     say: (text) => {
@@ -101,6 +111,16 @@ const asItIs: ReadonlySet<Document['type']> = new Set(['variables', 'log', 'cont
 
 /** Answers that hold SQL or lines of a difference, which are copied and compared, and lines of others. */
 const unbroken: ReadonlySet<Document['type']> = new Set(['schema', 'verification', 'query-result', 'variables', 'log'])
+
+const paints: Partial<Readonly<Record<Document['type'], Paint>>> = {
+  doctor: paintDoctor,
+  report: paintStatus,
+  'container-status': paintStatus,
+}
+
+function unpainted(text: string): string {
+  return text
+}
 
 function label(type: string): string {
   if (type === 'warn') return `${kleur.yellow('warning')}  `
