@@ -121,8 +121,8 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
 }
 
 /** The parser shows words that may be given any number of times as if one of them had to be. */
-function withOptional(help: string): string {
-  return help.replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
+function withOptional(text: string): string {
+  return text.replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
 }
 
 /** What may stand where the line ends, for the scripts of `completion`. */

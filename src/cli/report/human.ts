@@ -11,6 +11,7 @@ import type { CommonFlags } from '../flags.ts'
 import { isDeclined } from '../confirm.ts'
 import type { Io, Output } from '../context.ts'
 import type { Document } from './documents.ts'
+import { asCalled } from './called.ts'
 import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
 import { createLiveLine } from './live.ts'
@@ -22,30 +23,17 @@ import { outcomeText, statusText, table } from './words.ts'
 export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | 'verbose' | 'quiet'>): Speaker {
   kleur.enabled = wantsColor(io.stderr, io.env, flags.color)
   const live = createLiveLine(io.stderr, io.env)
+  const called = (text: string): string => asCalled(text, io.program ?? 'poststack')
   const say = (text: string): void => {
-    live.write(`${fit(text, io.stderr)}\n`)
+    live.write(`${fit(called(text), io.stderr)}\n`)
   }
   const write = (text: string, paint: Paint): void => {
-    io.stdout.write(fit(painted(visible(text), paint), io.stdout))
+    io.stdout.write(fit(painted(called(visible(text)), paint), io.stdout))
   }
   // The answer may go to another place than what is said on the way.
   const coloured = wantsColor(io.stdout, io.env, flags.color)
-  const painted = (text: string, paint: Paint): string => {
-    const { enabled } = kleur
-    kleur.enabled = coloured
-    const result = paint(text)
-    kleur.enabled = enabled
-    return result
-  }
-  const log = createConsola({
-    reporters: [
-      {
-        log: ({ args, type }) => {
-          say(`${label(type)}${args.join(' ')}`)
-        },
-      },
-    ],
-  })
+  const painted = (text: string, paint: Paint): string => (coloured ? inColour(text, paint) : text)
+  const log = createLog(say)
   const print = printEvents({
     say,
     warn: (text) => {
@@ -78,7 +66,7 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     result({ type }, text) {
       live.close()
       const shown = asItIs.has(type) ? text : painted(visible(text), paints[type] ?? unpainted)
-      io.stdout.write(unbroken.has(type) ? shown : fit(shown, io.stdout))
+      io.stdout.write(unbroken.has(type) ? shown : fit(called(shown), io.stdout))
     },
     say: (text) => {
       say(visible(text))
@@ -96,6 +84,18 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       live.close()
     },
   }
+}
+
+function createLog(say: (text: string) => void): ReturnType<typeof createConsola> {
+  return createConsola({
+    reporters: [
+      {
+        log: ({ args, type }) => {
+          say(`${label(type)}${args.join(' ')}`)
+        },
+      },
+    ],
+  })
 }
 
 function sayError(error: ErrorRecord, say: (text: string) => void): void {
@@ -116,6 +116,15 @@ const paints: Partial<Readonly<Record<Document['type'], Paint>>> = {
   doctor: paintDoctor,
   report: paintStatus,
   'container-status': paintStatus,
+}
+
+/** Whatever the other stream shows. */
+function inColour(text: string, paint: Paint): string {
+  const { enabled } = kleur
+  kleur.enabled = true
+  const result = paint(text)
+  kleur.enabled = enabled
+  return result
 }
 
 function unpainted(text: string): string {
