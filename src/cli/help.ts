@@ -145,10 +145,13 @@ EXAMPLES
   poststack doctor --runtime native --json
 `,
   completion: `Prints a script that has a shell complete commands, flags, the names of services, which it takes from the config of the
-folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts.
+folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts; zsh behind "compinit".
+It completes the word "poststack", so the program must be on PATH, as after "npm install --global poststack"; behind "npx"
+shells complete nothing.
 
 EXAMPLES
   poststack completion bash >> ~/.bashrc
+  poststack completion zsh >> ~/.zshrc
   poststack completion fish > ~/.config/fish/completions/poststack.fish
 `,
   version: `Shows the version of Poststack.

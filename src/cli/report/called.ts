@@ -12,7 +12,7 @@ export function programName(path: string, env: Readonly<Record<string, string | 
 }
 
 /** Lines that say what to do. Others may be a name or a text of somebody else's. */
-const way = /^\s*(?:in .+: )?(?:try|next): |^\s*- | with: poststack /
+const way = /^\s*(?:in .+: )?(?:try|next): |^\s*- |: poststack [a-z]/
 /** Not the schema, a role or a database of that name. */
 const command = /(?<![\w./@-]|(?:npx|schema|role|user|database|package|folder) )poststack(?= [a-z-])/g
 

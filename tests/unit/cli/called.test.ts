@@ -18,6 +18,7 @@ test('ways out say the command as it can be typed, and nothing else changes', ()
     '  try: `poststack down --volumes`, or as role poststack drop schema poststack by hand',
     '       - use another port: poststack up',
     'next: npx poststack up',
+    'kept as x; when nobody misses it: poststack db query',
     'try: npm install --save-dev poststack',
   ].join('\n')
   expect(asCalled(text, 'npx poststack').split('\n')).toEqual([
@@ -26,6 +27,7 @@ test('ways out say the command as it can be typed, and nothing else changes', ()
     '  try: `npx poststack down --volumes`, or as role poststack drop schema poststack by hand',
     '       - use another port: npx poststack up',
     'next: npx poststack up',
+    'kept as x; when nobody misses it: npx poststack db query',
     'try: npm install --save-dev poststack',
   ])
   expect(asCalled(text, 'poststack')).toBe(text)
