@@ -30,10 +30,11 @@ async function main(): Promise<number> {
     SIGTERM: { reason: terminated, exitCode: ExitCode.terminated },
     SIGHUP: { reason: terminated, exitCode: ExitCode.terminated },
   })
-  const { runApp } = await import('./app.ts')
+  const [{ runApp }, { programName }] = await Promise.all([import('./app.ts'), import('./report/called.ts')])
   return runApp(words, {
     cwd: startingFolder(),
     env: process.env,
+    program: programName(process.argv[1] ?? '', process.env),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
