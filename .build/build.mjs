@@ -16,7 +16,7 @@
  *
  * Packages in devDependencies that src imports are bundled; `await import()` of one becomes a chunk of its own, read when
  * the line runs. Packages in dependencies and optionalDependencies stay imports. A few files start several times
- * faster than many: see "Start-up" in docs/performance.md.
+ * faster than many: see "Start-up" in docs/performance.md, and `together.mjs`.
  */
 import { build } from 'esbuild'
 import { execFile } from 'node:child_process'
@@ -28,6 +28,15 @@ import { promisify } from 'node:util'
 import { commonjsNames } from './commonjs-names.mjs'
 import { configJsonSchema } from './json-schema.mjs'
 import { thirdPartyLicenses } from './licenses.mjs'
+import { together } from './together.mjs'
+
+/** What `up`, `plan` and `status` load of us to find that nothing is to be done. */
+const everyDay = [
+  'src/cli/commands/up.ts',
+  'src/cli/commands/plan.ts',
+  'src/cli/commands/status.ts',
+  'src/runtime/container/container.ts',
+]
 
 /** Builds into `<root>/dist`. A failed build leaves the last good one in place. */
 async function buildPackage(root) {
@@ -123,11 +132,14 @@ async function bundle({ root, out, manifest, entries }) {
     write: false,
     logLevel: 'silent',
   }
-  const { 'config-child': child, 'script-child': scriptChild, ...main } = entries
+  const { cli, 'config-child': child, 'script-child': scriptChild, ...libraries } = entries
+  const split = { ...options, splitting: true, chunkNames: 'chunks/[name]-[hash]' }
   const results = await Promise.all([
-    build({ ...options, entryPoints: main, splitting: true, chunkNames: 'chunks/[name]-[hash]' }),
+    // By itself: the libraries have parts in common with it that a program need not read apart.
+    build({ ...split, entryPoints: { cli }, plugins: [...options.plugins, together({ start: cli, files: everyDay })] }),
     build({ ...options, entryPoints: { 'config-child': child } }),
     build({ ...options, entryPoints: { 'script-child': scriptChild } }),
+    build({ ...split, entryPoints: libraries }),
   ])
   onlyOwnCode(results[1].metafile, child)
   onlyOwnCode(results[2].metafile, scriptChild)

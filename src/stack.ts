@@ -21,7 +21,6 @@ import { selectServices } from './plan/order.ts'
 import type { AttachedProgram, EndOptions, Runtime } from './runtime/runtime.ts'
 import { createContainers } from './stack/containers.ts'
 import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
-import { migrateDatabase } from './stack/migrations.ts'
 import { chooseRuntime, type Opened, selectFor, type SelectRuntime, withConfig, within } from './stack/opened.ts'
 import type {
   CallOptions,
@@ -37,7 +36,6 @@ import type {
 } from './stack/options.ts'
 import { databaseProgram, psqlProgram } from './stack/programs.ts'
 import { readConfig } from './stack/read-config.ts'
-import { scriptProgram } from './stack/scripts.ts'
 import { readVariables } from './stack/variables.ts'
 import { createWhole } from './stack/whole.ts'
 import type { Watching } from './watch/watch.ts'
@@ -195,7 +193,10 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
         open: (configFile) => reopen({ configFile: configFile ?? files.configFile, emit, signal }),
       })
     },
-    migrate: (options = {}) => within(opened, options, (call) => migrateDatabase(call, options)),
+    async migrate(options = {}) {
+      const { migrateDatabase } = await import('./stack/migrations.ts')
+      return await within(opened, options, (call) => migrateDatabase(call, options))
+    },
     events: ({ signal } = {}) => streams.listen(signal, opened.signal),
     database: (choice = {}) => findDatabase(opened.parsed, choice),
     async watchEnds({ services = [], ...ends }) {
@@ -205,7 +206,7 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
     variables: (choice = {}) => readVariables(opened, choice),
     psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
     databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),
-    script: (script) => scriptProgram(opened, script),
+    script: async (script) => (await import('./stack/scripts.ts')).scriptProgram(opened, script),
     containers: createContainers(opened, select),
     close,
     [Symbol.asyncDispose]: close,

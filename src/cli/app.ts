@@ -108,7 +108,7 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   // Commands write to `io`. What comes here is what the parser has to say about the words.
   let complaint = ''
   const stderr = { write: (text: string) => void (complaint += text) }
-  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(text, io.stdout)) }
+  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(withOptional(text), io.stdout)) }
   const process = Object.assign(parsing, { stdout, stderr, env: io.env })
   const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
   const command = helpPath(inputs).trim()
@@ -120,8 +120,17 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   return refuse(Number(parsing.exitCode), complaint, { words, io })
 }
 
+/** The parser shows words that may be given any number of times as if one of them had to be. */
+function withOptional(text: string): string {
+  return text.replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
+}
+
 /** What may stand where the line ends, for the scripts of `completion`. */
-async function propose(words: readonly string[], io: Io): Promise<number> {
+async function propose(typed: readonly string[], io: Io): Promise<number> {
+  // `--runtime=p` is one word for a shell, which puts a proposal in the place of all of it.
+  const [, flag, value = ''] = /^(--[\w-]+)=(.*)$/s.exec(typed.at(-1) ?? '') ?? []
+  const words = flag === undefined ? typed : [...typed.slice(0, -1), flag, value]
+  const start = flag === undefined ? '' : `${flag}=`
   const process = { stdout: io.stdout, stderr: io.stderr, env: io.env }
   const context: Context = { io, exitCode: ExitCode.ok, process, asked: words }
   const last = words.at(-1) ?? ''
@@ -132,7 +141,7 @@ async function propose(words: readonly string[], io: Io): Promise<number> {
   // Flags are many: they come where one is begun, or where there is nothing else.
   const others = last.startsWith('-') ? [] : all.filter(({ completion }) => !completion.startsWith('-'))
   const found = others.length > 0 ? others : all
-  const lines = found.map(({ completion, brief }) => `${completion}\t${brief.replaceAll(/\s+/g, ' ')}\n`)
+  const lines = found.map(({ completion, brief }) => `${start}${completion}\t${brief.replaceAll(/\s+/g, ' ')}\n`)
   io.stdout.write(lines.join(''))
   return ExitCode.ok
 }

@@ -35,6 +35,8 @@ export interface Io {
   readonly handOver: (receiver: (name: NodeJS.Signals) => void) => () => void
   /** Aborted when nobody reads stdout any more. */
   readonly unread: AbortSignal
+  /** How a person calls the program here: `npx poststack`. @default `poststack` */
+  readonly program?: string
   /** The words of the command, without arguments: `database migrate`. */
   readonly command?: string
 }

@@ -141,7 +141,7 @@ EXAMPLES
   poststack database restore /mnt/backups/shop.dump --into shop_yesterday
 `,
   'list-backups': `Shows the backups in the folder "backups" of the project: when each was made, of which database, how large it is, up to which
-migration it goes. What is unfinished, damaged, or has nothing beside it is told below.
+migration it goes. What is unfinished, damaged, or lacks its other half is told below.
 
 EXAMPLES
   poststack database list-backups

@@ -13,8 +13,9 @@ export const exitCodesHelp = `EXIT CODES
 
 const descriptions = {
   init: `Writes poststack.config.ts in this folder, with a comment for each choice, from what stands there: migrations/,
-containers/, .env, and the PostgreSQL service of a compose file. Never writes over a file. On a terminal it asks for
-the name, the version and the port; --yes takes what was found, and the defaults.
+containers/, .env, and the PostgreSQL service of a compose file; says what of these it does not take over. Never writes
+over a file. On a terminal it asks for the name, the version and the port, and whether a DATABASE_URL in .env is the
+database that is meant; --yes takes what was found, and the defaults: a server of the stack's own.
 
 EXAMPLES
   poststack init
@@ -144,10 +145,13 @@ EXAMPLES
   poststack doctor --runtime native --json
 `,
   completion: `Prints a script that has a shell complete commands, flags, the names of services, which it takes from the config of the
-folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts.
+folder, numbers of migrations, backups, and runs of the log. Have the shell read it when it starts; zsh behind "compinit".
+It completes the word "poststack", so the program must be on PATH, as after "npm install --global poststack"; behind "npx"
+shells complete nothing.
 
 EXAMPLES
   poststack completion bash >> ~/.bashrc
+  poststack completion zsh >> ~/.zshrc
   poststack completion fish > ~/.config/fish/completions/poststack.fish
 `,
   version: `Shows the version of Poststack.

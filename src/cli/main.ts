@@ -1,7 +1,6 @@
 /**
  * The program: streams, environment, signals and exit code meet the rest of the code here and nowhere else.
  */
-import { getSystemErrorMap } from 'node:util'
 import type { PoststackError } from '../errors.ts'
 
 const words = process.argv.slice(2)
@@ -31,10 +30,11 @@ async function main(): Promise<number> {
     SIGTERM: { reason: terminated, exitCode: ExitCode.terminated },
     SIGHUP: { reason: terminated, exitCode: ExitCode.terminated },
   })
-  const { runApp } = await import('./app.ts')
+  const [{ runApp }, { programName }] = await Promise.all([import('./app.ts'), import('./report/called.ts')])
   return runApp(words, {
     cwd: startingFolder(),
     env: process.env,
+    program: programName(process.argv[1] ?? '', process.env),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
@@ -97,6 +97,8 @@ function heedOutput(): AbortSignal {
   // At the end, because the last of it may be what cannot be written. The result is a part of what was asked for.
   process.on('exit', (code) => {
     if (lost === undefined) return
+    // Not imported: the version is to be answered by this file alone.
+    const { getSystemErrorMap } = process.getBuiltinModule('node:util')
     const reason = getSystemErrorMap().get(lost.errno ?? 0)?.[1] ?? lost.message
     process.stderr.write(`error  the output could not be written: ${reason}\n`)
     if (code === 0) process.exitCode = 1

@@ -9,12 +9,17 @@ import type { Io, Output } from './context.ts'
 /** Commands whose answer may be long, and comes at the end. */
 const long: ReadonlySet<string> = new Set([
   'plan',
+  'status',
+  'report',
   'config-show',
   'doctor',
   'container list',
+  'container status',
   'database migration-status',
   'database show-schema',
   'database list-backups',
+  'database query',
+  'database verify-migrations',
   'logs list',
   'logs show',
 ])

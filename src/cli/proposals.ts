@@ -102,7 +102,8 @@ async function migrationFolders(context: Context): Promise<readonly string[]> {
 
 function flagOf({ asked = [] }: Context, flag: string): string | undefined {
   const index = asked.indexOf(flag)
-  return index === -1 ? undefined : asked[index + 1]
+  const joined = asked.find((word) => word.startsWith(`${flag}=`))
+  return index === -1 ? joined?.slice(flag.length + 1) : asked[index + 1]
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

@@ -16,6 +16,7 @@ export function unknownCommand(input: string, group: string | undefined, { top, 
       word,
       path: name === undefined ? word : `${name} ${word}`,
     }))
+  if (input.startsWith('-')) return `\`${input}\` stands where a command is expected: flags come behind it`
   if (input === 'help')
     return `there is no command \`help\`: did you mean \`${group === undefined ? '' : `${group} `}--help\`?`
   const own = paths(group)

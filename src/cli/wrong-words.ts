@@ -21,9 +21,11 @@ export function wrongWords(error: unknown): string {
   if (error instanceof AliasNotFoundError) return `there is no flag \`-${error.input}\``
   if (error instanceof EnumValidationError) return noValue(error)
   if (error instanceof UnexpectedPositionalError) return tooMany(error)
-  // All that is parsed is the value of a flag, and says what it is not.
-  if (error instanceof ArgumentParseError)
-    return `--${error.externalFlagNameOrPlaceholder}: ${wordsOf(error.exception)}`
+  // What is parsed says what it is not; it is the value of a flag, but for one word.
+  if (error instanceof ArgumentParseError) {
+    const name = error.externalFlagNameOrPlaceholder
+    return name === 'shell' ? wordsOf(error.exception) : `--${name}: ${wordsOf(error.exception)}`
+  }
   if (error instanceof UnsatisfiedFlagError) return `--${error.externalFlagName} is missing: it needs a value`
   if (error instanceof UnsatisfiedPositionalError) return `the command needs one more word: ${error.placeholder}`
   if (error instanceof UnexpectedFlagError)

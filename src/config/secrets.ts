@@ -11,6 +11,7 @@ import {
   makeStateFolder,
   replaceFile,
   stateFolder,
+  sweepBeside,
   temporaryName,
   unreadable,
   writeSynced,
@@ -195,6 +196,7 @@ async function createStore(root: string, file: string, store: Store): Promise<St
       throw error
     } finally {
       await rm(temporary, { force: true })
+      await sweepBeside(file)
     }
   })
 }

@@ -35,12 +35,16 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
     await rm(temporary, { force: true })
     throw error
   }
-  // The file is there; what a killed run left beside it harms nobody.
-  await sweep(path).catch(() => undefined)
+  await sweepBeside(path)
 }
 
 /** Nobody takes this long for one file: what is older was left by a run that was killed. */
 const youngMs = 60 * 60 * 1000
+
+/** Takes away what runs that were killed have left of this file. It harms nobody, so whatever is refused is no error. */
+export async function sweepBeside(path: string): Promise<void> {
+  await sweep(path).catch(() => undefined)
+}
 
 async function sweep(path: string): Promise<void> {
   const left = (await readdir(dirname(path))).filter(

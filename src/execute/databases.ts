@@ -1,20 +1,20 @@
 /**
- * The real databases behind observing and executing: connects with revealed passwords, reads ledgers, applies migrations.
+ * The real databases behind observing and executing: connects with revealed passwords, reads ledgers, applies migrations. What carries
+ * migrations out is large, and is loaded when there are some.
  */
 import type { Secrets } from '../config/secrets.ts'
 import { recordError } from '../errors.ts'
-import { migrate } from '../migrations/run/migrate.ts'
-import { lookAhead } from '../migrations/run/preview.ts'
-import { recordStack } from '../migrations/run/record-stack.ts'
-import { seed } from '../migrations/run/seed.ts'
+import { resolveMigrations } from '../migrations/resolve.ts'
+import type { LookedAhead } from '../migrations/run/preview.ts'
 import type { ConnectOptions, Connection } from '../migrations/connection.ts'
 import { readLedgerBeside } from '../migrations/ledger/reformatted.ts'
 import { readSeeded } from '../migrations/ledger/seeded.ts'
 import { readStackTables } from '../migrations/ledger/stack-tables.ts'
+import type { AppliedMigration, MigrationFolder } from '../migrations/types.ts'
 import type { ObservedDatabase } from '../plan/answers.ts'
 import type { DatabaseTarget, DesiredService } from '../plan/types.ts'
 import { readGitCommit, type ProgramEnvironment } from './git-commit.ts'
-import { connect, type ConnectTarget } from './database/database.ts'
+import { connect, type ConnectTarget, loadClient } from './database/database.ts'
 import { lookAt, probePostgres } from './database/look.ts'
 import type { Databases, MigrateRequest, MigrationRun } from './world.ts'
 
@@ -43,14 +43,19 @@ export function connectDatabases(options: DatabasesOptions): Databases {
     return { host, port, user, database, password: revealed, parameters, applicationName, connectTimeoutMs }
   }
   return {
+    prepare: () => {
+      // What cannot be loaded is asked for again where it is needed, and fails there.
+      loadClient().catch(() => undefined)
+    },
     probe: (target, signal) => probePostgres(open(target, 'poststack probe', lookTimeoutMs), signal),
     read: (declared, signal) => read(open(declared.target, 'poststack plan', lookTimeoutMs), declared, signal),
     migrate: (request) =>
       apply(request, options, ({ applicationName, signal }) =>
         connect(open(request.target, applicationName, workTimeoutMs), signal),
       ),
-    seed: ({ runScript, seeds, service, signal, target, onEvent }) =>
-      seed({
+    seed: async ({ runScript, seeds, service, signal, target, onEvent }) => {
+      const { seed } = await import('../migrations/run/seed.ts')
+      return seed({
         connect: ({ applicationName, signal: ending }) => connect(open(target, applicationName, workTimeoutMs), ending),
         seeds,
         runScript,
@@ -58,13 +63,16 @@ export function connectDatabases(options: DatabasesOptions): Databases {
         toolVersion,
         onEvent,
         ...(options.owns(service) ? { lockTimeoutMs: 0 } : {}),
-      }),
-    record: ({ target, ...request }) =>
-      recordStack({
+      })
+    },
+    record: async ({ target, ...request }) => {
+      const { recordStack } = await import('../migrations/run/record-stack.ts')
+      return recordStack({
         ...request,
         toolVersion,
         connect: ({ applicationName, signal }) => connect(open(target, applicationName, workTimeoutMs), signal),
-      }),
+      })
+    },
   }
 }
 
@@ -77,7 +85,7 @@ async function read(
     const rows = await readLedgerBeside(folder.migrations, connection)
     const recorded = await readStackTables(connection)
     const seeded = before.length + seeds.length === 0 ? undefined : await readSeeded(connection)
-    const { refused, losses } = await lookAhead(connection, rows, folder)
+    const { refused, losses } = await lookAtPending(connection, rows, folder)
     return {
       state: 'read',
       applied: rows,
@@ -90,11 +98,24 @@ async function read(
   return 'code' in found ? { state: 'unreachable', ...found } : found
 }
 
+async function lookAtPending(
+  connection: Connection,
+  rows: readonly AppliedMigration[],
+  { migrations }: MigrationFolder,
+): Promise<LookedAhead> {
+  const { pending, problems } = resolveMigrations(migrations, rows)
+  // What does not go together, the plan finds out by itself.
+  if (problems.length > 0 || pending.length === 0) return { losses: [] }
+  const { lookAhead } = await import('../migrations/run/preview.ts')
+  return lookAhead(connection, rows, pending)
+}
+
 async function apply(
   { service, folder, warned, signal, onEvent }: MigrateRequest,
   { toolVersion, env, owns }: DatabasesOptions,
   open: (options: ConnectOptions) => Promise<Connection>,
 ): Promise<readonly MigrationRun[]> {
+  const { migrate } = await import('../migrations/run/migrate.ts')
   const { applied } = await migrate({
     connect: open,
     folder,

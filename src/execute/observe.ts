@@ -3,7 +3,6 @@
  */
 import { pause } from '../abort.ts'
 import { recordError, type ErrorCode } from '../errors.ts'
-import { checkTexts } from '../migrations/run/check-texts.ts'
 import type { BusyPort, ObservedDatabase, ObservedProbe } from '../plan/answers.ts'
 import { currentContainer } from '../plan/current.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
@@ -34,8 +33,10 @@ export async function observe(desired: Desired, observer: Observer): Promise<Obs
 }
 
 async function look(desired: Desired, observer: Observer): Promise<Observed> {
-  const { runtime } = observer
-  const snapshot = await observeRuntime(desired, observer)
+  const { databases, runtime } = observer
+  const looking = observeRuntime(desired, observer)
+  if (desired.services.some(({ probe }) => probe.kind === 'postgres')) databases.prepare()
+  const snapshot = await looking
   const [answers, ports, missingPaths] = await Promise.all([
     Promise.all(desired.services.map((service) => ask(service, snapshot, desired, observer))),
     findBusyPorts(desired, snapshot, observer),
@@ -91,6 +92,8 @@ async function ask(
     return { service: service.name, probe: probeFrom(database), database }
   }
   if (service.probe.kind === 'completed') return unasked(service)
+  if (running !== undefined && isReadyAsItRuns(service, running, snapshot))
+    return { service: service.name, probe: { state: 'ready' }, database: undefined }
   const target = running === undefined ? undefined : { name: running.name, id: running.id }
   const { databases, runtime, signal } = observer
   const result = await probeOnce(service.probe, {
@@ -135,8 +138,19 @@ async function unaskedDatabase(
   if (migrations === undefined) return undefined
   const [data] = volumesOf(container?.spec.mounts)
   if (data === undefined || !isVolumeMissing(data, volumes, desired)) return { state: 'unknown' }
+  const { checkTexts } = await import('../migrations/run/check-texts.ts')
   const { refused, doubts } = await checkTexts(migrations.folder.migrations)
   return { state: 'unknown', doubts, ...(refused === undefined ? {} : { refused: recordError(refused) }) }
+}
+
+/** What has no probe is asked by its health check, and what has none was found running: no call of its own can tell more. */
+function isReadyAsItRuns(
+  { probe }: DesiredService,
+  { imageId, spec }: ObservedContainer,
+  { images }: RuntimeSnapshot,
+): boolean {
+  const isOwn = spec === undefined || spec['healthcheck'] !== undefined
+  return probe.kind === 'running' && !isOwn && images.some((one) => one.id === imageId && one.hasHealthcheck === false)
 }
 
 function holdsPorts(service: DesiredService, running: ObservedContainer): boolean {

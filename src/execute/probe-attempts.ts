@@ -1,14 +1,13 @@
 /**
  * One attempt of each kind of probe. An attempt says ready or why not; it throws only what trying again cannot mend.
  */
-import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { interruption } from '../abort.ts'
-import { isPoststackError } from '../errors.ts'
-import type { ErrorCode } from '../errors.ts'
+import { isPoststackError, type ErrorCode } from '../errors.ts'
 import { hostInUrl, hostSide } from '../plan/references.ts'
 import type { DatabaseTarget, ObservedContainer, Probe, Target } from '../plan/types.ts'
+import { http } from '../runtime/http.ts'
 import type { LogLine, LogsRequest, Runtime } from '../runtime/runtime.ts'
 import { matchLines } from './match-lines.ts'
 
@@ -150,20 +149,23 @@ function askHttp(probe: HttpProbe, outer: AbortSignal): Promise<ProbeAnswer> {
   const { path, port } = probe
   return new Promise((resolve, reject) => {
     // No agent: a connection kept from a server that has since restarted would answer for the old one.
-    const asked = request({ host: hostSide(probe.hostAddress), port, path, agent: false, signal }, (response) => {
-      const status = response.statusCode ?? 0
-      const good = probe.status === undefined ? status >= 200 && status <= 399 : status === probe.status
-      const { body } = probe
-      if (!good || body === undefined) {
-        response.on('error', () => undefined)
-        response.destroy()
-        resolve(good ? { ready: true } : notReady(`it answered with status ${status}`))
-        return
-      }
-      readStart(response)
-        .then((text) => resolve(matchBody(body, text)), reject)
-        .catch(reject)
-    })
+    const asked = http().request(
+      { host: hostSide(probe.hostAddress), port, path, agent: false, signal },
+      (response) => {
+        const status = response.statusCode ?? 0
+        const good = probe.status === undefined ? status >= 200 && status <= 399 : status === probe.status
+        const { body } = probe
+        if (!good || body === undefined) {
+          response.on('error', () => undefined)
+          response.destroy()
+          resolve(good ? { ready: true } : notReady(`it answered with status ${status}`))
+          return
+        }
+        readStart(response)
+          .then((text) => resolve(matchBody(body, text)), reject)
+          .catch(reject)
+      },
+    )
     asked.once('error', (error) => {
       if (outer.aborted) reject(error)
       else resolve(notReady(signal.aborted ? `no answer within ${socketMs / 1000} s` : socketReason(error)))

@@ -50,6 +50,8 @@ export interface RecordRequest {
 
 /** PostgreSQL as observing and executing need it. */
 export interface Databases {
+  /** Loads ahead of time what asking one takes: to be called when there is something else to wait for. */
+  prepare(): void
   /** One attempt: connect to the target database as the target role and ask it something. */
   probe(target: DatabaseTarget, signal: AbortSignal): Promise<DatabaseProbe>
   /** Reads the ledger and what is recorded beside it, and looks at the texts that are pending; creates nothing and takes no lock. */

@@ -264,6 +264,8 @@ export interface ObservedImage {
   readonly fingerprint: string | undefined
   /** `linux/amd64`, `linux/arm64/v8`; absent where it is not known. */
   readonly platform?: string
+  /** Whether it brings a health check along; absent where it is not known. */
+  readonly hasHealthcheck?: boolean
 }
 
 /** What one look at an engine gives: everything of ours, and whatever else holds a name that we want. */

@@ -8,7 +8,7 @@ import { carryThrough } from '../execute/carry-through.ts'
 import { execute } from '../execute/execute.ts'
 import { observe, observeRuntime } from '../execute/observe.ts'
 import { outcomeOf, succeeded } from '../execute/outcome.ts'
-import { readNames } from '../execute/read-desired.ts'
+import { type DesiredRead, readNames } from '../execute/read-desired.ts'
 import type { World } from '../execute/world.ts'
 import { isBlocked } from '../plan/format.ts'
 import { selectServices } from '../plan/order.ts'
@@ -28,6 +28,8 @@ export interface Raise {
   /** Only these and what they depend on; all when empty. */
   readonly services: readonly string[]
   readonly waitTimeoutMs?: number | undefined
+  /** What the first look is to go by, where it was read already. */
+  readonly first?: DesiredRead | undefined
   /** Leave out the look that saves an unchanged stack the lock. */
   readonly expectsChange?: boolean | undefined
   /** Begin with the images that are always pulled. */
@@ -50,7 +52,7 @@ export async function raise(request: Raise): Promise<Outcome> {
 async function alreadyDone(request: Raise): Promise<Outcome | undefined> {
   const { confirm, opened, runtime, services, plan: make } = request
   const began = performance.now()
-  const { desired, secrets } = await read(opened, { services, create: false })
+  const { desired, secrets } = request.first ?? (await read(opened, { services, create: false }))
   const pulls = request.pull === true && alwaysPulled(desired).length > 0
   if (pulls && confirm === undefined) return undefined
   const plan = make(desired, await observe(desired, worldOf(opened, runtime, secrets)))

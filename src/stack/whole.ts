@@ -23,19 +23,25 @@ export function createWhole(stack: Opened, select: SelectRuntime): WholeStack {
     plan: (options = {}) =>
       within(stack, options, async (opened) => {
         const services = namedIn(opened, options.services ?? [])
-        const { desired, secrets } = await read(opened, { services, create: false })
-        const world = worldOf(opened, await wanted(opened, services), secrets)
+        const [{ desired, secrets }, runtime] = await bothOf(
+          read(opened, { services, create: false }),
+          wanted(opened, services),
+        )
+        const world = worldOf(opened, runtime, secrets)
         return warnOfPulls(reconcile(desired, await observe(desired, world), { services }), desired)
       }),
     up: (options = {}) =>
       within(stack, options, async (opened) => {
         const { confirm, waitTimeoutMs, expectsChange, pull = true } = options
         const services = namedIn(opened, options.services ?? [])
-        const runtime = await wanted(opened, services)
+        const [runtime, first] = await bothOf(
+          wanted(opened, services),
+          expectsChange === true ? Promise.resolve(undefined) : read(opened, { services, create: false }),
+        )
         const plan: Parameters<typeof raise>[0]['plan'] = (desired, observed) =>
           reconcile(desired, observed, { services })
         const how = { waitTimeoutMs, expectsChange, pull, confirm }
-        return await raise({ opened, runtime, command: 'up', services, ...how, plan })
+        return await raise({ opened, runtime, command: 'up', services, first, ...how, plan })
       }),
     down: (options) =>
       within(stack, options, async (opened) => {
@@ -49,10 +55,18 @@ export function createWhole(stack: Opened, select: SelectRuntime): WholeStack {
       }),
     status: (options = {}) =>
       within(stack, options, async (opened) => {
-        const { desired, secrets } = await read(opened, { services: [], create: false })
-        const runtime = await selectFor(opened, select)(databasesOf(opened))
+        const [{ desired, secrets }, runtime] = await bothOf(
+          read(opened, { services: [], create: false }),
+          selectFor(opened, select)(databasesOf(opened)),
+        )
         const observed = await observe(desired, worldOf(opened, runtime, secrets))
         return stackStatus(desired, observed, reconcile(desired, observed))
       }),
   }
+}
+
+/** Both at once. Where both fail, it fails with what the first does. */
+async function bothOf<First, Second>(first: Promise<First>, second: Promise<Second>): Promise<[First, Second]> {
+  second.catch(() => undefined)
+  return [await first, await second]
 }

@@ -13,7 +13,6 @@ import type { World } from '../execute/world.ts'
 import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Opened } from './opened.ts'
-import { runCommand, runScript } from './scripts.ts'
 
 export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): World {
   const { emit, env, parsed, signal } = opened
@@ -35,7 +34,7 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
     logFolder,
     busyPorts: findBusyPorts,
     missingPaths: (paths) => missingPaths(paths, { root: parsed.config.root, runtime }),
-    runScript: (run) => runScript(opened, run),
-    runCommand: (run) => runCommand(opened, run),
+    runScript: async (run) => (await import('./scripts.ts')).runScript(opened, run),
+    runCommand: async (run) => (await import('./scripts.ts')).runCommand(opened, run),
   }
 }

@@ -79,7 +79,20 @@ const fileCases: readonly Case[] = [
   { words: ['db', 'restore', './mig'], proposals: ['./migrations/'] },
 ]
 
-test.each([...cases, ...fileCases.map(({ words }) => ({ words, proposals: [], folder: '.' }))])(
+/** Of these bash makes words of its own. */
+const joined: readonly Case[] = [
+  { words: ['up', '--runtime=p'], proposals: ['--runtime=podman'] },
+  { words: ['db', 'migrate', '--service=d'], proposals: ['--service=db', '--service=db-2'] },
+  { words: ['up', '--runtime=podman', 'w'], proposals: ['web'] },
+]
+
+const joinedInBash: readonly Case[] = [
+  { words: ['up', '--runtime', '=', 'p'], proposals: ['podman'] },
+  { words: ['up', '--runtime', '='], proposals: ['auto', 'podman', 'docker', 'native'] },
+  { words: ['up', '--runtime', '=', 'podman', 'w'], proposals: ['web'] },
+]
+
+test.each([...cases, ...joinedInBash, ...fileCases.map(({ words }) => ({ words, proposals: [], folder: '.' }))])(
   'bash must complete $words',
   async ({ words, proposals, folder }) => {
     const line = words.map((word) => `'${word}'`).join(' ')
@@ -93,17 +106,21 @@ test('with a config that is broken, bash must propose no service, and say nothin
   expect(await askShell('bash', ['-c', `${await scriptFor('bash')}\n${asking}`], 'broken')).not.toContain('db')
 })
 
-test.for([...cases, ...fileCases])('fish must complete $words', async ({ words, proposals, folder }, context) => {
-  await needShell('fish', context)
-  const asking = `complete -C 'poststack ${words.join(' ')}'`
-  const found = await askShell('fish', ['--no-config', '-c', `${await scriptFor('fish')}\n${asking}`], folder)
-  expect(found.map((proposal) => proposal.split('\t')[0])).toEqual(proposals)
-})
+test.for([...cases, ...joined, ...fileCases])(
+  'fish must complete $words',
+  async ({ words, proposals, folder }, context) => {
+    await needShell('fish', context)
+    const asking = `complete -C 'poststack ${words.join(' ')}'`
+    const found = await askShell('fish', ['--no-config', '-c', `${await scriptFor('fish')}\n${asking}`], folder)
+    expect(found.map((proposal) => proposal.split('\t')[0])).toEqual(proposals)
+  },
+)
 
 // Its completion works in an editor only, so there is one: a zsh on a terminal that another zsh types into.
 test.for([
   { typed: 'pl', completed: 'plan' },
   { typed: 'up w', completed: 'up web' },
+  { typed: 'up --runtime=p', completed: 'up --runtime=podman' },
   { typed: 'container stop --prof', completed: 'container stop --profile' },
 ])('zsh must complete $typed', async ({ typed, completed }, context) => {
   await needShell('zsh', context)

@@ -50,3 +50,31 @@ test('init must take over what it finds, ask on a terminal, and what it writes b
   await project.succeed('up')
   expect(await project.sql(appliedMigrations, { service: 'pg' })).toEqual([['001_items applied']])
 })
+
+test('init must say what it passes over, and use the database that .env names only when told to', async () => {
+  const files = {
+    'compose.yaml': 'services:\n  pg: [\n',
+    '.env': 'DATABASE_URL=postgres://shop:hush@db.example/shop\n',
+  }
+  const project = await tempProject({ runtime: 'native' })
+  await project.write(files)
+  const asked = [
+    ['Name of the stack', `${project.stack}\n`],
+    ['Use database shop at db.example:5432', 'maybe\n'],
+    ['"maybe" is not yes or no', 'y\n'],
+  ] as const
+  const written = await project.runWith(init, { bare: true, typed: asked })
+  expect(written.code).toBe(0)
+  expect(written.stdout).toMatch(/not taken over:\s+compose\.yaml:\d: it is not valid YAML/)
+  const shown = await project.runWith(['config-show'], { bare: true })
+  expect(shown.stdout).toContain('postgres://shop:***@db.example/shop')
+
+  const other = await tempProject({ runtime: 'native' })
+  await other.write(files)
+  const said = await other.runWith([...init, '--yes', '--json'], { bare: true })
+  expect(JSON.parse(said.stdout)).toMatchObject({
+    found: ['.env'],
+    left: [expect.stringContaining('compose.yaml:'), expect.stringContaining('DATABASE_URL, database shop')],
+  })
+  expect(await readFile(join(other.root, 'poststack.config.ts'), 'utf8')).not.toContain('hush')
+})

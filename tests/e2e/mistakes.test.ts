@@ -45,13 +45,13 @@ test('all mistakes of a config must be told at once, with the nearest right word
   expect(ended).toMatchObject({ code: 2, stdout: '' })
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  poststack.config.ts has 7 mistakes:  [CONFIG_INVALID]
-             services.job.env.B: holds \`db.host\` in a changed form; its value is not known yet, so it can only be used whole, or inside a template string, found "{{POSTSTACK-REFERENCE:1:HOST}}" (poststack.config.ts:11)
-             name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:5)
-             services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
-             services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)
-             services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:8)
-             services.web.dependsOn[0]: there is no service \`bd\`: did you mean \`db\`? (poststack.config.ts:8)
-             services.job.env.A: \`db\` has no \`urll\`: did you mean \`url\`?, found db.urll (poststack.config.ts:10)
+             - services.job.env.B: holds \`db.host\` in a changed form; its value is not known yet, so it can only be used whole, or inside a template string, found "{{POSTSTACK-REFERENCE:1:HOST}}" (poststack.config.ts:11)
+             - name: expected a name: lower-case letters, digits and \`-\`, beginning with a letter, not ending with \`-\`, at most 40 characters, found "Shop!" (poststack.config.ts:5)
+             - services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
+             - services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)
+             - services.web.ports.http.host: expected a whole number from 1 to 65535, found 99999 (poststack.config.ts:8)
+             - services.web.dependsOn[0]: there is no service \`bd\`: did you mean \`db\`? (poststack.config.ts:8)
+             - services.job.env.A: \`db\` has no \`urll\`: did you mean \`url\`?, found db.urll (poststack.config.ts:10)
     "
   `)
 })

@@ -69,8 +69,20 @@ describe('the package', () => {
       'README.md',
     ])
       expect(paths).toContain(path)
-    expect(paths.filter((path) => !/^(dist|containers)\/|^(package\.json|LICENSE|README\.md)$/.test(path))).toEqual([])
+    expect(
+      paths.filter(
+        (path) => !/^(dist|containers|docs)\/|^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/.test(path),
+      ),
+    ).toEqual([])
     expect(paths.filter((path) => /\/\.|\.map$|\.test\.|\/src\/|(?<!\.d)\.ts$/.test(path))).toEqual([])
+  })
+
+  test('what its README leads to must be in it', async () => {
+    const text = await readFile(join(project.root, 'node_modules/poststack/README.md'), 'utf8')
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path)
+    expect(links.length).toBeGreaterThan(10)
+    const paths = new Set(packed.files.map(({ path }) => path))
+    expect(links.filter((path) => !paths.has(path ?? ''))).toEqual([])
   })
 
   test('it must be small, run no script when it is installed, and be published with its provenance', async () => {

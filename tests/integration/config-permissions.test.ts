@@ -207,13 +207,13 @@ describe('what is granted to a guarded config', () => {
     const root = await configProject({ 'package.json': manifest(permissions), 'poststack.config.ts': reads + end })
     expect((await loadError(root)).message.replaceAll(root, '')).toMatchInlineSnapshot(`
       "package.json has 7 mistakes:
-        poststack.permissions.raed: unknown key: did you mean \`read\`? (package.json:5)
-        poststack.permissions.read: expected true or a list of texts, found "/etc" (package.json:6)
-        poststack.permissions.run: expected true or false, found "git" (package.json:7)
-        poststack.permissions.env[0]: expected the name of a variable, without its value, found "A=1"
-        poststack.permissions.env[1]: expected a text, found 5
-        poststack.permissions.net[0]: expected a host, or a host and its port, as in \`db.example.org:5432\`, found "http://x"
-        poststack.permissions.net[2]: expected a host, or a host and its port, as in \`db.example.org:5432\`, found "::1""
+        - poststack.permissions.raed: unknown key: did you mean \`read\`? (package.json:5)
+        - poststack.permissions.read: expected true or a list of texts, found "/etc" (package.json:6)
+        - poststack.permissions.run: expected true or false, found "git" (package.json:7)
+        - poststack.permissions.env[0]: expected the name of a variable, without its value, found "A=1"
+        - poststack.permissions.env[1]: expected a text, found 5
+        - poststack.permissions.net[0]: expected a host, or a host and its port, as in \`db.example.org:5432\`, found "http://x"
+        - poststack.permissions.net[2]: expected a host, or a host and its port, as in \`db.example.org:5432\`, found "::1""
     `)
     await writeFile(join(root, 'package.json'), '{ "poststack": { "permission": {} } }')
     expect((await loadError(root)).message).toContain('poststack.permission: unknown key: did you mean `permissions`?')

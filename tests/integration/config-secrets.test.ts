@@ -1,4 +1,4 @@
-import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/parse/parse.ts'
@@ -25,6 +25,15 @@ const withAnother = (index: number) => ({
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
 describe('secrets of a stack', () => {
+  it('are made without what a run that was killed had begun of them', async () => {
+    const left = '.poststack/secrets.json.0123456789ab'
+    const root = await configProject({ [left]: '' })
+    const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000)
+    await utimes(join(root, left), longAgo, longAgo)
+    await open(root, true)
+    expect((await readdir(join(root, '.poststack'))).toSorted()).toEqual(['.gitignore', 'secrets.json'])
+  })
+
   it('are hidden in what a service has written, alone and inside a URL, and short words are not', async () => {
     const root = await configProject({})
     const generated = await open(root, true)

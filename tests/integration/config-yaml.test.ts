@@ -103,14 +103,14 @@ services:
     expect(error.code).toBe('CONFIG_INVALID')
     expect(error.message).toMatchInlineSnapshot(`
       "config.yaml has 8 mistakes:
-        services.old: expected an object with \`kind: postgres\` or \`kind: container\` (config.yaml:7:3)
-        services.new.kind: expected \`postgres\` or \`container\`: did you mean \`postgres\`?, found "postgers" (config.yaml:8:10)
-        services.db.prot: unknown key: did you mean \`port\`? (config.yaml:5:5)
-        services.web.env.B: expected a text, a number, true, false or a reference, found {"$text":[1]} (config.yaml:6:68)
-        services.api.volumes[0].target: is missing: expected an absolute path inside the container, other than \`/\` (config.yaml:12:9)
-        services.api.volumes[1].target: expected an absolute path inside the container, other than \`/\`, found "/" (config.yaml:13:20)
-        services.web.env.A: refers to \`dbb\`, which is no service: did you mean \`db\`?, found dbb.url (config.yaml:6:46)
-        services.api: says neither \`image\` nor \`build\`; exactly one of them is needed (config.yaml:9:3)"
+        - services.old: expected an object with \`kind: postgres\` or \`kind: container\` (config.yaml:7:3)
+        - services.new.kind: expected \`postgres\` or \`container\`: did you mean \`postgres\`?, found "postgers" (config.yaml:8:10)
+        - services.db.prot: unknown key: did you mean \`port\`? (config.yaml:5:5)
+        - services.web.env.B: expected a text, a number, true, false or a reference, found {"$text":[1]} (config.yaml:6:68)
+        - services.api.volumes[0].target: is missing: expected an absolute path inside the container, other than \`/\` (config.yaml:12:9)
+        - services.api.volumes[1].target: expected an absolute path inside the container, other than \`/\`, found "/" (config.yaml:13:20)
+        - services.web.env.A: refers to \`dbb\`, which is no service: did you mean \`db\`?, found dbb.url (config.yaml:6:46)
+        - services.api: says neither \`image\` nor \`build\`; exactly one of them is needed (config.yaml:9:3)"
     `)
     expect(error.details).toMatchObject({ file: 'config.yaml' })
     expect((error.details['issues'] as readonly object[])[0]).toMatchObject({
@@ -125,8 +125,8 @@ services:
     )
     expect(error.message).toMatchInlineSnapshot(`
       "config.yaml has 2 mistakes:
-        services.a.settings["bad name"]: has a wrong name: expected a name of a server setting (config.yaml:2:39)
-        services.b.settings["bad name"]: has a wrong name: expected a name of a server setting (config.yaml:2:39)"
+        - services.a.settings["bad name"]: has a wrong name: expected a name of a server setting (config.yaml:2:39)
+        - services.b.settings["bad name"]: has a wrong name: expected a name of a server setting (config.yaml:2:39)"
     `)
   })
 

@@ -157,6 +157,7 @@ function memoryDatabases(runtime: MemoryRuntime, ledgers: Ledgers): Databases {
     return ledger
   }
   return {
+    prepare: () => undefined,
     probe(target) {
       const entered = enter(target)
       return Promise.resolve('code' in entered ? { ready: false, ...entered } : { ready: true })

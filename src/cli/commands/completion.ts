@@ -3,12 +3,22 @@ import { askingWord } from '../proposals.ts'
 import type { Context } from '../context.ts'
 
 const scripts = {
+  // It takes `--flag=value` for three words, and completes the last one alone.
   bash: `_poststack() {
-  local word rest
+  local word rest index start= line=()
+  for ((index = 1; index <= COMP_CWORD; index++)); do
+    word=\${COMP_WORDS[index]} start=
+    if ((\${#line[@]})) && [[ $word == = || \${COMP_WORDS[index - 1]} == = ]]; then
+      start=\${line[\${#line[@]} - 1]%%=*}=
+      line[\${#line[@]} - 1]+=$word
+    else
+      line+=("$word")
+    fi
+  done
   COMPREPLY=()
   while IFS=$'\\t' read -r word rest; do
-    COMPREPLY+=("$word")
-  done < <("\${COMP_WORDS[0]}" ${askingWord} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    COMPREPLY+=("\${word#"$start"}")
+  done < <("\${COMP_WORDS[0]}" ${askingWord} "\${line[@]}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _poststack poststack
 `,

@@ -73,22 +73,22 @@ function portsOf({ config }: Stack): StackFacts['ports'] {
 }
 
 async function lookAtStack(stack: Stack, io: Io): Promise<StackFacts> {
-  const { name } = stack.config
-  const ports = portsOf(stack)
+  const { conventional = false, name } = stack.config
+  const known = { name, conventional, ports: portsOf(stack) }
   try {
     const plan = await stack.plan()
     const blocked = plan.steps.flatMap(({ action, cause, subject }) =>
       action.kind === 'blocked' ? [{ subject, message: cause.text, remedy: action.ways.join('\n') }] : [],
     )
-    return { name, runtime: { name: plan.runtime }, blocked, ports, clocks: await readClocks(stack, blocked, io) }
+    return { ...known, runtime: { name: plan.runtime }, blocked, clocks: await readClocks(stack, blocked, io) }
   } catch (error) {
     if (!isPoststackError(error) || io.signal.aborted) throw error
     const record = recordError(error)
     const { code, hint, message } = record
     if (code === 'RUNTIME_MISSING' || code === 'RUNTIME_UNREACHABLE')
-      return { name, runtime: { error: record }, blocked: [], ports, clocks: [] }
+      return { ...known, runtime: { error: record }, blocked: [], clocks: [] }
     const remedy = hint === undefined ? {} : { remedy: hint }
-    return { name, runtime: { name: 'auto' }, blocked: [{ subject: name, message, ...remedy }], ports, clocks: [] }
+    return { ...known, runtime: { name: 'auto' }, blocked: [{ subject: name, message, ...remedy }], clocks: [] }
   }
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { namePattern } from '../../config/names.ts'
 import { readStarterFacts, writeStarter } from '../../config/starter/files.ts'
 import {
+  existingText,
   starterService,
   starterText,
   usualChoices,
@@ -26,12 +27,16 @@ export async function init(this: Context, flags: InitFlags): Promise<void> {
   try {
     const facts = await readStarterFacts(io.cwd)
     const usual = usualChoices(facts)
-    const choices = flags.yes || flags.json || !canAsk(io) ? usual : await choose(usual, io)
+    const choices = flags.yes || flags.json || !canAsk(io) ? usual : await choose(facts, usual, io)
     const file = join(io.cwd, 'poststack.config.ts')
     await writeStarter(file, starterText(facts, choices))
-    const found = foundIn(facts)
+    const found = foundIn(facts, choices)
     const { name, port, version: postgres } = choices
-    report.result({ type: 'init', file, service: starterService(facts), name, postgres, port, found }, initText(found))
+    const left = leftIn(facts, choices)
+    report.result(
+      { type: 'init', file, service: starterService(facts), name, postgres, port, found, left },
+      initText(found, left),
+    )
     this.exitCode = ExitCode.ok
   } catch (error) {
     this.exitCode = fail(error, io.signal, report)
@@ -40,13 +45,30 @@ export async function init(this: Context, flags: InitFlags): Promise<void> {
   }
 }
 
-async function choose(usual: StarterChoices, io: Io): Promise<StarterChoices> {
+async function choose({ existing, variables }: StarterFacts, usual: StarterChoices, io: Io): Promise<StarterChoices> {
   const name = await askFor('Name of the stack', {
     usual: usual.name,
     read: (text) => (namePattern.test(text) ? text : undefined),
     expected: 'a name of at most 40 lower-case letters, digits and `-` that begins with a letter',
     io,
   })
+  const usesExisting =
+    existing !== undefined &&
+    // Those are about a server that the stack runs.
+    Object.keys(variables).length === 0 &&
+    (await askFor(
+      `Use ${existingText(existing)}, which ${existing.variable} in .env names, and run no server: yes or no`,
+      {
+        usual: 'no',
+        read: (text) => /^(?:y(?:es)?|no?)$/i.exec(text)?.[0].toLowerCase(),
+        expected: 'yes or no',
+        io,
+      },
+    ).then((answer) => answer.startsWith('y')))
+  if (usesExisting) {
+    io.signal.throwIfAborted()
+    return { ...usual, name, usesExisting }
+  }
   const version = await askFor('Major version of PostgreSQL', {
     usual: usual.version,
     read: (text) => numberIn(text, 13, 18),
@@ -61,7 +83,7 @@ async function choose(usual: StarterChoices, io: Io): Promise<StarterChoices> {
   })
   // Ctrl-C at a question is no answer to it.
   io.signal.throwIfAborted()
-  return { name, version, port }
+  return { name, version, port, usesExisting: false }
 }
 
 function numberIn(text: string, least: number, most: number): number | undefined {
@@ -69,16 +91,28 @@ function numberIn(text: string, least: number, most: number): number | undefined
   return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined
 }
 
-function foundIn({ compose, images, migrations, variables }: StarterFacts): readonly string[] {
+/** What a person may look for in the config, and why it is not there. */
+function leftIn({ compose, existing, left }: StarterFacts, { usesExisting }: StarterChoices): readonly string[] {
+  if (existing === undefined) return left
+  if (usesExisting) return compose === undefined ? left : [...left, `${compose.file}, service ${compose.service}`]
+  const acted = existing.variable === 'DATABASE_URL' ? '' : '; the commands of group database act on it'
+  return [...left, `.env: ${existing.variable}, ${existingText(existing)}: a comment in the config says how${acted}`]
+}
+
+function foundIn(
+  { compose, existing, images, migrations, variables }: StarterFacts,
+  { usesExisting }: StarterChoices,
+): readonly string[] {
   return [
     ...(migrations === undefined ? [] : [migrations]),
     ...images.map(({ folder }) => `containers/${folder}`),
-    ...(compose === undefined ? [] : [`${compose.file}, service ${compose.service}`]),
-    ...(Object.keys(variables).length === 0 ? [] : ['.env']),
+    ...(compose === undefined || usesExisting ? [] : [`${compose.file}, service ${compose.service}`]),
+    ...(Object.keys(variables).length === 0 && existing === undefined ? [] : ['.env']),
   ]
 }
 
-function initText(found: readonly string[]): string {
+function initText(found: readonly string[], left: readonly string[]): string {
   const from = found.length === 0 ? '' : ` from what was found: ${found.join('; ')}`
-  return `poststack.config.ts is written${from}\n\nnext: poststack up\nfor completion and types in your editor: npm install --save-dev poststack\n`
+  const rest = left.length === 0 ? '' : `\nnot taken over:\n${left.map((one) => `  ${one}\n`).join('')}`
+  return `poststack.config.ts is written${from}\n${rest}\nnext: poststack up\nfor completion and types in your editor: npm install --save-dev poststack\n`
 }

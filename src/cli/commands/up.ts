@@ -2,10 +2,8 @@ import { isPoststackError, PoststackError } from '../../errors.ts'
 import type { PendingLoss } from '../../migrations/types.ts'
 import { label } from '../../plan/labels.ts'
 import type { Plan } from '../../plan/step.ts'
-import { writeBackup } from '../backups.ts'
 import { canAsk, confirmBackup } from '../confirm.ts'
 import type { Context, Io } from '../context.ts'
-import { declaredSession } from '../database-session.ts'
 import type { CommonFlags } from '../flags.ts'
 import { finish, runSession, type Session } from '../session.ts'
 
@@ -53,6 +51,10 @@ function lossWords({ file, line, what }: PendingLoss): string {
 /** Of each database that would be migrated, unless there is none yet. */
 async function backUpFirst(plan: Plan, { report, stack }: Session, io: Io): Promise<void> {
   const { signal } = io
+  const [{ writeBackup }, { declaredSession }] = await Promise.all([
+    import('../backups.ts'),
+    import('../database-session.ts'),
+  ])
   for (const { action } of plan.steps) {
     if (action.kind !== 'migrate' || action.pending.length === 0) continue
     const { service } = action

@@ -33,15 +33,17 @@ export function runsOf(entries: readonly LogEntry[], most: number): readonly Rep
   return runs.toSorted((one, other) => (one.startedAt < other.startedAt ? 1 : -1)).slice(0, most)
 }
 
-/** What commands say at their end that have no steps, and only when all went well. */
-const ends: ReadonlySet<string> = new Set(['backup-result', 'restore-result'])
+/** What commands say at their end that have no steps: `migrate-result`. */
+function isEnd({ event }: LogEntry): boolean {
+  return typeof event === 'string' && event.endsWith('-result')
+}
 
 /** People edit files, and other versions write other fields: nothing here is taken for what it should be. */
 function runOf(id: string, entries: readonly LogEntry[]): ReportRun {
   const errors = entries.flatMap((entry) => errorIn(entry))
   // Where a run goes on and on, as "watch" does, the last one tells.
   const outcome = entries.findLast(({ event }) => event === 'outcome')
-  const end = outcome ?? entries.findLast(({ event }) => ends.has(event))
+  const end = outcome ?? entries.findLast((entry) => isEnd(entry))
   const durationMs = end?.['durationMs']
   return {
     id,
@@ -66,8 +68,9 @@ function runOf(id: string, entries: readonly LogEntry[]): ReportRun {
 }
 
 function stateOf(end: LogEntry | undefined, errors: ReportRun['errors']): ReportRun['state'] {
-  if (end === undefined) return errors.length > 0 ? 'failed' : 'unfinished'
-  return end.event !== 'outcome' || end['ok'] === true ? 'done' : 'failed'
+  if (end?.event === 'outcome') return end['ok'] === true ? 'done' : 'failed'
+  if (errors.length > 0) return 'failed'
+  return end === undefined ? 'unfinished' : 'done'
 }
 
 function textIn(entry: LogEntry | undefined, field: string): string {

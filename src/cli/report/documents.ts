@@ -41,6 +41,8 @@ export interface InitDocument {
   readonly port: number | 'auto'
   /** What it was made from. */
   readonly found: readonly string[]
+  /** What was found, and is not in it. */
+  readonly left: readonly string[]
 }
 
 interface Answer {

@@ -11,9 +11,11 @@ import type { CommonFlags } from '../flags.ts'
 import { isDeclined } from '../confirm.ts'
 import type { Io, Output } from '../context.ts'
 import type { Document } from './documents.ts'
+import { asCalled } from './called.ts'
 import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
 import { createLiveLine } from './live.ts'
+import { type Paint, paintDoctor, paintPlan, paintStatus } from './paint.ts'
 import type { Speaker } from './reporter.ts'
 import { clipped, visible, visibleIn } from './visible.ts'
 import { outcomeText, statusText, table } from './words.ts'
@@ -21,21 +23,17 @@ import { outcomeText, statusText, table } from './words.ts'
 export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | 'verbose' | 'quiet'>): Speaker {
   kleur.enabled = wantsColor(io.stderr, io.env, flags.color)
   const live = createLiveLine(io.stderr, io.env)
+  const called = (text: string): string => asCalled(text, io.program ?? 'poststack')
   const say = (text: string): void => {
-    live.write(`${fit(text, io.stderr)}\n`)
+    live.write(`${fit(called(text), io.stderr)}\n`)
   }
-  const write = (text: string): void => {
-    io.stdout.write(fit(visible(text), io.stdout))
+  const write = (text: string, paint: Paint): void => {
+    io.stdout.write(fit(painted(called(visible(text)), paint), io.stdout))
   }
-  const log = createConsola({
-    reporters: [
-      {
-        log: ({ args, type }) => {
-          say(`${label(type)}${args.join(' ')}`)
-        },
-      },
-    ],
-  })
+  // The answer may go to another place than what is said on the way.
+  const coloured = wantsColor(io.stdout, io.env, flags.color)
+  const painted = (text: string, paint: Paint): string => (coloured ? inColour(text, paint) : text)
+  const log = createLog(say)
   const print = printEvents({
     say,
     warn: (text) => {
@@ -51,11 +49,11 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       if (!flags.quiet || loud.has(event.type)) print(visibleIn(event))
     },
     plan: (plan) => {
-      write(formatPlan(plan))
+      write(formatPlan(plan), paintPlan)
     },
     outcome(outcome) {
       live.close()
-      write(`${outcomeText(outcome)}\n${addresses(outcome)}`)
+      write(`${outcomeText(outcome)}\n${addresses(outcome)}`, unpainted)
     },
     ran(outcome) {
       const where = addresses(outcome)
@@ -63,12 +61,12 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       if (where !== '') told = where
     },
     status: (status) => {
-      write(statusText(status))
+      write(statusText(status), paintStatus)
     },
     result({ type }, text) {
       live.close()
-      const shown = asItIs.has(type) ? text : visible(text)
-      io.stdout.write(unbroken.has(type) ? shown : fit(shown, io.stdout))
+      const shown = asItIs.has(type) ? text : painted(visible(text), paints[type] ?? unpainted)
+      io.stdout.write(unbroken.has(type) ? shown : fit(called(shown), io.stdout))
     },
     say: (text) => {
       say(visible(text))
@@ -88,6 +86,18 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
   }
 }
 
+function createLog(say: (text: string) => void): ReturnType<typeof createConsola> {
+  return createConsola({
+    reporters: [
+      {
+        log: ({ args, type }) => {
+          say(`${label(type)}${args.join(' ')}`)
+        },
+      },
+    ],
+  })
+}
+
 function sayError(error: ErrorRecord, say: (text: string) => void): void {
   if (isDeclined(error)) say(error.message)
   else printError({ ...error, message: clipped(error.message) }, say)
@@ -101,6 +111,25 @@ const asItIs: ReadonlySet<Document['type']> = new Set(['variables', 'log', 'cont
 
 /** Answers that hold SQL or lines of a difference, which are copied and compared, and lines of others. */
 const unbroken: ReadonlySet<Document['type']> = new Set(['schema', 'verification', 'query-result', 'variables', 'log'])
+
+const paints: Partial<Readonly<Record<Document['type'], Paint>>> = {
+  doctor: paintDoctor,
+  report: paintStatus,
+  'container-status': paintStatus,
+}
+
+/** Whatever the other stream shows. */
+function inColour(text: string, paint: Paint): string {
+  const { enabled } = kleur
+  kleur.enabled = true
+  const result = paint(text)
+  kleur.enabled = enabled
+  return result
+}
+
+function unpainted(text: string): string {
+  return text
+}
 
 function label(type: string): string {
   if (type === 'warn') return `${kleur.yellow('warning')}  `

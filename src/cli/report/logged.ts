@@ -8,6 +8,7 @@ import type { Config } from '../../config/types.ts'
 import { logChoices } from '../../config/choices.ts'
 import { createRunLog, type RunLog } from '../../execute/log/run-log.ts'
 import type { Io } from '../context.ts'
+import type { JsonLine } from './json-line.ts'
 import type { LogPlace, Reporter, Speaker } from './reporter.ts'
 
 /** What is said before the project is known; of a run that is longer than that, the log tells the end. */
@@ -45,13 +46,9 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
       speaker.ran(outcome)
     },
     result(document, text) {
-      const { type } = document
-      if (type === 'backup-result' || type === 'restore-result') {
-        const { bytes, database, durationMs, file } = document
-        keep((one) => {
-          one.done(type, { service: database.service, database: database.database, file, bytes, durationMs })
-        })
-      }
+      keep((one) => {
+        logEnd(document, one)
+      })
       speaker.result(document, text)
     },
     error(error) {
@@ -78,6 +75,20 @@ export function withLog(speaker: Speaker, io: Io): Reporter {
       })
       for (const write of held.splice(0)) write(log)
     },
+  }
+}
+
+/** What a command says at its end that has changed something. Whether it did, what it said before tells; a backup and a restore always have. */
+function logEnd(document: JsonLine, log: RunLog): void {
+  if (!document.type.endsWith('-result')) return
+  if (document.type === 'backup-result' || document.type === 'restore-result') {
+    const { bytes, database, durationMs, file, type } = document
+    log.done(type, { service: database.service, database: database.database, file, bytes, durationMs })
+  } else {
+    log.ended(document.type, {
+      ...('database' in document && { service: document.database.service, database: document.database.database }),
+      ...('durationMs' in document && { durationMs: document.durationMs }),
+    })
   }
 }
 

@@ -28,8 +28,8 @@ const showSchema = buildCommand({
   loader: async () => (await import('../commands/database/show-schema.ts')).showSchema,
   parameters: {
     flags: {
-      ...databaseFlags,
       schema: valued('name', "only this schema; without it all but the server's own", String),
+      ...databaseFlags,
     },
     aliases: databaseAliases,
   },
@@ -38,7 +38,7 @@ const showSchema = buildCommand({
 
 const dropSchema = buildCommand({
   loader: async () => (await import('../commands/database/drop-schema.ts')).dropSchema,
-  parameters: { flags: { ...databaseFlags, yes }, aliases: withYes },
+  parameters: { flags: { yes, ...databaseFlags }, aliases: withYes },
   docs: docsOf('drop-schema', 'drop schema poststack, and with it the ledger'),
 })
 
@@ -60,13 +60,13 @@ const migrate = buildCommand({
   loader: async () => (await import('../commands/database/migrate.ts')).migrate,
   parameters: {
     flags: {
-      ...databaseFlags,
       targetVersion: {
         ...valued('number', 'last migration to apply; all without it', versionNumber),
         ...versionProposals,
       },
       dryRun,
       ...runFlags,
+      ...databaseFlags,
     },
     aliases: databaseAliases,
   },
@@ -77,7 +77,6 @@ const rollback = buildCommand({
   loader: async () => (await import('../commands/database/rollback.ts')).rollback,
   parameters: {
     flags: {
-      ...databaseFlags,
       targetVersion: {
         ...valued('number', 'migration that stays as the newest; 0 takes back all', versionNumber),
         ...versionProposals,
@@ -87,6 +86,7 @@ const rollback = buildCommand({
       dryRun,
       yes,
       ...runFlags,
+      ...databaseFlags,
     },
     aliases: withYes,
   },
@@ -96,10 +96,7 @@ const rollback = buildCommand({
 const migrationStatus = buildCommand({
   loader: async () => (await import('../commands/database/migration-status.ts')).migrationStatus,
   parameters: {
-    flags: {
-      ...databaseFlags,
-      check: toggle('exit with 3 when one is pending, half-done or wrong'),
-    },
+    flags: { check: toggle('exit with 3 when one is pending, half-done or wrong'), ...databaseFlags },
     aliases: databaseAliases,
   },
   docs: docsOf('migration-status', 'show each migration and how it stands'),
@@ -109,7 +106,6 @@ const verifyMigrations = buildCommand({
   loader: async () => (await import('../commands/database/verify-migrations.ts')).verifyMigrations,
   parameters: {
     flags: {
-      ...databaseFlags,
       rollbacks: toggle('prove every rollback on a throw-away database'),
       drift: toggle('compare the schema with the one the newest migration left'),
       format: {
@@ -118,6 +114,7 @@ const verifyMigrations = buildCommand({
         brief: 'findings as text, as annotations for GitHub Actions, or as a SARIF document',
         default: 'human',
       },
+      ...databaseFlags,
     },
     aliases: databaseAliases,
   },
@@ -128,7 +125,6 @@ const renumber = buildCommand({
   loader: async () => (await import('../commands/database/renumber.ts')).renumber,
   parameters: {
     flags: {
-      ...databaseFlags,
       base: valued(
         'ref',
         'branch whose files keep their numbers (default: the first of origin/main, origin/master, main, master)',
@@ -143,6 +139,7 @@ const renumber = buildCommand({
         variadic: true,
       },
       yes,
+      ...databaseFlags,
     },
     aliases: withYes,
   },
@@ -153,7 +150,6 @@ const repair = buildCommand({
   loader: async () => (await import('../commands/database/repair.ts')).repair,
   parameters: {
     flags: {
-      ...databaseFlags,
       version: {
         ...valued('number', 'number of the migration; all without it', versionNumber),
         ...versionProposals,
@@ -165,6 +161,7 @@ const repair = buildCommand({
         optional: true,
       },
       statement: valued('n', 'with continue-at: the first statement that is still to be run', countOf),
+      ...databaseFlags,
     },
     aliases: databaseAliases,
   },
@@ -173,7 +170,7 @@ const repair = buildCommand({
 
 const unlockMigrations = buildCommand({
   loader: async () => (await import('../commands/database/unlock-migrations.ts')).unlockMigrations,
-  parameters: { flags: { ...databaseFlags, yes }, aliases: withYes },
+  parameters: { flags: { yes, ...databaseFlags }, aliases: withYes },
   docs: docsOf('unlock-migrations', 'show who holds the migration lock, and end that session'),
 })
 
@@ -200,7 +197,6 @@ const baseline = buildCommand({
   loader: async () => (await import('../commands/database/baseline.ts')).baseline,
   parameters: {
     flags: {
-      ...databaseFlags,
       version: {
         kind: 'parsed',
         parse: versionNumber,
@@ -209,6 +205,7 @@ const baseline = buildCommand({
         ...versionProposals,
       },
       yes,
+      ...databaseFlags,
     },
     aliases: withYes,
   },
@@ -219,7 +216,6 @@ const backup = buildCommand({
   loader: async () => (await import('../commands/database/backup.ts')).backup,
   parameters: {
     flags: {
-      ...databaseFlags,
       output: valued('file', 'where to write it, instead of a file with the time in its name in ./backups', String),
       format: {
         kind: 'enum',
@@ -232,6 +228,7 @@ const backup = buildCommand({
       verify: toggle('restore it into a throw-away database, and compare'),
       keep: valued('n', 'afterwards delete older backups of this database there, but for the n newest', countOf),
       keepDays: valued('days', 'the same for those that are older', countOf),
+      ...databaseFlags,
     },
     aliases: { ...databaseAliases, o: 'output' },
   },
@@ -242,11 +239,11 @@ const restore = buildCommand({
   loader: async () => (await import('../commands/database/restore.ts')).restore,
   parameters: {
     flags: {
-      ...databaseFlags,
       into: valued('name', 'a new database of the same server, instead of the declared one', String),
       jobs: valued('n', 'how many tables are filled at once, from a folder', countOf),
       noOwner: toggle('without owners and rights: all of it belongs to the role that connects'),
       yes,
+      ...databaseFlags,
     },
     aliases: withYes,
     positional: {
@@ -262,7 +259,7 @@ const restore = buildCommand({
 const listBackups = buildCommand({
   loader: async () => (await import('../commands/database/list-backups.ts')).listBackups,
   parameters: {
-    flags: { ...databaseFlags, folder: valued('folder', 'where to look, instead of ./backups', String) },
+    flags: { folder: valued('folder', 'where to look, instead of ./backups', String), ...databaseFlags },
     aliases: databaseAliases,
   },
   docs: docsOf('list-backups', 'show the backups that are there'),

@@ -36,7 +36,6 @@ const up = buildCommand({
   loader: async () => (await import('../commands/up.ts')).up,
   parameters: {
     flags: {
-      ...commonFlags,
       waitTimeout,
       backup: {
         kind: 'boolean',
@@ -50,6 +49,7 @@ const up = buildCommand({
         default: false,
         withNegated: false,
       },
+      ...commonFlags,
     },
     aliases: { ...commonAliases, y: 'yes' },
     positional: services,
@@ -64,8 +64,8 @@ const plan = buildCommand({
   loader: async () => (await import('../commands/plan.ts')).plan,
   parameters: {
     flags: {
-      ...commonFlags,
       check: { kind: 'boolean', brief: 'exit with 3 when something is to be done', default: false, withNegated: false },
+      ...commonFlags,
     },
     aliases: commonAliases,
     positional: services,
@@ -77,9 +77,9 @@ const down = buildCommand({
   loader: async () => (await import('../commands/down.ts')).down,
   parameters: {
     flags: {
-      ...commonFlags,
       volumes: { kind: 'boolean', brief: 'delete the data, too', default: false, withNegated: false },
       yes: { kind: 'boolean', brief: 'do not ask before deleting data', default: false, withNegated: false },
+      ...commonFlags,
     },
     aliases: { ...commonAliases, y: 'yes' },
   },
@@ -90,8 +90,8 @@ const status = buildCommand({
   loader: async () => (await import('../commands/status.ts')).status,
   parameters: {
     flags: {
-      ...commonFlags,
       check: { kind: 'boolean', brief: 'exit with 3 unless all is as declared', default: false, withNegated: false },
+      ...commonFlags,
     },
     aliases: commonAliases,
   },
@@ -102,7 +102,6 @@ const watch = buildCommand({
   loader: async () => (await import('../commands/watch.ts')).watch,
   parameters: {
     flags: {
-      ...commonFlags,
       onEdit: {
         kind: 'enum',
         values: ['rollback', 'replay', 'ask', 'refuse'],
@@ -115,6 +114,7 @@ const watch = buildCommand({
         default: false,
         withNegated: false,
       },
+      ...commonFlags,
     },
     aliases: { ...commonAliases, y: 'yes' },
     positional: services,

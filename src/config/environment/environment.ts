@@ -103,7 +103,7 @@ export function invalidEnvironment(mistakes: readonly VariableMistake[]): Postst
   const text =
     more.length === 0
       ? only
-      : `${String(lines.length)} variables are wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`
+      : `${String(lines.length)} variables are wrong:\n${lines.map((line) => `  - ${line}`).join('\n')}`
   return new PoststackError('ENV_INVALID', text, {
     hint: 'Correct the variable, or take it away: what the config says, or the default, is used then.',
     details: {

@@ -1,30 +1,21 @@
 /**
- * Loads a config: finds the file, evaluates it in a process of its own and returns plain data with every file it depends
- * on. Guarded by default: bundled, and evaluated under Node's permission model. Trusted: executed by tsx.
+ * Loads a config: finds the file, has it evaluated in a process of its own, if that was not done before, and returns plain data with every
+ * file it depends on. Guarded by default: bundled, and evaluated under Node's permission model. Trusted: executed by tsx.
  */
-import { readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { readFile, realpath, rm, stat } from 'node:fs/promises'
 import { containersOf, readConventions } from '../parse/conventions.ts'
 import { findConfig, isData, refuseUnnamed } from './find.ts'
 import { exampleConfig } from '../schema/issues.ts'
-import { bundleConfig, bundleOwn, listModules, ownProgram } from './bundle.ts'
 import { openCache } from './cache.ts'
-import { runChild } from './run-child.ts'
-import { failure, placeOfDefinition, readSources } from './errors.ts'
-import { guardFlags, hostsFor, readableFolders } from './guarded.ts'
-import { bothPermissions, manifestPermissions, permissionsFrom } from '../permissions.ts'
-import { keepWith, originsOf, whyNotKept } from './origins.ts'
-import { refuseOutside } from './reach.ts'
-import { trustedFlags } from './trusted.ts'
-import { ownPackage } from './own-package.ts'
+import { failure, readSources } from './errors.ts'
+import { permissionsFrom } from '../permissions.ts'
 import { serializeConfig } from '../serialize.ts'
 import { temporaryFolder } from '../temporary.ts'
 import type { DefineContext } from '../define.ts'
 import type { FramePosition } from '../locate/code-frame.ts'
 import type { ConfigInputs } from './inputs.ts'
 import type { FoundConfig } from './find.ts'
-import type { ConfigCache, KeptResult } from './cache.ts'
+import type { KeptResult } from './cache.ts'
 import type { ConfigIssue } from '../schema/issues.ts'
 import type { Permissions } from '../permissions.ts'
 import type { ConfigOutput } from './run-child.ts'
@@ -99,6 +90,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const permissions = permissionsFrom(cwd, options.permissions ?? {})
   const cache = await openCache({ config: found, cwd, mode, env, permissions, trusted: options.trusted === true })
   if (cache.kept !== undefined) return await fromCache(found, cache.kept)
+  const { evaluate } = await import('./evaluate.ts')
   // The bundle stands in a file, because source maps do not work in a data: URL.
   const folder = await temporaryFolder('config')
   try {
@@ -180,83 +172,4 @@ async function readableText(config: FoundConfig): Promise<string> {
     throw await fail('is empty', `A config can be as short as this:\n\n${exampleConfig}`)
   }
   return text
-}
-
-interface Evaluation {
-  /** For files that live as long as it does. */
-  readonly folder: string
-  /** Those of the flags, with absolute paths. */
-  readonly permissions: Permissions
-  readonly cache: ConfigCache
-}
-
-async function evaluate(
-  config: FoundConfig,
-  { folder, permissions, cache }: Evaluation,
-  options: LoadOptions,
-): Promise<LoadedConfig> {
-  const own = ownPackage()
-  const outfile = join(folder, 'config.mjs')
-  // One after the other: the folder is removed when one fails, and nothing may write into it then.
-  const program = await ownProgram(own.child, own, folder)
-  const bundle = await bundleConfig(config, own, outfile)
-  const manifest = await manifestPermissions(config.root)
-  const granted = bothPermissions(manifest, permissions)
-  const isTrusted = options.trusted === true || manifest.all === true
-  const ownCommonJs = join(folder, 'poststack.cjs')
-  await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))
-  const readable = [...readableFolders(config.root, bundle.externals), folder, join(own.root, 'dist')]
-  if (!isTrusted) await refuseOutside(bundle.reached, { config, granted, folders: [config.root, own.root] })
-  const flags = isTrusted ? trustedFlags() : guardFlags(granted, readable, process.versions.node)
-  const job = {
-    url: pathToFileURL(isTrusted ? config.file : outfile).href,
-    file: config.file,
-    parent: process.pid,
-    mode: options.mode,
-    cwd: options.cwd,
-    mayStart: isTrusted || granted.run === true,
-    needsRequire: bundle.needsRequire,
-    modulesFile: isTrusted ? await listModules(bundle, folder) : undefined,
-    own: pathToFileURL(own.entry).href,
-    ownCommonJs,
-    ...(isTrusted ? { withheld: [] } : { withheld: withheldVariables(granted, options.env), hosts: hostsFor(granted) }),
-  }
-  const { env, signal, timeoutMs = 30_000, onWaiting } = options
-  const context = { config, externals: bundle.externals, inputs: bundle.inputs, folder: isTrusted ? undefined : folder }
-  const { reads, ...result } = await runChild(
-    { program, flags, job, env, timeoutMs, signal, onStarted: onWaiting },
-    context,
-  )
-  const { inputs, origins } = await originsOf(bundle, reads)
-  const notices = bundle.circles.map(
-    (circle) => `${circle.join(' imports ')}: what one of them needs while it is evaluated may be undefined still`,
-  )
-  const why = result.issues.length > 0 ? 'it has mistakes' : whyNotKept(bundle, reads, context)
-  const { plain, output } = result
-  const layers = result.layers && {
-    values: result.layers.values,
-    places: result.layers.stacks.map((stack) => placeOfDefinition(stack, context) ?? null),
-  }
-  return {
-    ...result,
-    layers,
-    file: config.file,
-    root: config.root,
-    images: [],
-    inputs,
-    sources: await readSources(bundle.inputs),
-    notices,
-    cache: { hit: false },
-    keep: async (passed) =>
-      why ??
-      (await keepWith(
-        cache,
-        { plain, passed, layers, output, notices, inputs, code: bundle.inputs },
-        await origins(config),
-      )),
-  }
-}
-
-function withheldVariables({ env }: Permissions, present: LoadOptions['env']): readonly string[] {
-  return env === undefined || env === true ? [] : Object.keys(present).filter((name) => !env.includes(name))
 }

@@ -48,12 +48,14 @@ export function invalid(issues: readonly ConfigIssue[], options: MistakePlaces):
     ...(issue.value !== undefined && { value: issue.value }),
     ...whereIs(issue, options),
   }))
+  // On a terminal each may fill several lines.
+  const mark = issues.length === 1 ? '' : '- '
   const lines = details.map(({ path, message, value, variable, file: at, line, column }) => {
     const found = value === undefined ? '' : `, found ${value}`
     const spot = options.positions === undefined ? String(line) : `${String(line)}:${String(column)}`
     const inFile = line === undefined || at === undefined ? '' : ` (${basename(at)}:${spot})`
     const place = variable === undefined ? inFile : `, from ${variable}`
-    return `  ${path === '' ? '' : `${path}: `}${message}${found}${place}`
+    return `  ${mark}${path === '' ? '' : `${path}: `}${message}${found}${place}`
   })
   const count = issues.length === 1 ? 'one mistake' : `${String(issues.length)} mistakes`
   return new PoststackError('CONFIG_INVALID', `${basename(file)} has ${count}:\n${lines.join('\n')}`, {

@@ -8,9 +8,10 @@ import { buildHooks } from './hooks.ts'
 import { invalid, type MistakePlaces, notAConfig } from './mistakes.ts'
 import { withoutCheck } from './plain-parts.ts'
 import { withIdle } from '../profiles.ts'
+import { checkTogether } from '../schema/checks.ts'
 import { readServiceFiles } from './service-files.ts'
 import type { ConfigIssue } from '../schema/issues.ts'
-import type { BuiltConfig } from './services.ts'
+import { buildConfig, type BuiltConfig } from './services.ts'
 import type { ImageConfig } from '../types.ts'
 
 export interface ParsedConfig extends BuiltConfig {
@@ -39,26 +40,19 @@ export interface ParseOptions extends MistakePlaces {
   readonly profiles?: readonly string[] | undefined
 }
 
-/** Loads what parsing needs. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */
+/** Loads what checks a config. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */
 export function loadParser() {
-  return Promise.all([import('../schema/schema.ts'), loadBuilder()])
-}
-
-function loadBuilder() {
-  return Promise.all([import('../schema/checks.ts'), import('./services.ts')])
+  return import('../schema/schema.ts')
 }
 
 /** Throws `CONFIG_INVALID` with every mistake of the config itself, and `USAGE` for a profile that no service has. */
 export async function parseConfig(plain: unknown, options: ParseOptions): Promise<ParsedConfig> {
-  const [{ checkTogether }, { buildConfig }] = await loadBuilder()
   const early = options.issues ?? []
   const noConfig = early.find((issue) => issue.path.length === 0)
   if (noConfig !== undefined) throw notAConfig(noConfig.message, options)
   const missing = early.map((issue) => issue.path)
   const { stack, issues } =
-    options.passed === true
-      ? { stack: withoutCheck(plain), issues: [] }
-      : (await import('../schema/schema.ts')).validate(plain, missing)
+    options.passed === true ? { stack: withoutCheck(plain), issues: [] } : (await loadParser()).validate(plain, missing)
   const { root, images = [], containers, conventional, instance, profiles = [] } = options
   const name = instanceName(stack.name ?? stackName(root), instance)
   const {

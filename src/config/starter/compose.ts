@@ -1,4 +1,4 @@
-/** What a compose file says of its PostgreSQL service, as far as a config can take it over. Pure. */
+/** What a compose file says of its PostgreSQL service, as far as a config can take it over, and what it cannot. Pure. */
 import { isRecord } from '../is-record.ts'
 
 export interface ComposePostgres {
@@ -34,6 +34,48 @@ export function composePostgres(file: string, compose: unknown): ComposePostgres
   return undefined
 }
 
+/** What of the file a config made of `taken` lacks, a line for each kind. */
+export function leftOfCompose(file: string, compose: unknown, taken: ComposePostgres | undefined): readonly string[] {
+  const services = isRecord(compose) && isRecord(compose['services']) ? compose['services'] : undefined
+  if (services === undefined) return [`${file}: it has no services`]
+  const others = Object.keys(services).filter((name) => name !== taken?.service)
+  const none = taken === undefined ? [`${file}: no service of it has an image of PostgreSQL`] : []
+  const rest =
+    others.length === 0 ? [] : [`${file}: ${others.length === 1 ? 'service' : 'services'} ${others.join(', ')}`]
+  const options = taken === undefined ? [] : leftOptions(services[taken.service], taken)
+  return [
+    ...none,
+    ...rest,
+    ...(taken === undefined || options.length === 0
+      ? []
+      : [`${file}, service ${taken.service}: ${options.join(', ')}`]),
+  ]
+}
+
+/** Those that every service has a counterpart of, whatever they say. */
+const understood = new Set(['image', 'ports', 'environment'])
+
+function leftOptions(service: unknown, taken: ComposePostgres): readonly string[] {
+  if (!isRecord(service)) return []
+  const given = variablesIn(service['environment'])
+  const kept = new Set([
+    ...(taken.user === undefined ? [] : ['POSTGRES_USER']),
+    ...(nameIn(given.get('POSTGRES_DB')) === undefined ? [] : ['POSTGRES_DB']),
+  ])
+  const ports = listOf(service['ports'])
+  const port = ports.find((entry) => hostPort(entry) !== undefined)
+  return [
+    ...(taken.version === undefined
+      ? [`image ${said(service['image'])} (its tag names no version from 13 to 18)`]
+      : []),
+    ...ports
+      .filter((entry) => entry !== port)
+      .map((entry) => `port ${isRecord(entry) ? portText(entry) : said(entry)}`),
+    ...[...given.keys()].filter((name) => !kept.has(name)).map((name) => `variable ${name}`),
+    ...Object.keys(service).filter((name) => !understood.has(name)),
+  ]
+}
+
 function imageFacts(image: string, name: string): Pick<ComposePostgres, 'version' | 'image'> {
   const tag = /:([^/:@]+)(?:@.*)?$/.exec(image)?.[1] ?? ''
   const major = Number(/(?:^|[^\d.])(1[3-8])(?![\d])/.exec(tag)?.[1])
@@ -52,23 +94,26 @@ function qualified(image: string): string {
 
 /** `5433:5432`, `127.0.0.1:5433:5432`, or an object. */
 function portFacts(ports: unknown): Pick<ComposePostgres, 'port'> {
-  const list: readonly unknown[] = Array.isArray(ports) ? ports : []
-  for (const entry of list) {
-    const text = isRecord(entry) ? `${said(entry['published'])}:${said(entry['target'])}` : filledIn(said(entry))
-    const port = Number(/(?:^|:)(\d{1,5}):5432(?:\/tcp)?$/.exec(text ?? '')?.[1])
-    if (port >= 1 && port <= 65_535) return { port }
-  }
-  return {}
+  const [port] = listOf(ports).flatMap((entry) => hostPort(entry) ?? [])
+  return port === undefined ? {} : { port }
+}
+
+function hostPort(entry: unknown): number | undefined {
+  const text = isRecord(entry) ? portText(entry) : filledIn(said(entry))
+  const port = Number(/(?:^|:)(\d{1,5}):5432(?:\/tcp)?$/.exec(text ?? '')?.[1])
+  return port >= 1 && port <= 65_535 ? port : undefined
+}
+
+function portText(entry: Readonly<Record<string, unknown>>): string {
+  return `${said(entry['published'])}:${said(entry['target'])}`
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 function variableFacts(environment: unknown): Pick<ComposePostgres, 'user' | 'database' | 'hasPassword'> {
-  const pairs: readonly (readonly [string, unknown])[] = Array.isArray(environment)
-    ? environment.map((line) => {
-        const [name = '', value] = String(line).split(/=(.*)/s)
-        return [name, value]
-      })
-    : Object.entries(isRecord(environment) ? environment : {})
-  const variables = new Map(pairs)
+  const variables = variablesIn(environment)
   const user = nameIn(variables.get('POSTGRES_USER'))
   const database = nameIn(variables.get('POSTGRES_DB')) ?? user
   return {
@@ -76,6 +121,17 @@ function variableFacts(environment: unknown): Pick<ComposePostgres, 'user' | 'da
     ...(database !== undefined && { database }),
     hasPassword: variables.has('POSTGRES_PASSWORD') || variables.has('POSTGRES_PASSWORD_FILE'),
   }
+}
+
+/** `NAME=value` lines, or a mapping. */
+function variablesIn(environment: unknown): ReadonlyMap<string, unknown> {
+  const pairs: readonly (readonly [string, unknown])[] = Array.isArray(environment)
+    ? environment.map((line) => {
+        const [name = '', value] = String(line).split(/=(.*)/s)
+        return [name, value]
+      })
+    : Object.entries(isRecord(environment) ? environment : {})
+  return new Map(pairs)
 }
 
 function nameIn(value: unknown): string | undefined {

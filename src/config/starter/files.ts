@@ -6,8 +6,10 @@ import { projectContainers } from '../parse/conventions.ts'
 import { readEnvironmentIn, filledVariable } from '../environment/environment.ts'
 import { candidatesIn } from '../load/find.ts'
 import { stackName } from '../parse/parse.ts'
-import { composePostgres, type ComposePostgres } from './compose.ts'
-import type { StarterFacts, StarterImage } from './starter.ts'
+import { readEnvFile } from '../environment/env-file.ts'
+import { parsePostgresUrl } from '../postgres-url.ts'
+import { composePostgres, leftOfCompose, type ComposePostgres } from './compose.ts'
+import type { ExistingDatabase, StarterFacts, StarterImage } from './starter.ts'
 import { stateFolder } from '../state-folder.ts'
 
 /**
@@ -25,7 +27,8 @@ export async function readStarterFacts(root: string): Promise<StarterFacts> {
     root,
     resolve(root, filledVariable(variables, 'PROJECT_CONTAINERS_PATH')?.value ?? 'containers'),
   )
-  const compose = await readCompose(root)
+  const { postgres: compose, left } = await readCompose(root)
+  const existing = await readExisting(root)
   const port = filledVariable(variables, 'POSTGRES_HOST_PORT')?.value
   const containerName = filledVariable(variables, 'POSTGRES_CONTAINER_NAME')?.value
   return {
@@ -33,6 +36,8 @@ export async function readStarterFacts(root: string): Promise<StarterFacts> {
     ...((await isFolder(resolve(root, folder))) && { migrations: folder }),
     images: await Promise.all(images.map(({ name, build }) => imageOf(name, build.dockerfile))),
     ...(compose !== undefined && { compose }),
+    ...(typeof existing === 'object' && { existing }),
+    left: typeof existing === 'string' ? [...left, existing] : left,
     variables: { ...(port !== undefined && { port }), ...(containerName !== undefined && { containerName }) },
     isConventional: await isFolder(stateFolder(root)),
   }
@@ -66,16 +71,38 @@ async function imageOf(folder: string, dockerfile: string): Promise<StarterImage
 
 const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml']
 
-/** A file that cannot be read is left alone: it is another tool's. */
-async function readCompose(root: string): Promise<ComposePostgres | undefined> {
+/** A file that cannot be read is left alone: it is another tool's. That it was is said. */
+async function readCompose(
+  root: string,
+): Promise<{ readonly postgres?: ComposePostgres | undefined; readonly left: readonly string[] }> {
   const entries = await readdir(root)
   // The first one counts, as it does for compose.
   const file = composeFiles.find((name) => entries.includes(name))
-  const text = file === undefined ? undefined : await readFile(join(root, file), 'utf8').catch(() => undefined)
-  if (file === undefined || text === undefined) return undefined
+  if (file === undefined) return { left: [] }
+  const text = await readFile(join(root, file), 'utf8').catch((error: unknown) => error as Error)
+  if (typeof text !== 'string') return { left: [`${file}: it cannot be read: ${text.message}`] }
   const { parseYaml } = await import('../yaml-text.ts')
   const read = parseYaml(text)
-  return 'mistakes' in read ? undefined : composePostgres(file, read.value)
+  if ('mistakes' in read) {
+    const [first] = read.mistakes
+    return { left: [`${file}:${String(first?.line)}: it is not valid YAML: ${first?.message ?? ''}`] }
+  }
+  const postgres = composePostgres(file, read.value)
+  return { postgres, left: leftOfCompose(file, read.value, postgres) }
+}
+
+/** The database that `.env` names, for the program or for us; or a sentence why it cannot be told. Never its password. */
+async function readExisting(root: string): Promise<ExistingDatabase | string | undefined> {
+  const read = await readEnvFile(join(root, '.env'))
+  if (typeof read !== 'object') return undefined
+  const variable = ['DATABASE_URL', 'POSTSTACK_DATABASE_URL'].find((name) => read.lines.has(name))
+  const url = variable === undefined ? undefined : read.values[variable]
+  // Of another database, or a file.
+  if (variable === undefined || url === undefined || !/^postgres(?:ql)?:/i.test(url)) return undefined
+  const parts = parsePostgresUrl(url)
+  if (typeof parts === 'string') return `.env:${String(read.lines.get(variable))}: ${variable} ${parts}`
+  const { database, host, port } = parts
+  return { variable, database, host, port }
 }
 
 async function isFolder(path: string): Promise<boolean> {

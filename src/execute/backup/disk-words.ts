@@ -20,6 +20,7 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a file stands where a folder is needed',
+  EEXIST: 'a file stands where a folder is needed',
   EISDIR: 'it is a folder',
   EIO: 'the disk failed',
   EFBIG: 'it would be larger than a file may be',

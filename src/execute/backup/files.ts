@@ -47,9 +47,10 @@ export async function listBackups(folder: string): Promise<BackupList> {
   for (const name of names.toSorted(compareText)) {
     const file = join(folder, name)
     const isPartial = isPartialName(name)
-    if (!isPartial && !isBackupName(name)) continue
+    const isLone = isLoneManifest(name, names)
+    if (!isPartial && !isLone && !isBackupName(name)) continue
     const bytes = await bytesOf(file).catch(() => 0)
-    const found = isPartial ? 'not finished' : await describe(file, bytes)
+    const found = isPartial ? 'not finished' : isLone ? 'its backup is not here' : await describe(file, bytes)
     if (typeof found === 'string') others.push({ file, bytes, reason: found })
     else backups.push({ file, manifest: found })
   }
@@ -57,6 +58,13 @@ export async function listBackups(folder: string): Promise<BackupList> {
     backups: backups.toSorted((one, other) => (one.manifest.time < other.manifest.time ? 1 : -1)),
     others,
   }
+}
+
+/** A run was killed before the backup of this manifest got its name, or somebody has taken the backup away. */
+function isLoneManifest(name: string, names: readonly string[]): boolean {
+  const end = manifestPath('')
+  const backup = name.slice(0, -end.length)
+  return name.endsWith(end) && isBackupName(backup) && !names.includes(backup)
 }
 
 async function describe(file: string, bytes: number): Promise<Manifest | string> {

@@ -62,6 +62,8 @@ export interface MachineFacts {
 /** What is known of the stack, as far as it can be read. */
 export interface StackFacts {
   readonly name: string
+  /** There is no config file. */
+  readonly conventional?: boolean
   /** The runtime that `up` would take, or why there is none. */
   readonly runtime: { readonly name: string } | { readonly error: ErrorRecord }
   /** What stands in the way of `up`: its blocked steps, or why no plan could be made. */

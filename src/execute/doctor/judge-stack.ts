@@ -11,7 +11,7 @@ export function judgeConfig({ hint, message }: ErrorRecord): Finding {
 
 const largestSkewMs = 2_000
 
-export function judgeStack({ blocked, clocks, name, ports, runtime }: StackFacts): readonly Finding[] {
+export function judgeStack({ blocked, clocks, conventional, name, ports, runtime }: StackFacts): readonly Finding[] {
   const chosen =
     'error' in runtime
       ? obstacle('runtime', `nothing here can run ${name}`, {
@@ -28,7 +28,11 @@ export function judgeStack({ blocked, clocks, name, ports, runtime }: StackFacts
     'error' in runtime || ways.length > 0 || ports.length === 0
       ? []
       : [ok('ports', `nothing else holds the host ports of ${name}: ${numbers}`)]
-  return [ok('config', `the config of ${name} can be read`), chosen, ...ways, ...free, ...judgeClocks(clocks)]
+  const config =
+    conventional === true
+      ? `there is no config file: ${name} is what conventions make of this folder`
+      : `the config of ${name} can be read`
+  return [ok('config', config), chosen, ...ways, ...free, ...judgeClocks(clocks)]
 }
 
 function judgeClocks(clocks: StackFacts['clocks']): readonly Finding[] {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { isCode, recordBug, type ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import { type LogLevel, logLevels } from '../../config/choices.ts'
+import { diskReason } from '../backup/disk-words.ts'
 import { categoryOf, levelOf, scrub } from './lines.ts'
 import { type LogCategory, logPath, rotate, rotation } from './log-files.ts'
 
@@ -26,6 +27,8 @@ export interface RunLog {
   outcome(outcome: Outcome): void
   /** What a command has done that is no plan and has no outcome: its end. */
   done(event: string, fields: object): void
+  /** The same of a command that may have had nothing to do: no log begins with it. */
+  ended(event: string, fields: object): void
   error(error: ErrorRecord): void
   /** Something was thrown that should not have been. */
   bug(error: unknown): void
@@ -95,6 +98,9 @@ export function createRunLog(options: RunLogOptions): RunLog {
     done: (event, fields) => {
       line({ category: 'main', level: 'info' }, { event, ...fields }, true)
     },
+    ended: (event, fields) => {
+      line({ category: 'main', level: 'info' }, { event, ...fields })
+    },
     error: ({ code, hint, message }) => {
       line(
         { category: 'main', level: 'error' },
@@ -158,6 +164,8 @@ function ignore(folder: string): void {
   }
 }
 
+/** In words; a code beside them can be looked up. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const code = error instanceof Error && 'code' in error ? `, ${String(error.code)}` : ''
+  return `${diskReason(error) ?? String(error)}${code}`
 }

@@ -203,13 +203,19 @@ END $$`
  * `CREATE … IF NOT EXISTS` fails when two sessions race.
  */
 export async function ensureLedger(client: Queryable, toolVersion: string): Promise<void> {
+  if (await beginLedger(client, toolVersion)) await client.query('COMMIT')
+}
+
+/** The same in a transaction that is left open. False: all of it was there, and there is none. */
+export async function beginLedger(client: Queryable, toolVersion: string): Promise<boolean> {
   // A ledger that may not be looked at is there.
   let wish: LedgerWish = 'write'
   try {
     const found = await findLayout(client)
-    if (found === layout) return
+    if (found === layout) return false
     wish = found === undefined ? 'create' : 'upgrade'
-    await inTransaction(client, () => makeLayout(client, found, toolVersion))
+    await inOpenTransaction(client, () => makeLayout(client, found, toolVersion))
+    return true
   } catch (error) {
     throw await explainDenied(client, error, wish)
   }
@@ -234,11 +240,10 @@ async function makeLayout(client: Queryable, found: number | undefined, toolVers
   await client.query(publicFirst)
 }
 
-async function inTransaction(client: Queryable, body: () => Promise<void>): Promise<void> {
+async function inOpenTransaction(client: Queryable, body: () => Promise<void>): Promise<void> {
   await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL ${ownPath}`)
   try {
     await body()
-    await client.query('COMMIT')
   } catch (error) {
     // On a lost connection the server has done so by itself, and the first error is the one to tell.
     await client.query('ROLLBACK').catch(() => undefined)

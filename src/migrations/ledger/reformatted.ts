@@ -3,7 +3,6 @@
  * to refuse a run; a person is told.
  */
 import { equals } from '../own-path.ts'
-import { compareStructure } from '../sql/structure.ts'
 import type { AppliedMigration, Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { readLedger } from './rows.ts'
@@ -52,5 +51,6 @@ function isEdited(file: Migration, { name, checksum, unfinished }: AppliedMigrat
 }
 
 async function isSame({ sql }: Migration, applied: string): Promise<boolean> {
+  const { compareStructure } = await import('../sql/structure.ts')
   return (await compareStructure(applied, sql)).same
 }

@@ -87,15 +87,12 @@ export interface LookedAhead {
   readonly losses: readonly PendingLoss[]
 }
 
-/** Looks at what is pending. Asks the server nothing when nothing is. */
+/** Looks at what is pending beside what the ledger has. */
 export async function lookAhead(
   work: Connection,
   ledger: readonly AppliedMigration[],
-  { migrations }: MigrationFolder,
+  pending: readonly Migration[],
 ): Promise<LookedAhead> {
-  const { pending, problems } = resolveMigrations(migrations, ledger)
-  // What does not go together, the plan finds out by itself.
-  if (problems.length > 0 || pending.length === 0) return { losses: [] }
   try {
     const { jobs, started } = await prepareAll(
       { work, pooled: await isPooled(work), emit: () => undefined },

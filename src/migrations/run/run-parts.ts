@@ -2,6 +2,7 @@
  * One file of which some statements must run outside of a transaction. Its row is committed first and counts what is done, so
  * that a run which is cut, by whatever, goes on at the statement where the one before stopped.
  */
+import { hash } from 'node:crypto'
 import { isPoststackError } from '../../errors.ts'
 import { isServerError } from '../connection.ts'
 import type { LedgerRow } from '../ledger/rows.ts'
@@ -72,6 +73,8 @@ interface PartState {
 interface BegunContext extends LeftoverContext {
   /** Tells the very statement: the file may have been corrected since. */
   readonly chain?: string
+  /** Hash over its text as written: another version of the parser makes another chain of it. */
+  readonly text?: string
   /** Nobody can tell from the catalog whether it was done. */
   readonly opaque?: boolean
   /** The server has said that it failed. */
@@ -85,9 +88,17 @@ function begunContext(context: LedgerRow['context']): BegunContext {
 function begunBefore(job: Job, part: Part, start: PartsStart): Omit<PartState, 'done'> {
   const context = begunContext(start.context)
   const ours = start.runningStatement === part.first + 1
-  const same = ours && context.chain === job.program.statements[part.first]?.chain
+  const now = markOf(job, part)
+  const same = ours && (context.chain === now.chain || context.text === now.text)
   if (!same) return { context: undefined, begun: false, ours, refused: false }
   return { context, begun: true, ours, refused: context.refused === true }
+}
+
+/** What tells this very statement from another one in its place. */
+function markOf({ program, text }: Job, { first }: Part): Required<Pick<BegunContext, 'chain' | 'text'>> {
+  const statement = program.statements[first]
+  const written = text.sql.slice(statement?.start, statement?.end)
+  return { chain: statement?.chain ?? '', text: hash('sha256', written) }
 }
 
 async function runPart(run: Run, job: Job, part: Part, state: PartState): Promise<void> {
@@ -181,7 +192,7 @@ async function working<T>(run: Run, job: Job, work: () => Promise<T>): Promise<T
 async function mark(run: Run, job: Job, part: Alone, context: LeftoverContext): Promise<void> {
   const begun: BegunContext = {
     ...context,
-    chain: job.program.statements[part.first]?.chain ?? '',
+    ...markOf(job, part),
     opaque: part.object.kind === 'opaque',
   }
   await inOwnTransaction(run, async () => {

@@ -4,7 +4,7 @@
 import { PoststackError } from '../../errors.ts'
 import { isServerError } from '../connection.ts'
 import { explainDenied } from '../ledger/denied.ts'
-import { ensureLedger, ledgerLayout, stackTables } from '../ledger/layout.ts'
+import { beginLedger, ledgerLayout, stackTables } from '../ledger/layout.ts'
 import type { Queryable } from '../types.ts'
 import { commit, guarded } from './guard.ts'
 import { type RunOptions, withRun } from './run.ts'
@@ -49,8 +49,10 @@ export async function createSchema(
 ): Promise<{ readonly created: boolean; readonly tables: readonly StackTable[] }> {
   return await withRun(options, async (run) => {
     const before = await guarded(run, undefined, () => ledgerLayout(run.work))
-    await guarded(run, undefined, () => ensureLedger(run.work, options.toolVersion))
-    const tables = await guarded(run, undefined, () => readStackSchema(run.work))
+    const isOpen = await guarded(run, undefined, () => beginLedger(run.work, options.toolVersion))
+    if (isOpen) await commit(run, undefined)
+    // It is made by now, and no stop makes that untrue.
+    const tables = await readStackSchema(run.work)
     return { created: before === undefined, tables: tables ?? [] }
   })
 }

@@ -72,7 +72,36 @@ export function createDraft(facts: {
     finish: () => {
       const subjects = new Set(steps.map(({ subject }) => subject))
       const left = unchanged.filter((service) => !subjects.has(`service:${service}`))
-      return { version: 1, ...facts, steps, warnings, unchanged: left.toSorted() }
+      return { version: 1, ...facts, steps: wayBackLast(steps), warnings, unchanged: left.toSorted() }
     },
   }
+}
+
+/** Those that a plan is read for stand together, and are numbered without gaps. Nothing on the way needs a step of the way back. */
+function wayBackLast(steps: readonly PlanStep[]): readonly PlanStep[] {
+  const sorted = [...steps.filter(({ undo }) => undo === undefined), ...steps.filter(({ undo }) => undo !== undefined)]
+  const ids = new Map(sorted.map(({ id }, index) => [id, index + 1]))
+  const renumbered = (id: number): number => ids.get(id) ?? id
+  return sorted.map((step) => ({
+    ...step,
+    id: renumbered(step.id),
+    // "created by #2" names a step, too.
+    cause: {
+      ...step.cause,
+      text: step.cause.text.replace(
+        /^((?:created|started) by #)(\d+)$/,
+        (_, by: string, id: string) => `${by}${String(renumbered(Number(id)))}`,
+      ),
+    },
+    needs: step.needs.map(renumbered).toSorted((a, b) => a - b),
+    ...(step.undo === undefined
+      ? {}
+      : {
+          undo: {
+            of: renumbered(step.undo.of),
+            unless: step.undo.unless.map(renumbered),
+            ...(step.undo.unlessFailed === undefined ? {} : { unlessFailed: renumbered(step.undo.unlessFailed) }),
+          },
+        }),
+  }))
 }

@@ -27,12 +27,11 @@ export interface Wanted {
   readonly names: readonly string[]
 }
 
-/** Everything of a kind that carries the stack's labels, and everything that holds one of the names. May hold things twice. */
+/** Everything of a kind that carries the stack's labels, and everything that holds one of the names. May hold things twice, and others. */
 export async function listWanted(engine: Engine, kind: Kind, wanted: Wanted, signal: AbortSignal): Promise<unknown[]> {
   const filters = [
     { label: [`${label.stack}=${wanted.stack}`, `${label.project}=${wanted.project}`] },
-    // The filter is a regular expression in both engines; the caller compares exactly once more.
-    ...(wanted.names.length === 0 ? [] : [{ name: wanted.names.map(exactPattern) }]),
+    ...(wanted.names.length === 0 ? [] : [{ name: [widePattern(wanted)] }]),
   ]
   const lists = await Promise.all(filters.map((filter) => listFiltered(engine, kind, { filter, signal })))
   return lists.flat()
@@ -186,7 +185,23 @@ export async function listNamed(
     }))
 }
 
+/**
+ * A regular expression for all of these names, and for whatever else begins with the stack's: the caller compares exactly once more.
+ *
+ * One, because Docker compiles each anew for every container that there is: for 20 services beside 85 containers it took 190 ms to compare
+ * with 80 names, 40 ms with one alternative of as many, and 5 ms with this.
+ */
+function widePattern({ names, stack }: Pick<Wanted, 'names' | 'stack'>): string {
+  const beginning = `${stack}-`
+  const others = names.filter((name) => !name.startsWith(beginning)).map(escaped)
+  return `^/?(${[`${escaped(beginning)}.*`, ...others].join('|')})$`
+}
+
 function exactPattern(name: string): string {
   // Docker compares containers' names with and without the slash they start with.
-  return `^/?${name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}$`
+  return `^/?${escaped(name)}$`
+}
+
+function escaped(name: string): string {
+  return name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
 }

@@ -2,7 +2,6 @@
  * The runtime for podman and Docker: one driver, over the socket that both serve.
  */
 import { attach } from './attach.ts'
-import { buildImage } from './build.ts'
 import { describeEngine } from './describe.ts'
 import { builtImages, removeImage } from './images.ts'
 import { watchEnds } from './events.ts'
@@ -29,7 +28,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
     seesFiles: engine.local,
     ...createReads(engine),
     ...createWrites(engine),
-    buildImage: (request, output) => buildImage(engine, request, output),
+    buildImage: async (request, output) => (await import('./build.ts')).buildImage(engine, request, output),
     builtImages: (owner, { signal }) => builtImages(engine, owner, signal),
     removeImage: (target, { signal }) => removeImage(engine, target, signal),
     updateContainer: (target, fields, { signal }) => updateContainer(engine, { target, fields, signal }),

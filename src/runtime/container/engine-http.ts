@@ -2,11 +2,11 @@
  * A small HTTP client for the socket of an engine. It knows nothing of containers: it sends, waits no longer than it may, and turns
  * everything that is not an answer into a `PoststackError`.
  */
-import { Agent, request as httpRequest } from 'node:http'
-import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
+import type { Agent, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { interruption, onAbort, orInterrupted, throwIfAborted } from '../../abort.ts'
 import { hostInUrl } from '../../plan/references.ts'
 import { isPoststackError, PoststackError } from '../../errors.ts'
+import { http } from '../http.ts'
 
 /** Where an engine listens. */
 export type EngineAddress =
@@ -54,7 +54,7 @@ const defaultTimeoutMs = 60_000
 const longestBody = 64 * 1024 * 1024
 
 export function createEngineClient(options: EngineClientOptions): EngineClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  const agent = new (http().Agent)({ keepAlive: true, maxSockets: 16 })
   return {
     send: async (asked) => {
       throwIfAborted(asked.signal)
@@ -131,7 +131,7 @@ export function messageOf({ status, body }: Pick<EngineAnswer, 'status' | 'body'
 function exchange(request: EngineRequest, options: EngineClientOptions, agent: Agent): Promise<EngineAnswer> {
   return new Promise((resolve, reject) => {
     const limit = request.timeoutMs ?? defaultTimeoutMs
-    const outgoing = httpRequest({
+    const outgoing = http().request({
       ...target(options.address),
       method: request.method,
       path: `${options.apiVersion === '' ? '' : `/${options.apiVersion}`}${request.path}`,
@@ -211,9 +211,9 @@ function collect(incoming: IncomingMessage, { request, renew }: Collecting): Pro
 }
 
 function target(address: EngineAddress): RequestOptions {
-  // Without a host name Node would send the path of the socket, which engines refuse.
+  // Without a host Node would send the path of the socket, which engines refuse; of a name it would find out in 3 ms that it is no address.
   return address.kind === 'socket'
-    ? { socketPath: address.path, host: 'localhost' }
+    ? { socketPath: address.path, host: '127.0.0.1' }
     : { host: address.host, port: address.port }
 }
 

@@ -6,6 +6,7 @@ import { PoststackError } from '../../errors.ts'
 import { label } from '../../plan/labels.ts'
 import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../../plan/types.ts'
 import { labelledContainer, labelledVolume, ownerOf, type Labels } from '../labels.ts'
+import type { EngineName } from './engine-address.ts'
 
 type State = ObservedContainer['state']
 type Ports = ObservedContainer['ports']
@@ -98,12 +99,19 @@ export function gatewayOf(network: unknown): string | undefined {
 }
 
 /** `ref` is the name that was asked for: engines answer with names of their own. */
-export function imageFrom(ref: string, value: unknown): ObservedImage {
+export function imageFrom(ref: string, value: unknown, flavour: EngineName): ObservedImage {
   const entry = asRecord(value)
-  const labels = labelsOf(asOptionalRecord(entry['Config'])['Labels'])
+  const config = asOptionalRecord(entry['Config'])
+  const labels = labelsOf(config['Labels'])
   const platform = platformOf(entry)
-  const known = platform === undefined ? {} : { platform }
-  return { ref, id: imageIdOf(entry['Id']), fingerprint: labels[label.fingerprint], ...known }
+  return {
+    ref,
+    id: imageIdOf(entry['Id']),
+    fingerprint: labels[label.fingerprint],
+    ...(platform === undefined ? {} : { platform }),
+    // Podman leaves it out where there is one, too.
+    ...(flavour === 'docker' ? { hasHealthcheck: healthCommand(config['Healthcheck']) !== undefined } : {}),
+  }
 }
 
 /** What an image is made for; nothing where it does not say. */

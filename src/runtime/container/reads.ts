@@ -121,7 +121,7 @@ export async function observeImage(
   const answer = await read(engine, path, signal)
   if (answer.status === 404) return undefined
   if (answer.status !== 200) throw refusal(`${engine.name} did not show image ${ref}`, answer)
-  return imageFrom(ref, parseJson(answer))
+  return imageFrom(ref, parseJson(answer), engine.flavour)
 }
 
 interface ExecRequest {

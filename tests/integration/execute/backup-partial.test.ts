@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeBackup } from '../../../src/execute/backup/backup.ts'
 import type { Manifest } from '../../../src/execute/backup/manifest.ts'
+import { listBackups } from '../../../src/execute/backup/files.ts'
 import { openPartial, openPartialFolder } from '../../../src/execute/backup/partial.ts'
 
 const manifest: Manifest = {
@@ -30,6 +31,14 @@ afterEach(async () => {
 function nobody(): never {
   throw new Error('nobody may be asked')
 }
+
+test('a manifest whose backup is not there is told, and is no backup', async () => {
+  await writeFile(join(folder, 'shop.dump.json'), JSON.stringify(manifest))
+  await writeFile(join(folder, 'package.json'), '{}')
+  const { backups, others } = await listBackups(folder)
+  expect(backups).toEqual([])
+  expect(others).toMatchObject([{ file: join(folder, 'shop.dump.json'), reason: 'its backup is not here' }])
+})
 
 test('what has the name of the manifest is refused before the database is asked, and stays', async () => {
   await writeFile(join(folder, 'package.json'), 'mine')

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -125,6 +126,16 @@ test('a run that goes on for long puts its own file aside, too', async () => {
   expect(refusals).toEqual([])
 })
 
+test('the end of a command is told after what it has done, and begins no log', async () => {
+  const idle = open()
+  idle.ended('migrate-result', { durationMs: 1 })
+  expect(existsSync(folder)).toBe(false)
+  const busy = open()
+  busy.event(started)
+  busy.ended('migrate-result', { durationMs: 1 })
+  expect(await readFile(join(folder, 'poststack.log'), 'utf8')).toContain('"event":"migrate-result","durationMs":1')
+})
+
 test('what the disk refuses is told once, and nothing else happens', async () => {
   await writeFile(folder, 'a file where the folder should be')
   const log = open()
@@ -132,7 +143,9 @@ test('what the disk refuses is told once, and nothing else happens', async () =>
   log.event(done)
   log.event(done)
   expect(refusals).toHaveLength(1)
-  expect(refusals[0]).toMatch(/the log in .* cannot be written \((?:ENOTDIR|EEXIST)\); the work goes on without it/)
+  expect(refusals[0]).toMatch(
+    /the log in .* cannot be written \(a file stands where a folder is needed, (?:ENOTDIR|EEXIST)\); the work goes on without it/,
+  )
 })
 
 test('lines of runs at once do not mix, and a line that is cut is passed over', async () => {

@@ -3,7 +3,7 @@ import type { Connect } from '../../../src/migrations/connection.ts'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
 import { repair } from '../../../src/migrations/repair/repair.ts'
 import { baseline } from '../../../src/migrations/run/baseline.ts'
-import { dropSchema } from '../../../src/migrations/run/schema.ts'
+import { createSchema, dropSchema } from '../../../src/migrations/run/schema.ts'
 import { apply, failApply, failureOf, folderOf, historyOf, ledgerOf, takeBack } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
@@ -77,6 +77,15 @@ describe('what was told to stop while it was committed must be told as done', ()
     await act({ connect, signal: stop.signal, toolVersion: '1.2.3' })
     expect(stop.signal.aborted).toBe(true)
     expect(await historyOf(database)).toEqual(after)
+  })
+
+  test('the beginning of schema poststack', async () => {
+    const stop = new AbortController()
+    const connect = atCommitOf(/CREATE SCHEMA/, () => stop.abort())
+    const made = await createSchema({ connect, signal: stop.signal, toolVersion: '1.2.3' })
+    expect(stop.signal.aborted).toBe(true)
+    expect(made.created).toBe(true)
+    expect(made.tables.map(({ table }) => table)).toContain('schema_migrations')
   })
 
   test('the end of schema poststack', async () => {

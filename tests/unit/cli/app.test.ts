@@ -30,6 +30,8 @@ describe('the command line', () => {
     [['db', 'up'], 'there is no command `database up`: did you mean `up`?'],
     [['db', 'status'], 'did you mean `database migration-status`'],
     [['foo'], 'there is no command `foo`  ['],
+    [['--wait-timeout', '5', 'up'], '`--wait-timeout` stands where a command is expected: flags come behind it'],
+    [['completion', 'tcsh'], 'error  "tcsh" is none of bash, zsh, fish'],
     [['up', '--forc'], 'there is no flag `--forc`'],
     [['up', '--frobnicate'], 'there is no flag `--frobnicate`  ['],
     [['up', '-x'], 'there is no flag `-x`  ['],

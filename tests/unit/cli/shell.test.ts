@@ -11,6 +11,7 @@ test.each([
   [['--json', 'db', '--verbose', 'rollb'], ['rollback']],
   [['up', '--run'], ['--runtime']],
   [['up', '--runtime', 'p'], ['podman']],
+  [['up', '--runtime=p'], ['--runtime=podman']],
   [
     ['completion', ''],
     ['bash', 'zsh', 'fish'],

@@ -101,11 +101,11 @@ describe('mistakes', () => {
       ),
     ).toMatchInlineSnapshot(`
       "5 variables are wrong:
-        POSTSTACK_POSTGRES_CONTAINER_NAME (.env:2) is empty
-        POSTSTACK_LOG_DIR (environment) is empty
-        POSTSTACK_CONTAINER_RUNTIME (environment) is "dockr": did you mean \`docker\`?
-        POSTSTACK_LOG_LEVEL (environment) is "DEBUGG": did you mean \`debug\`?
-        POSTSTACK_POSTGRES_HOST_PORT (.env:1) is "70000", not a whole number from 1 to 65535, or auto"
+        - POSTSTACK_POSTGRES_CONTAINER_NAME (.env:2) is empty
+        - POSTSTACK_LOG_DIR (environment) is empty
+        - POSTSTACK_CONTAINER_RUNTIME (environment) is "dockr": did you mean \`docker\`?
+        - POSTSTACK_LOG_LEVEL (environment) is "DEBUGG": did you mean \`debug\`?
+        - POSTSTACK_POSTGRES_HOST_PORT (.env:1) is "70000", not a whole number from 1 to 65535, or auto"
     `)
   })
 

@@ -100,8 +100,8 @@ describe('many mistakes', () => {
       parseConfig(plain, { root: '/projects/shop', file: '/projects/shop/poststack.config.ts', sources }),
     ).rejects.toThrow(
       `poststack.config.ts has 2 mistakes:
-  services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
-  services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)`,
+  - services.db.version: expected a whole number from 13 to 18, found 12 (poststack.config.ts:3)
+  - services.db.prot: unknown key: did you mean \`port\`? (poststack.config.ts:3)`,
     )
   })
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { composePostgres } from '../../../src/config/starter/compose.ts'
+import { composePostgres, leftOfCompose } from '../../../src/config/starter/compose.ts'
 import { starterText, usualChoices, type StarterFacts } from '../../../src/config/starter/starter.ts'
 
-const empty: StarterFacts = { name: 'shop', images: [], variables: {}, isConventional: false }
+const empty: StarterFacts = { name: 'shop', images: [], left: [], variables: {}, isConventional: false }
 const text = (facts: Partial<StarterFacts>): string => {
   const all = { ...empty, ...facts }
   return starterText(all, usualChoices(all))
@@ -81,6 +81,55 @@ describe('a first config', () => {
     `)
   })
 
+  const existing = { variable: 'DATABASE_URL', database: "shop's\n", host: 'db.example', port: 5432 }
+
+  it('says how to use a database that .env names, and does not by itself', () => {
+    expect(text({ existing })).toMatchInlineSnapshot(`
+      "import { defineConfig, postgres } from 'poststack'
+
+      // The stack: \`poststack up\` makes it so, \`poststack plan\` shows what it would do.
+      export default defineConfig({
+        // Prefix of the containers, volumes and network.
+        name: 'shop',
+        services: {
+          // DATABASE_URL in .env names database shop's? at db.example:5432. For that one instead of a server of the stack's own:
+          // import \`env\` and \`readText\`, too, and \`parseEnv\` from 'node:util', and write
+          // db: postgres({ url: env('DATABASE_URL', parseEnv(readText('.env'))['DATABASE_URL']), migrations: './migrations' }),
+          db: postgres({
+            version: 17,
+            // A free port, which stays the same; or a number.
+            port: 'auto',
+            // Made by: poststack database new "create users"
+            // migrations: './migrations',
+          }),
+        },
+      })
+      "
+    `)
+  })
+
+  it('uses that database when it is wanted', () => {
+    const all = { ...empty, existing, migrations: './migrations' }
+    expect(starterText(all, { ...usualChoices(all), usesExisting: true })).toMatchInlineSnapshot(`
+      "import { parseEnv } from 'node:util'
+      import { defineConfig, env, postgres, readText } from 'poststack'
+
+      // The stack: \`poststack up\` makes it so, \`poststack plan\` shows what it would do.
+      export default defineConfig({
+        // Prefix of the containers, volumes and network.
+        name: 'shop',
+        services: {
+          db: postgres({
+            // database shop's? at db.example:5432: it is migrated, and never created, stopped or deleted.
+            url: env('DATABASE_URL', parseEnv(readText('.env'))['DATABASE_URL']),
+            migrations: './migrations',
+          }),
+        },
+      })
+      "
+    `)
+  })
+
   it('of a project that has run without one keeps the names, and with them the data', () => {
     const said = text({ isConventional: true })
     expect(said).toContain(
@@ -134,5 +183,32 @@ describe('a compose file', () => {
     { services: { a: null, b: { image: 'redis' }, c: { image: 1 } } },
   ])('%j has none', (value) => {
     expect(composePostgres('compose.yaml', value)).toBeUndefined()
+  })
+
+  it('what of it is not taken over is told', () => {
+    const file = {
+      services: {
+        web: { image: 'web' },
+        pg: {
+          image: 'postgres:latest',
+          ports: ['${PORT}:5432', '5433:5432', { target: 9187, published: '9187' }],
+          environment: { POSTGRES_USER: 'shop', POSTGRES_DB: '${DB}', POSTGRES_PASSWORD: 'hush', TZ: 'UTC' },
+          volumes: ['data:/var/lib/postgresql/data'],
+        },
+        cache: { image: 'redis' },
+      },
+    }
+    expect(leftOfCompose('compose.yaml', file, composePostgres('compose.yaml', file))).toEqual([
+      'compose.yaml: services web, cache',
+      'compose.yaml, service pg: image postgres:latest (its tag names no version from 13 to 18), port ${PORT}:5432, port 9187:9187, variable POSTGRES_DB, variable POSTGRES_PASSWORD, variable TZ, volumes',
+    ])
+    const whole = { services: { pg: { image: 'postgres:17', ports: ['5433:5432'] } } }
+    expect(leftOfCompose('compose.yaml', whole, composePostgres('compose.yaml', whole))).toEqual([])
+    const none = { services: { web: { image: 'web' } } }
+    expect(leftOfCompose('compose.yaml', none, undefined)).toEqual([
+      'compose.yaml: no service of it has an image of PostgreSQL',
+      'compose.yaml: service web',
+    ])
+    expect(leftOfCompose('compose.yaml', 1, undefined)).toEqual(['compose.yaml: it has no services'])
   })
 })

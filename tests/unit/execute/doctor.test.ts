@@ -63,6 +63,11 @@ test('where all is well, all is told and nothing stands in the way', () => {
   )
 })
 
+test('without a config file it says so, and not that one can be read', () => {
+  const [config] = judge(machine, { ...stack, conventional: true }).filter(({ check }) => check === 'config')
+  expect(config).toMatchObject({ level: 'ok', message: expect.stringContaining('there is no config file') as string })
+})
+
 test.each([
   ['an old Node', { node: '20.18.1' }, 'node'],
   ['a full disk', { freeBytes: 1024 }, 'disk'],

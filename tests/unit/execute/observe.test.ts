@@ -58,3 +58,38 @@ test('a service is blocked by a busy port of UDP, and not by one of TCP with its
   expect(await causes('udp')).toEqual(['UDP port 8053 on 127.0.0.1 is held by another process'])
   expect(await causes(undefined)).toEqual([])
 })
+
+test.each([
+  { hasHealthcheck: false, looks: 0 },
+  { hasHealthcheck: true, looks: 1 },
+  { hasHealthcheck: undefined, looks: 1 },
+])('a running container must be looked at by itself unless its image has no health check: %o', async (known) => {
+  const wanted = desiredOf(stackConfig([containerService({ name: 'web' })]))
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  await stack.up(wanted)
+  let looks = 0
+  const observed = await observe(wanted, {
+    ...stack.world,
+    runtime: {
+      ...runtime,
+      observe: async (...asked) => {
+        const seen = await runtime.observe(...asked)
+        const { hasHealthcheck } = known
+        return {
+          ...seen,
+          images: seen.images.map((image) => ({
+            ...image,
+            ...(hasHealthcheck === undefined ? {} : { hasHealthcheck }),
+          })),
+        }
+      },
+      inspect: (...asked) => {
+        looks += 1
+        return runtime.inspect(...asked)
+      },
+    },
+  })
+  expect(observed.probes).toEqual({ web: { state: 'ready' } })
+  expect(looks).toBe(known.looks)
+})

@@ -50,13 +50,13 @@ describe('ports that pass from one service to another', () => {
         #6  service:api                           start   created by #5  after #2 #3 #5
         #7  service:api                           wait    started by #6  after #6
         #8  service:api                           remove  the old container; the new one is ready  after #7
-        #13 service:web                           rename  the old container makes room  after #1 #3
-        #14 service:web                           create  changed: image, ports[80]  after #1 #13
+        #9  service:web                           rename  the old container makes room  after #1 #3
+        #10 service:web                           create  changed: image, ports[80]  after #1 #9
               image: docker.io/library/debian:trixie-slim -> docker.io/library/fresh:latest
               ports[80]: 8081 -> 8080
-        #15 service:web                           start   created by #14  after #2 #3 #14
-        #16 service:web                           wait    started by #15  after #15
-        #17 service:web                           remove  the old container; the new one is ready  after #16
+        #11 service:web                           start   created by #10  after #2 #3 #10
+        #12 service:web                           wait    started by #11  after #11
+        #13 service:web                           remove  the old container; the new one is ready  after #12
 
       "
     `)

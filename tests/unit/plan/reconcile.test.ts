@@ -74,20 +74,20 @@ describe('a plan', () => {
     expect(formatPlan(await stack.plan(desiredOf(changed, { migrations })))).toMatchInlineSnapshot(`
       "shop on memory: 7 steps
 
-        #1  service:web  rename  the old container makes room
-        #2  service:web  create  changed: env.LOG_LEVEL  after #1
-              env.LOG_LEVEL: info -> debug
-        #3  service:web  stop    the old container; the new one takes over  [downtime]  after #2
-        #4  service:web  start   created by #2  after #2 #3
-        #5  service:web  wait    started by #4  after #4
-        #6  service:web  remove  the old container; the new one is ready  after #5
-        #11 service:db   record  containers change  after #6
+        #1 service:web  rename  the old container makes room
+        #2 service:web  create  changed: env.LOG_LEVEL  after #1
+             env.LOG_LEVEL: info -> debug
+        #3 service:web  stop    the old container; the new one takes over  [downtime]  after #2
+        #4 service:web  start   created by #2  after #2 #3
+        #5 service:web  wait    started by #4  after #4
+        #6 service:web  remove  the old container; the new one is ready  after #5
+        #7 service:db   record  containers change  after #6
 
       if that fails:
-        #7  service:web  stop    the new container, which did not get ready
-        #8  service:web  remove  the new container, which did not get ready
-        #9  service:web  rename  the old container gets its name back
-        #10 service:web  start   the old container runs again
+        #8  service:web  stop    the new container, which did not get ready
+        #9  service:web  remove  the new container, which did not get ready
+        #10 service:web  rename  the old container gets its name back
+        #11 service:web  start   the old container runs again
       "
     `)
   })
@@ -106,24 +106,24 @@ describe('a plan', () => {
         #5  service:db   set-password  the declared password changed  after #4
         #6  service:db   wait          started by #4  after #4 #5
         #7  service:db   remove        the old container; the new one is ready  after #6
-        #12 service:web  rename        the old container makes room
-        #13 service:web  create        changed: env.DATABASE_URL  after #12
+        #8  service:web  rename        the old container makes room
+        #9  service:web  create        changed: env.DATABASE_URL  after #8
               env.DATABASE_URL: postgresql://poststack:(secret)@db:5432/poststack -> postgresql://poststack:(secret)@db:5432/poststack, changed
-        #14 service:web  stop          the old container; the new one takes over  [downtime]  after #6 #13
-        #15 service:web  start         created by #13  after #6 #13 #14
-        #16 service:web  wait          started by #15  after #15
-        #17 service:web  remove        the old container; the new one is ready  after #16
-        #22 service:db   record        containers change  after #7 #17
+        #10 service:web  stop          the old container; the new one takes over  [downtime]  after #6 #9
+        #11 service:web  start         created by #9  after #6 #9 #10
+        #12 service:web  wait          started by #11  after #11
+        #13 service:web  remove        the old container; the new one is ready  after #12
+        #14 service:db   record        containers change  after #7 #13
 
       if that fails:
-        #8  service:db   stop    the new container, which did not get ready
-        #9  service:db   remove  the new container, which did not get ready
-        #10 service:db   rename  the old container gets its name back
-        #11 service:db   start   the old container runs again
-        #18 service:web  stop    the new container, which did not get ready
-        #19 service:web  remove  the new container, which did not get ready
-        #20 service:web  rename  the old container gets its name back
-        #21 service:web  start   the old container runs again
+        #15 service:db   stop    the new container, which did not get ready
+        #16 service:db   remove  the new container, which did not get ready
+        #17 service:db   rename  the old container gets its name back
+        #18 service:db   start   the old container runs again
+        #19 service:web  stop    the new container, which did not get ready
+        #20 service:web  remove  the new container, which did not get ready
+        #21 service:web  rename  the old container gets its name back
+        #22 service:web  start   the old container runs again
       "
     `)
   })

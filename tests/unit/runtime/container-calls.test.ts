@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 
-import { findContainer, read, readList } from '../../../src/runtime/container/calls.ts'
+import { findContainer, listWanted, read, readList } from '../../../src/runtime/container/calls.ts'
 import { watchEnds } from '../../../src/runtime/container/events.ts'
 import { label } from '../../../src/plan/labels.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
@@ -135,4 +135,18 @@ test('podman must be asked until an ended container is off its network, and dock
 test('a container that stays on its network, as after a kill of its monitor, must be told as ended all the same', async () => {
   const { engine } = engineOf(() => ended('stopped', 137))
   expect(await findContainer(engine, { name: 'job' }, signal)).toMatchObject({ state: 'exited', exitCode: 137 })
+})
+
+test('however many services there are, an engine must be given one pattern for their names, which fits them all', async () => {
+  const filters: unknown[] = []
+  const { engine } = engineOf((_asked, { path }) => {
+    filters.push(JSON.parse(new URL(path, 'http://engine').searchParams.get('filters') ?? ''))
+    return { status: 200, body: [] }
+  })
+  const names = [...Array.from({ length: 20 }, (_, index) => `shop-app${index}`), 'shop', 'a.b']
+  await listWanted(engine, 'containers', { stack: 'shop', project: 'abc', names }, signal)
+  expect(filters).toEqual([
+    { label: [`${label.stack}=shop`, `${label.project}=abc`] },
+    { name: [String.raw`^/?(shop-.*|shop|a\.b)$`] },
+  ])
 })

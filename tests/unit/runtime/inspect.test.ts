@@ -139,9 +139,20 @@ test('labels that the engine added do not matter, a missing one does', () => {
 })
 
 test('an image has the name that was asked for, and one id whatever the version of podman', () => {
-  const bare = imageFrom('shop/web', { Id: 'b'.repeat(64), Config: { Labels: { [label.fingerprint]: 'f1' } } })
-  expect(bare).toEqual({ ref: 'shop/web', id: `sha256:${'b'.repeat(64)}`, fingerprint: 'f1' })
-  expect(imageFrom('shop/web', { Id: 'sha256:c', Config: { Labels: null } }).fingerprint).toBeUndefined()
+  const answer = { Id: 'b'.repeat(64), Config: { Labels: { [label.fingerprint]: 'f1' } } }
+  expect(imageFrom('shop/web', answer, 'podman')).toEqual({
+    ref: 'shop/web',
+    id: `sha256:${'b'.repeat(64)}`,
+    fingerprint: 'f1',
+  })
+  expect(imageFrom('shop/web', { Id: 'sha256:c', Config: { Labels: null } }, 'podman').fingerprint).toBeUndefined()
+})
+
+test('whether an image has a health check is known of Docker, which says so; podman leaves it out', () => {
+  const checked = { Id: 'sha256:c', Config: { Healthcheck: { Test: ['CMD-SHELL', 'true'] } } }
+  expect(imageFrom('shop/web', checked, 'docker').hasHealthcheck).toBe(true)
+  expect(imageFrom('shop/web', { Id: 'sha256:c', Config: {} }, 'docker').hasHealthcheck).toBe(false)
+  expect(imageFrom('shop/web', { Id: 'sha256:c', Config: {} }, 'podman').hasHealthcheck).toBeUndefined()
 })
 
 test('labels may be null', () => {

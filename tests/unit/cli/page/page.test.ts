@@ -192,11 +192,22 @@ test('lines of the log must become runs, whatever stands in them', () => {
         event: 'restore-result',
         durationMs: 5,
       }),
+      line({ ...common, run: 'e', time: '2026-01-04T00:00:00Z', command: 'database migrate', event: 'migrate-result' }),
       line({ run: 'c', level: 7, time: 9, error: 'text', event: { not: 'a text' } }),
     ],
     10,
   )
   expect(runs).toEqual([
+    {
+      id: 'e',
+      command: 'database migrate',
+      startedAt: '2026-01-04T00:00:00Z',
+      endedAt: '2026-01-04T00:00:00Z',
+      state: 'done',
+      applied: [],
+      rolledBack: [],
+      errors: [],
+    },
     {
       id: 'd',
       command: 'database restore',
