@@ -90,6 +90,17 @@ describe('start-up', () => {
     expect(outside.filter((name) => foreign.test(name))).toEqual([])
   })
 
+  test.each(['up', 'plan'])('what %s loads to find nothing to do comes in a few files', (command) => {
+    const chunks = join(root, 'dist', 'chunks')
+    const [entry = ''] = readdirSync(chunks).filter((file) => file.startsWith(`${command}-`))
+    const loaded = filesRunBy(`await import('./dist/chunks/${entry}')`)
+    expect(loaded.length).toBeLessThan(10)
+    const heavy = /^(?:execa|zod|esbuild|tsx|chokidar|tar-stream|pg)$/
+    expect(loaded.flatMap(packagesIn).filter((name) => heavy.test(name))).toEqual([])
+    // See src/runtime/http.ts: an import would load all of Node's `fetch`.
+    expect(loaded.filter((file) => readFileSync(file, 'utf8').includes('from "node:http"'))).toEqual([])
+  })
+
   test('the check above can see third-party code', () => {
     expect(filesRunBy("await import('esbuild')").some((file) => file.includes('node_modules/esbuild/'))).toBe(true)
     const chunks = readdirSync(join(root, 'dist', 'chunks')).map((file) => join(root, 'dist', 'chunks', file))

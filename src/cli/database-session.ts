@@ -81,7 +81,10 @@ export async function runFolder(
   const { io } = context
   const { migrations } = flags
   if (migrations === undefined) {
-    await runDatabase(context, flags, async ({ report, target }) => await command(target.folder, report))
+    await runDatabase(context, flags, async ({ report, target }) => {
+      warnOfUndeclared(target, report)
+      return await command(target.folder, report)
+    })
     return
   }
   const report = createReporter(io, flags)
@@ -122,7 +125,17 @@ async function declaredTarget(
   const declared = await stack.database({ service, database })
   const program: FindProgram = (options) => stack.databaseProgram({ service, database }, options)
   if (migrations !== undefined) return { ...declared, program, folder: resolve(cwd, migrations), root: undefined }
-  return { ...declared, program, folder: declared.migrations ?? join(declared.root, 'migrations') }
+  if (declared.migrations !== undefined) return { ...declared, program, folder: declared.migrations }
+  const folder = join(declared.root, 'migrations')
+  // Without a config the usual folder counts as declared as soon as it is there.
+  return { ...declared, program, folder, ...(stack.configFile === undefined ? {} : { undeclared: true }) }
+}
+
+/** For commands that make or apply files which `up` does not know of. */
+export function warnOfUndeclared({ service, undeclared }: TargetDatabase, report: Reporter): void {
+  if (undeclared !== true) return
+  const message = `the config names no migrations of ${service ?? 'this database'}, so \`up\` applies none: add migrations: './migrations' to it`
+  report.event({ type: 'warning', message })
 }
 
 /** For a declared database of a stack that is open already. */

@@ -30,6 +30,8 @@ export type TargetDatabase = Pick<
   readonly service: string | undefined
   /** Absolute path; whether there is such a folder is not known yet. */
   readonly folder: string
+  /** Set where the folder is the usual one only because the config names none: `up` leaves it alone. */
+  readonly undeclared?: true
   /** What its files include stands in it; absent for the folder above `folder`. */
   readonly root: string | undefined
   /** PostgreSQL's own programs for it. */

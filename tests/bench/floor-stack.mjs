@@ -1,6 +1,6 @@
 /**
  * The least that a stack of plain containers takes from an engine, in plain Node over its socket: a network, containers made and started,
- * one of them made anew, and all of it removed; as many calls at once as Poststack has. Nothing is looked at, and nothing is waited for.
+ * a list of what is there, one of them made anew, and all of it removed; as many calls at once as Poststack has. Nothing is waited for.
  */
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
@@ -15,6 +15,7 @@ if (verb === 'up') {
   await each(containers, create)
   await each(containers, start)
 }
+if (verb === 'again') await send('GET', '/containers/json?all=1')
 if (verb === 'change') {
   const [changed] = containers
   await send('DELETE', `/containers/${changed}?force=true`)

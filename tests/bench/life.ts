@@ -1,6 +1,6 @@
 /**
- * The life of a stack of plain containers: up from nothing, one of them changed, down again. Each tool has a stack of its own on one engine,
- * and they take turns.
+ * The life of a stack of plain containers: up from nothing, up again, one of them changed, down. Each tool has a stack of its own on one
+ * engine, and they take turns.
  */
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,10 +10,11 @@ import { runProgram, timeOnce, timingOf, type Program, type Timing } from './mea
 import type { StackOptions, StackRow } from './stack-rows.ts'
 import { hasCompose, image, linkPackage, openEngine, poststackIn, type EngineAccess } from './stacks.ts'
 
-type Stage = 'up' | 'change' | 'down'
+type Stage = 'up' | 'again' | 'change' | 'down'
 
 const stages: Readonly<Record<Stage, string>> = {
   up: '`up` from nothing',
+  again: '`up` with nothing to do',
   change: '`up` with one changed',
   down: '`down`',
 }
@@ -72,7 +73,10 @@ async function measureEngine({ runs, runtime, services, signal }: LifeOptions): 
   const stack = { folder, name: `pslife-${runtime}-${String(process.pid)}`, runtime, services }
   const tools = [await makeOurs(stack), await makeFloor(stack, engine), ...(await makeCompose(stack, engine))]
   const times = new Map(
-    tools.map(({ name }) => [name, { up: [] as number[], change: [] as number[], down: [] as number[] }]),
+    tools.map(({ name }) => [
+      name,
+      { up: [] as number[], again: [] as number[], change: [] as number[], down: [] as number[] },
+    ]),
   )
   try {
     // The first round does not count.
@@ -80,7 +84,7 @@ async function measureEngine({ runs, runtime, services, signal }: LifeOptions): 
       for (const { declare, name, programs } of tools) {
         for (const stage of Object.keys(stages) as Stage[]) {
           signal.throwIfAborted()
-          if (stage !== 'down') await declare(stage)
+          if (stage === 'up' || stage === 'change') await declare(stage)
           const took = await timeOnce(programs[stage])
           if (round > 0) times.get(name)?.[stage].push(took)
         }
@@ -92,9 +96,9 @@ async function measureEngine({ runs, runtime, services, signal }: LifeOptions): 
     await rm(folder, { recursive: true, force: true })
   }
   return Object.fromEntries(
-    [...times].map(([name, { change, down, up }]) => [
+    [...times].map(([name, { again, change, down, up }]) => [
       name,
-      { up: timingOf(up), change: timingOf(change), down: timingOf(down) },
+      { up: timingOf(up), again: timingOf(again), change: timingOf(change), down: timingOf(down) },
     ]),
   )
 }
@@ -128,14 +132,19 @@ export default defineConfig({
     await writeFile(join(cwd, 'poststack.config.ts'), config)
   }
   const up = poststackIn(cwd, ['up'])
-  return { name: 'poststack', declare, programs: { up, change: up, down: poststackIn(cwd, ['down']) } }
+  return { name: 'poststack', declare, programs: { up, again: up, change: up, down: poststackIn(cwd, ['down']) } }
 }
 
 async function makeFloor({ folder, name, services }: LifeStack, { socket }: EngineAccess): Promise<Tool> {
   const file = join(folder, 'floor-stack.json')
   await writeFile(file, JSON.stringify({ atOnce, image, name: `${name}-floor`, services, socket }))
   const program = (stage: Stage): Program => ({ command: [process.execPath, floorProgram, file, stage], cwd: folder })
-  const programs = { up: program('up'), change: program('change'), down: program('down') }
+  const programs = {
+    up: program('up'),
+    again: program('again'),
+    change: program('change'),
+    down: program('down'),
+  }
   return { name: 'floor', declare: () => Promise.resolve(), programs }
 }
 
@@ -162,5 +171,5 @@ async function makeCompose({ folder, name, services }: LifeStack, { socket }: En
     env: { DOCKER_HOST: `unix://${socket ?? ''}` },
   })
   const up = program('up', '-d')
-  return [{ name: 'compose', declare, programs: { up, change: up, down: program('down') } }]
+  return [{ name: 'compose', declare, programs: { up, again: up, change: up, down: program('down') } }]
 }

@@ -59,7 +59,7 @@ async function measureStack(
     if (isWanted(names.plan)) add(await compare(names.plan, [made.poststack('plan'), made.floor], runs))
     if (isWanted(names.up)) {
       const row = await compare(names.up, [made.poststack('up'), made.floor, ...composeOf(made)], runs)
-      add(runtime === 'docker' ? { compose: 'not installed', ...row } : row)
+      add(runtime === 'native' ? row : { compose: 'not installed', ...row })
     }
   } finally {
     await made.remove()

@@ -22,7 +22,7 @@ export interface BenchStack {
   /** `poststack` with these words. */
   readonly poststack: (...words: readonly string[]) => Program
   readonly floor: Program
-  /** Absent where docker compose is not installed or the stack is none of its kind. */
+  /** Absent where docker compose is not installed or the stack is none of its kind. It reaches podman, too: its socket speaks Docker's words. */
   readonly compose: Program | undefined
   readonly remove: () => Promise<void>
 }
@@ -40,7 +40,7 @@ export async function makeStack(runtime: RuntimeName, services: number): Promise
   const databases = await writeProject({ folder, name, runtime, services })
   const floorConfig = join(folder, 'floor.json')
   await writeFile(floorConfig, JSON.stringify({ databases, socket: engine.socket }))
-  const compose = runtime === 'docker' ? await makeCompose(folder, name, services) : undefined
+  const compose = runtime === 'native' ? undefined : await makeCompose({ folder, name, services }, engine)
   const remove = async (): Promise<void> => {
     await runProgram(poststackIn(folder, ['down', '--volumes', '--yes']))
     await compose?.remove()
@@ -166,8 +166,15 @@ export async function hasCompose(cwd: string): Promise<boolean> {
 }
 
 /** The same number of services for docker compose, with the official image of PostgreSQL. */
-async function makeCompose(folder: string, name: string, services: number): Promise<Compose | undefined> {
-  const docker = (...words: readonly string[]): Program => ({ command: ['docker', 'compose', ...words], cwd: folder })
+async function makeCompose(
+  { folder, name, services }: Omit<Project, 'runtime'>,
+  { socket }: EngineAccess,
+): Promise<Compose | undefined> {
+  const docker = (...words: readonly string[]): Program => ({
+    command: ['docker', 'compose', ...words],
+    cwd: folder,
+    env: { DOCKER_HOST: `unix://${socket ?? ''}` },
+  })
   if (!(await hasCompose(folder))) return undefined
   const others = Array.from({ length: services - 1 }, (_, index) => [
     `app${index + 1}`,

@@ -40,6 +40,18 @@ describe('new', () => {
     expect(await readdir(join(root, 'migrations'))).toHaveLength(2)
   })
 
+  test('where the config names no migrations, it must say that up would apply none', async () => {
+    const root = await configProject({ 'poststack.config.ts': config.replace("migrations: './sql'", '') })
+    const ended = await run(root, 'first')
+    expect(await readdir(join(root, 'migrations'))).toHaveLength(2)
+    expect(ended.code).toBe(0)
+    expect(ended.stderr).toContain(
+      "the config names no migrations of db, so `up` applies none: add migrations: './migrations'",
+    )
+    const bare = await configProject({})
+    expect(await run(bare, 'first')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('warning') })
+  })
+
   test('--json must tell the number and both paths as one document', async () => {
     const root = await configProject({})
     const { code, stdout } = await run(root, 'first', '--migrations', 'sql', '--json')

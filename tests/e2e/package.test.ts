@@ -164,7 +164,7 @@ describe('the package', () => {
     })
     const poststack = (...words: readonly string[]): Promise<{ stdout: string }> =>
       execute('npx', ['--yes', '--package', tarball, '--', 'poststack', ...words], { cwd: empty.root, env })
-    expect((await poststack('init', '--yes')).stdout).toContain('next: poststack up')
+    expect((await poststack('init', '--yes')).stdout).toContain('next: npx poststack up')
     expect((await poststack('up')).stdout).toContain('is as declared on native')
     expect(await empty.world.only('db')).toMatchObject({ running: true })
     expect(await empty.sql('SELECT 1')).toEqual([[1]])

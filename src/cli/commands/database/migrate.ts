@@ -2,7 +2,7 @@ import { ExitCode } from '../../../errors.ts'
 import { migrate as runMigrate } from '../../../migrations/run/migrate.ts'
 import { previewMigrate } from '../../../migrations/run/preview.ts'
 import type { Context } from '../../context.ts'
-import { runDatabase } from '../../database-session.ts'
+import { runDatabase, warnOfUndeclared } from '../../database-session.ts'
 import type { DatabaseFlags, RunFlags } from '../../flags-database.ts'
 import { migratePreviewText, migrateText } from '../../report/database-words.ts'
 
@@ -16,6 +16,7 @@ export async function migrate(this: Context, flags: MigrateFlags): Promise<void>
   await runDatabase(this, flags, async ({ facts, readFolder, report, runOptions, signal, target }) => {
     const began = performance.now()
     const folder = await readFolder()
+    warnOfUndeclared(target, report)
     const { targetVersion } = flags
     if (flags.dryRun) {
       const preview = await previewMigrate({ connect: target.connect, signal, folder, target: targetVersion })
