@@ -207,7 +207,7 @@ test.each([
     await heard('looked at again')
     // What is under way by then has been told.
     await sleep(most > 10 ? 1000 : 0)
-    said = `${said.replaceAll(/changed \d+/g, '')}`
+    said = said.replaceAll(/changed \d+/g, '')
     await put('migrations/001_a.sql', 'two')
     await heard('changed 1')
     expect(said.match(/max_user_watches is reached; files are looked at again/g)).toHaveLength(1)
