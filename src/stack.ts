@@ -17,6 +17,7 @@ import { findDatabase } from './execute/declared-database.ts'
 import { loadAhead } from './execute/load-ahead.ts'
 import type { MigrateResult } from './migrations/run/migrate.ts'
 import type { AttachedProgram, EndOptions } from './runtime/runtime.ts'
+import { checkOptions } from './stack/check-options.ts'
 import { createContainers } from './stack/containers.ts'
 import { watchEnds } from './stack/ends.ts'
 import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
@@ -116,6 +117,7 @@ export interface WatchingStack extends Watching {
 
 /** Reads the config and whatever it names. Nothing of the world is touched before a method is called. */
 export async function openStack(options: OpenOptions): Promise<Stack> {
+  await checkOptions(options)
   // A signal of our own, because every wait of a large stack listens to it, and Node warns from eleven on.
   const signal = options.signal === undefined ? new AbortController().signal : AbortSignal.any([options.signal])
   setMaxListeners(0, signal)

@@ -200,7 +200,14 @@ await stack.sql\`
       ),
     ])
     expect(refused).toMatchObject({ code: 1, stdout: '22012\n' })
-    const frame = ['         1 |', '         2 |   SELECT body', '       > 3 |   FROM itmes', '           |        ^', '', '']
+    const frame = [
+      '         1 |',
+      '         2 |   SELECT body',
+      '       > 3 |   FROM itmes',
+      '           |        ^',
+      '',
+      '',
+    ]
     expect(refused.stderr).toBe(
       `error  refused.ts:3:1: relation "itmes" does not exist (SQLSTATE 42P01)  [QUERY_FAILED]\n\n${frame.join('\n')}` +
         '       try: Correct the statement, or what it works on, and run the script again.\n',
