@@ -178,6 +178,7 @@ function watchClockAndChance(note: Note): void {
   RealDate.prototype.constructor = watched
   globalThis.Date = watched
   replaceIn(performance, ['now'], 'performance', (name) => note(`${clock} (${name})`))
+  replaceGetter(Object.getPrototypeOf(performance), 'timeOrigin', () => note(`${clock} (performance.timeOrigin)`))
   const times = ['hrtime', 'uptime', 'cpuUsage', 'resourceUsage', 'memoryUsage']
   replaceIn(process, times, 'process', (name) => note(`${clock} (${name})`))
   watchFormats(note)
@@ -222,7 +223,12 @@ function watchMachine(note: Note): void {
   // What is imported is known, but for what is loaded so.
   replaceIn(nodeModule, ['createRequire'], 'module', (name) => note(`loads modules by itself (${name})`, 'project'))
   const machine = functionsOf(os).filter((name) => !['arch', 'endianness', 'platform', 'type'].includes(name))
-  replaceIn(os, machine, 'os', (name) => note(`asks for the machine (${name})`))
+  const askMachine = (name: string): void => note(`asks for the machine (${name})`)
+  replaceIn(os, machine, 'os', askMachine)
+  replaceIn(process, ['availableMemory', 'constrainedMemory'], 'process', askMachine)
+  // From Node 21 on.
+  const { Navigator } = globalThis as { readonly Navigator?: { readonly prototype: object } }
+  replaceGetter(Navigator?.prototype, 'hardwareConcurrency', () => askMachine('navigator.hardwareConcurrency'))
   const net = (name: string): void => note(`uses the network (${name})`, 'anyone')
   replaceIn(Socket.prototype, ['connect'], 'Socket', net)
   replaceIn(dgram, ['createSocket'], 'dgram', net)
@@ -265,6 +271,13 @@ function replaceIn(holder: object, names: readonly string[], module: string, not
     const watched = replacement(value as (...words: unknown[]) => unknown, (words) => note(told, words))
     Object.defineProperty(holder, name, { value: watched, configurable: true, enumerable: true, writable: true })
   }
+}
+
+function replaceGetter(holder: unknown, name: string, note: () => void): void {
+  const own = Object.getOwnPropertyDescriptor(holder ?? {}, name)
+  const read = own?.get
+  if (read === undefined) return
+  Object.defineProperty(holder, name, { ...own, get: replacement(read, note) })
 }
 
 /** The same function, with its properties. */
