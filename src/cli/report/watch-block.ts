@@ -46,7 +46,7 @@ export function createWatchBlock(now: () => Date = () => new Date()): WatchBlock
       const shown = where.slice(0, mostServices)
       const facts = [
         ...shown.map(({ service, addresses }) => [service, addresses.join(' ')]),
-        ...(more > 0 ? [['', `and ${String(more)} more: poststack status`]] : []),
+        ...(more > 0 ? [['', `and ${String(more)} more`]] : []),
         ['last run', last.join('  ')],
         ...(error === undefined ? [] : [['error', error.message.split('\n')[0] ?? '']]),
       ]

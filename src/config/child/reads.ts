@@ -178,7 +178,6 @@ function watchClockAndChance(note: Note): void {
   RealDate.prototype.constructor = watched
   globalThis.Date = watched
   replaceIn(performance, ['now'], 'performance', (name) => note(`${clock} (${name})`))
-  replaceGetter(Object.getPrototypeOf(performance), 'timeOrigin', () => note(`${clock} (performance.timeOrigin)`))
   const times = ['hrtime', 'uptime', 'cpuUsage', 'resourceUsage', 'memoryUsage']
   replaceIn(process, times, 'process', (name) => note(`${clock} (${name})`))
   watchFormats(note)
@@ -199,14 +198,9 @@ function watchFormats(note: Note): void {
   const told = (name: string, words: readonly unknown[]): void => {
     if (words[0] === undefined) note(`${clock} (${name})`)
   }
-  const own = Object.getOwnPropertyDescriptor(prototype, 'format')
-  Object.defineProperty(prototype, 'format', {
-    configurable: true,
-    get(this: Intl.DateTimeFormat) {
-      const format = own?.get?.call(this) as Intl.DateTimeFormat['format']
-      return replacement(format, (words) => told('Intl.DateTimeFormat.format', words))
-    },
-  })
+  replaceGetter(prototype, 'format', (format) =>
+    replacement(format as Intl.DateTimeFormat['format'], (words) => told('Intl.DateTimeFormat.format', words)),
+  )
   replaceIn(prototype, ['formatToParts'], 'Intl.DateTimeFormat', told)
 }
 
@@ -228,7 +222,10 @@ function watchMachine(note: Note): void {
   replaceIn(process, ['availableMemory', 'constrainedMemory'], 'process', askMachine)
   // From Node 21 on.
   const { Navigator } = globalThis as { readonly Navigator?: { readonly prototype: object } }
-  replaceGetter(Navigator?.prototype, 'hardwareConcurrency', () => askMachine('navigator.hardwareConcurrency'))
+  replaceGetter(Navigator?.prototype, 'hardwareConcurrency', (cores) => {
+    askMachine('navigator.hardwareConcurrency')
+    return cores
+  })
   const net = (name: string): void => note(`uses the network (${name})`, 'anyone')
   replaceIn(Socket.prototype, ['connect'], 'Socket', net)
   replaceIn(dgram, ['createSocket'], 'dgram', net)
@@ -273,11 +270,16 @@ function replaceIn(holder: object, names: readonly string[], module: string, not
   }
 }
 
-function replaceGetter(holder: unknown, name: string, note: () => void): void {
+/** What is read is what is made of it. */
+function replaceGetter(holder: unknown, name: string, made: (value: unknown) => unknown): void {
   const own = Object.getOwnPropertyDescriptor(holder ?? {}, name)
-  const read = own?.get
-  if (read === undefined) return
-  Object.defineProperty(holder, name, { ...own, get: replacement(read, note) })
+  if (own === undefined) return
+  Object.defineProperty(holder, name, {
+    ...own,
+    get(this: unknown): unknown {
+      return made(own.get?.call(this))
+    },
+  })
 }
 
 /** The same function, with its properties. */

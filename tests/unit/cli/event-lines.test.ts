@@ -88,6 +88,6 @@ test('a watch must show where the services are, its last run and what is wrong, 
   const many = Array.from({ length: 9 }, (_, n) => ({ service: `s${String(n)}`, addresses: ['x'] }))
   block.ran(outcomeOf([...many, { service: 'job', addresses: [] }]))
   event({ type: 'watch-waiting', files: 3, asDeclared: true, durationMs: 40 })
-  expect(shown()).toContain('  s5        x\n            and 3 more: poststack status\n  last run')
+  expect(shown()).toContain('  s5        x\n            and 3 more\n  last run')
   expect(shown()).not.toContain('error')
 })
