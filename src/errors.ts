@@ -114,6 +114,9 @@ export class PoststackError extends Error {
   }
 }
 
+/** On an error of somebody else, such as a server's: the `PoststackError` that it is told as where nobody has caught it. */
+export const toldAs = Symbol.for('poststack.told-as')
+
 /** Recognises a `PoststackError` of any copy of this package. */
 export function isPoststackError(value: unknown): value is PoststackError {
   return typeof value === 'object' && value !== null && brand in value

@@ -104,6 +104,8 @@ export type StackEvent =
       readonly type: 'watch-waiting'
       readonly files: number
       readonly asDeclared: boolean
+      /** Why it is not. */
+      readonly error?: ErrorRecord | undefined
       readonly durationMs: number
     }
   /** Watching: what a run has made of the schema of a database, in at most five lines. */

@@ -15,13 +15,14 @@ import type { DeclaredDatabase } from './execute/database/choice.ts'
 import type { DatabaseChoice } from './plan/choose-database.ts'
 import { findDatabase } from './execute/declared-database.ts'
 import { loadAhead } from './execute/load-ahead.ts'
-import { readNames } from './execute/read-desired.ts'
 import type { MigrateResult } from './migrations/run/migrate.ts'
-import { selectServices } from './plan/order.ts'
-import type { AttachedProgram, EndOptions, Runtime } from './runtime/runtime.ts'
+import type { AttachedProgram, EndOptions } from './runtime/runtime.ts'
+import { checkOptions } from './stack/check-options.ts'
 import { createContainers } from './stack/containers.ts'
+import { watchEnds } from './stack/ends.ts'
 import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
-import { chooseRuntime, type Opened, selectFor, type SelectRuntime, withConfig, within } from './stack/opened.ts'
+import { createOneRuntime, type OneRuntime } from './stack/one-runtime.ts'
+import { chooseRuntime, type Opened, selectFor, withConfig, within } from './stack/opened.ts'
 import type {
   CallOptions,
   ConfigOptions,
@@ -98,7 +99,10 @@ export interface Stack extends WholeStack {
   databaseProgram(choice: DatabaseChoice, options: ProgramOptions): Promise<FoundProgram>
   /** Its containers and images, apart from migrations. */
   readonly containers: Containers
-  /** Tells of each container of the stack that ends or is removed, whoever did it, until the signal is given; then it returns. */
+  /**
+   * Tells of each container of the stack that ends or is removed, whoever did it, until the signal is given; then it returns. With `services`
+   * it tells of theirs and of those that they depend on.
+   */
   watchEnds(options: EndOptions & SelectOptions): Promise<void>
   /** Frees connections and ends `events`; what runs goes on running. Nothing the second time; the stack can be used again. */
   close(): Promise<void>
@@ -113,6 +117,7 @@ export interface WatchingStack extends Watching {
 
 /** Reads the config and whatever it names. Nothing of the world is touched before a method is called. */
 export async function openStack(options: OpenOptions): Promise<Stack> {
+  await checkOptions(options)
   // A signal of our own, because every wait of a large stack listens to it, and Node warns from eleven on.
   const signal = options.signal === undefined ? new AbortController().signal : AbortSignal.any([options.signal])
   setMaxListeners(0, signal)
@@ -130,14 +135,15 @@ export async function openStack(options: OpenOptions): Promise<Stack> {
     emit,
     signal,
   }
-  const select: SelectRuntime = (services) => chooseRuntime(opened, services)
-  const config = await settlePorts(parsed.config, { select, signal })
+  const runtime = createOneRuntime((services) => chooseRuntime(opened, services))
+  const config = await settlePorts(parsed.config, { runtime, signal })
   return createStack(withConfig(opened, config), {
     files: { inputs, configFile: file },
     keepConfig: async () => {
       if (notKept !== undefined) await keep()
     },
     streams,
+    runtime,
     reopen: (again) => openStack({ ...options, ...again, configFile: again.configFile ?? options.configFile }),
   })
 }
@@ -147,27 +153,17 @@ interface Surroundings {
   /** Keeps the config's result, if that could not be done when it was read. */
   readonly keepConfig: () => Promise<void>
   readonly streams: EventStreams
+  readonly runtime: OneRuntime
   /** The same stack as its config is now. */
   readonly reopen: (options: Pick<OpenOptions, 'configFile' | 'emit' | 'signal'>) => Promise<Stack>
 }
 
-function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Surroundings): Stack {
+function createStack(opened: Opened, { files, keepConfig, streams, reopen, runtime }: Surroundings): Stack {
   const { config } = opened.parsed
-  let runtime: Promise<Runtime> | undefined
-  const select: SelectRuntime = (services) => {
-    // An engine that does not answer now may do so the next time.
-    runtime ??= chooseRuntime(opened, services).catch((error: unknown) => {
-      runtime = undefined
-      throw error
-    })
-    return runtime
-  }
+  const { select } = runtime
   const close = async (): Promise<void> => {
     streams.endAll()
-    // At once, so that a second call closes nothing twice.
-    const chosen = runtime?.catch(() => undefined)
-    runtime = undefined
-    await (await chosen)?.close()
+    await runtime.close()
   }
 
   const whole = createWhole(opened, select)
@@ -199,10 +195,7 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen }: Sur
     },
     events: ({ signal } = {}) => streams.listen(signal, opened.signal),
     database: (choice = {}) => findDatabase(opened.parsed, choice),
-    async watchEnds({ services = [], ...ends }) {
-      const chosen = await select(selectServices(config.services, services))
-      await chosen.watchEnds(readNames(config), ends)
-    },
+    watchEnds: (ends) => watchEnds(opened, select, ends),
     variables: (choice = {}) => readVariables(opened, choice),
     psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
     databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),

@@ -108,7 +108,7 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   // Commands write to `io`. What comes here is what the parser has to say about the words.
   let complaint = ''
   const stderr = { write: (text: string) => void (complaint += text) }
-  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(withOptional(text), io.stdout)) }
+  const stdout = { write: (text: string) => void io.stdout.write(fitHelp(withoutNoise(text), io.stdout)) }
   const process = Object.assign(parsing, { stdout, stderr, env: io.env })
   const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
   const command = helpPath(inputs).trim()
@@ -120,9 +120,14 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   return refuse(Number(parsing.exitCode), complaint, { words, io })
 }
 
-/** The parser shows words that may be given any number of times as if one of them had to be. */
-function withOptional(text: string): string {
-  return text.replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
+/**
+ * The parser shows words that may be given any number of times as if one of them had to be, and of each flag that is off without being given, that
+ * it is.
+ */
+function withoutNoise(text: string): string {
+  return text
+    .replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
+    .replaceAll(/ +\[default = false\]$/gm, '')
 }
 
 /** What may stand where the line ends, for the scripts of `completion`. */

@@ -10,8 +10,11 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { busyPorts } from './ports.ts'
 
 export interface SettleOptions {
-  /** Connects to what runs the services; closed again before this returns. */
-  readonly select: (services: Config['services']) => Promise<Runtime>
+  /** What runs the services; closed again when it cannot be asked. */
+  readonly runtime: {
+    readonly select: (services: Config['services']) => Promise<Runtime>
+    readonly close: () => Promise<void>
+  }
   readonly signal: AbortSignal
 }
 
@@ -19,10 +22,10 @@ export interface SettleOptions {
 const holder = (): Promise<undefined> => Promise.resolve(undefined)
 
 /** The config with the numbers that hold now, for everything that it is asked for. */
-export async function settlePorts(config: Config, { select, signal }: SettleOptions): Promise<Config> {
+export async function settlePorts(config: Config, { runtime: one, signal }: SettleOptions): Promise<Config> {
   if (config.autoPorts.length === 0) return config
   // Where nothing runs services there is nothing to settle; what needs a runtime says that it is missing.
-  const runtime = await select(config.services.filter(({ kind }) => kind !== 'container')).catch(() => undefined)
+  const runtime = await one.select(config.services.filter(({ kind }) => kind !== 'container')).catch(() => undefined)
   if (runtime === undefined) return config
   try {
     return await choosePorts(config, {
@@ -30,8 +33,9 @@ export async function settlePorts(config: Config, { select, signal }: SettleOpti
       signal,
       busyPorts: (wanted) => busyPorts(wanted, { signal, holder }),
     })
-  } finally {
-    await runtime.close()
+  } catch (error) {
+    await one.close()
+    throw error
   }
 }
 

@@ -81,7 +81,8 @@ export async function readConfig(
     emit({ type: 'config-read', file, cached: cache.hit, ...(notKept !== undefined && { why: notKept }) })
   const own = environment.file === undefined ? [] : [environment.file]
   const files = [...new Set([...inputs.files, ...own, ...parsed.looked])].toSorted(compareText)
-  return { parsed, origins, loaded, plain, file: loaded.file, inputs: { ...inputs, files }, notKept, keep }
+  const candidates = [...new Set([...inputs.candidates, ...environment.candidates])].toSorted(compareText)
+  return { parsed, origins, loaded, plain, file: loaded.file, inputs: { ...inputs, files, candidates }, notKept, keep }
 }
 
 interface Surroundings {

@@ -31,20 +31,53 @@ const pollMs = 300
 
 /** Begins to watch, and returns when every change from then on is reported. */
 export async function watchFiles(options: FileWatchOptions): Promise<FileWatch> {
-  const { signal, onPolling } = options
+  const { signal, onPolling, onReport, onError } = options
   throwIfAborted(signal)
-  const first = await begin(options, false)
-  if (first.exhausted === undefined) return first
-  await first.close()
-  throwIfAborted(signal)
-  onPolling(first.exhausted)
-  return await begin(options, true)
+  let isClosed = false
+  let polling: Promise<FileWatch> | undefined
+  const poll = async (reason: string): Promise<FileWatch> => {
+    await first.close()
+    throwIfAborted(signal)
+    onPolling(reason)
+    return await begin({ ...options, usePolling: true, onExhausted: () => undefined })
+  }
+  // What was watched until then is looked at whole: contents tell what has changed while nobody looked.
+  const pollFromNowOn = async (reason: string): Promise<FileWatch> => {
+    const files = await poll(reason)
+    if (!isClosed) for (const path of files.found) onReport(path)
+    return files
+  }
+  const first = await begin({
+    ...options,
+    usePolling: false,
+    onExhausted: (reason) => {
+      if (isClosed || polling !== undefined) return
+      polling = pollFromNowOn(reason)
+      polling.catch((error: unknown) => {
+        if (!signal.aborted) onError(error)
+      })
+    },
+  })
+  if (first.exhausted !== undefined) return await poll(first.exhausted)
+  return {
+    found: first.found,
+    close: async () => {
+      isClosed = true
+      await first.close()
+      await (await polling?.catch(() => undefined))?.close()
+    },
+  }
 }
 
 type Begun = FileWatch & { readonly exhausted: string | undefined }
 
-function begin(options: FileWatchOptions, usePolling: boolean): Promise<Begun> {
-  const { inputs, onReport, onError } = options
+interface BeginOptions extends FileWatchOptions {
+  readonly usePolling: boolean
+  /** The system can watch no more; called once it is watched. */
+  readonly onExhausted: (reason: string) => void
+}
+
+function begin({ inputs, usePolling, onError, onExhausted, onReport }: BeginOptions): Promise<Begun> {
   const leading = foldersTo(inputs)
   const matters = (path: string): boolean => isInput(inputs, path)
   const found = new Set<string>()
@@ -78,7 +111,8 @@ function begin(options: FileWatchOptions, usePolling: boolean): Promise<Begun> {
   })
   return new Promise((resolve) => {
     const end = (exhausted: string | undefined): void => {
-      isReady = true
+      // Whoever takes its place reports from then on.
+      isReady = exhausted === undefined
       resolve({ found: [...found].toSorted(), exhausted, close: () => watcher.close() })
     }
     watcher.on('ready', () => {
@@ -87,6 +121,7 @@ function begin(options: FileWatchOptions, usePolling: boolean): Promise<Begun> {
     watcher.on('error', (error) => {
       const reason = usePolling ? undefined : exhaustion(error)
       if (reason === undefined) onError(error)
+      else if (isReady) onExhausted(reason)
       else end(reason)
     })
     watcher.add([...topsOf(inputs)])

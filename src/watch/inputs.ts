@@ -71,7 +71,6 @@ export async function readInputs({ config, inputs, configFile }: InputSources): 
       ...inputs.candidates.filter((path) => path.startsWith(root + sep) && !path.includes(`${sep}node_modules${sep}`)),
       ...(configFile === undefined ? [] : [configFile]),
       ...(isConventional ? candidates(root) : []),
-      join(root, '.env'),
     ]),
     files: new Set([...included.flat(), ...scripts, ...builds.flatMap(buildFiles), ...(await mountedFiles(config))]),
     folders: [

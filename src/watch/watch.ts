@@ -194,8 +194,8 @@ async function step(session: Session): Promise<void> {
 function tellWaiting(session: Session, began: number): void {
   const { files, options } = session
   const durationMs = Math.round(performance.now() - began)
-  const asDeclared = failureOf(session) === undefined
-  options.emit({ type: 'watch-waiting', files: files.count, asDeclared, durationMs })
+  const error = failureOf(session)
+  options.emit({ type: 'watch-waiting', files: files.count, asDeclared: error === undefined, error, durationMs })
 }
 
 /** Why the stack is not as declared. */

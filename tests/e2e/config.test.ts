@@ -146,7 +146,11 @@ test('config-show tells what is meant and where it comes from, and no secret', a
     variables: ['DB_PASSWORD'],
     cached: false,
   })
-  expect(listed.stdout).toContain('"tsconfig.json"')
+  for (const name of ['tsconfig.json', '.env']) expect(listed.stdout).toContain(`"${name}"`)
+  const people = await project.runWith(['config-show', '--dependencies'], { env })
+  expect(people.stdout).toMatch(
+    /\nfiles that would count, if they were there\n {2}\.env\n[^]*\n {2}and \d+ outside of the project: --json\n/,
+  )
   expect(listed.stdout).not.toContain('8890')
 })
 

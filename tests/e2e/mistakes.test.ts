@@ -99,6 +99,16 @@ test.each([
   expect(project.mask(ended.stderr)).toMatchSnapshot()
 })
 
+test('a backup that is not there must be told before any server is asked', async () => {
+  const project = await asked()
+  const url = ['--url', 'postgresql://u@127.0.0.1:1/shop']
+  for (const words of [[], url]) {
+    const { code, stderr } = await project.run('database', 'restore', 'none.dump', ...words)
+    expect(code).toBe(2)
+    expect(stderr).toContain('backups/none.dump.  [BACKUP_INVALID]')
+  }
+})
+
 test('an engine that does not run must be told with the address that was tried', async () => {
   const project = await asked()
   const env = { DOCKER_HOST: `unix://${project.root}/dead.sock` }

@@ -187,6 +187,33 @@ describe('a script', () => {
     expect(thrown.stderr).not.toContain('[SCRIPT_DENIED]')
   })
 
+  test("an error of the server must be the server's for who catches it, and else be shown with its statement", async () => {
+    const refused = await run([
+      await script(
+        'refused.ts',
+        `import { stack } from 'poststack/run'
+await stack.sql\`SELECT 1 / \${0}::int\`.catch((error: { code: string }) => { console.log(error.code) })
+await stack.sql\`
+  SELECT body
+  FROM itmes\`
+`,
+      ),
+    ])
+    expect(refused).toMatchObject({ code: 1, stdout: '22012\n' })
+    const frame = [
+      '         1 |',
+      '         2 |   SELECT body',
+      '       > 3 |   FROM itmes',
+      '           |        ^',
+      '',
+      '',
+    ]
+    expect(refused.stderr).toBe(
+      `error  refused.ts:3:1: relation "itmes" does not exist (SQLSTATE 42P01)  [QUERY_FAILED]\n\n${frame.join('\n')}` +
+        '       try: Correct the statement, or what it works on, and run the script again.\n',
+    )
+  })
+
   test('of several databases one must be named, and without a server the reason must be told', async () => {
     const other = await tempProject({ runtime: 'native' })
     const [one, two] = [other.port, await freePort()]

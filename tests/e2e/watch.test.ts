@@ -315,9 +315,13 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
     await project.write({ [file('007_seen.sql')]: 'CREATE TABLE seen (a int);\n' })
     await screen.shows('+ table public.seen (1 column)')
     const lines = await screen.shows('q quit')
-    // One live line, at the end, and nothing left of those before.
+    // One block, at the end, and nothing left of those before.
     expect(lines.filter((line) => line.includes('q quit'))).toHaveLength(1)
-    expect(lines.at(-1)).toMatch(waiting)
+    expect(lines.slice(-3)).toEqual([
+      expect.stringMatching(new RegExp(`^ {2}db {8}postgresql://\\S+:${String(project.port)}/`)),
+      expect.stringMatching(/^ {2}last run {2}\d\d:\d\d:\d\d {2}[\d.]+ m?s {2}changed: migrations\/007_seen\.sql$/),
+      expect.stringMatching(waiting),
+    ])
     expect(lines).toContainEqual(expect.stringMatching(/^changed: migrations\/007_seen\.sql$/))
     await screen.press('q')
     const ended = await screen.shows('ended with 0')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startCli } from '../support/cli.ts'
+import { configProject, processesNaming } from '../support/config-project.ts'
 
 test.each([
   // To follow a log is ended by them, which is no failure.
@@ -21,4 +22,17 @@ test.each([
   // Nobody says which of two comes first.
   expect(codes).toContain(code)
   expect(stderr).toBe('')
+})
+
+test('a config in an endless loop does not outlive a killed Poststack', async () => {
+  const cwd = await configProject({
+    'package.json': '{ "type": "module" }',
+    'poststack.config.ts': 'while (true) {}\nexport default { services: {} }',
+  })
+  const job = `"file":"${cwd}/poststack.config.ts"`
+  const running = startCli(['config-show'], { cwd })
+  await expect.poll(() => processesNaming(job), { timeout: 10_000 }).toHaveLength(1)
+  running.process.kill('SIGKILL')
+  await running.ended
+  await expect.poll(() => processesNaming(job), { timeout: 5000 }).toEqual([])
 })

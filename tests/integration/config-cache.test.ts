@@ -93,6 +93,9 @@ describe('a config is not kept when it asks for', () => {
     ["(await import('node:crypto')).randomBytes(1)", 'asks for random values (crypto.randomBytes)'],
     ["await (await import('node:fs/promises')).readdir('.')", 'reads the disk by itself (fs.promises.readdir)'],
     ["(await import('node:os')).hostname()", 'asks for the machine (os.hostname)'],
+    ['process.availableMemory()', 'asks for the machine (process.availableMemory)'],
+    // Node 20 has no navigator.
+    ["(globalThis.navigator?.hardwareConcurrency ?? (await import('node:os')).cpus())", 'asks for the machine ('],
     ["(await import('node:module')).createRequire(import.meta.url)('./package.json')", 'loads modules by itself'],
     ["(await import('node:vm')).runInNewContext('Date.now()')", 'runs code apart (vm.runInNewContext)'],
     ["await fetch('http://127.0.0.1:4999').catch(() => 0)", 'uses the network ('],

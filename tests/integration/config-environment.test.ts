@@ -1,4 +1,5 @@
 /** Where variables come from, and which one counts: as `openStack` reads them, with nothing touched but files. */
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Config, PostgresServiceConfig } from '../../src/config/types.ts'
@@ -94,6 +95,18 @@ describe('with a config file', () => {
     expect(db).toMatchObject({ port: 5433, containerName: 'one' })
     expect(notices).toEqual([])
     expect(dependencies).toEqual([join(root, '.env'), join(root, 'poststack.config.ts')])
+  })
+
+  test('.env counts where it would be read, also before it is there', async () => {
+    const root = await configProject({ 'poststack.config.ts': config('{}'), 'deeper/notes.md': '' })
+    const [above, here] = [join(root, '.env'), join(root, 'deeper/.env')]
+    const inputsOf = async () => (await openStack({ cwd: join(root, 'deeper'), env: {} })).inputs
+    expect((await inputsOf()).candidates).toEqual(expect.arrayContaining([above, here]))
+    await writeFile(here, 'A=1\n')
+    const { candidates, files } = await inputsOf()
+    expect(files).toContain(here)
+    expect(candidates).toContain(above)
+    expect(candidates).not.toContain(here)
   })
 
   test('the config sees .env as a file only, and services do not see it at all', async () => {

@@ -55,13 +55,15 @@ const kinds: Readonly<Record<string, Kind>> = {
     file: 'poststack.config.cjs',
     dependencies: ['port.cjs'],
   },
-  'TypeScript as CommonJS (.cts)': {
+  'TypeScript as CommonJS (.cts), with JSON': {
     files: {
       'package.json': '{ "type": "module" }',
+      'port.json': '{ "port": 5433 }',
       'poststack.config.cts':
-        "import { postgres } from 'poststack'\nconst port: number = 5433\nexport = { services: { db: postgres({ port }) } }",
+        "import { postgres } from 'poststack'\nimport one = require('./port.json')\nimport two from './port.json'\nconst port: number = (one.port + two.port) / 2\nexport = { services: { db: postgres({ port }) } }",
     },
     file: 'poststack.config.cts',
+    dependencies: ['port.json'],
   },
   '.mts in a package without a type': {
     files: {

@@ -195,3 +195,21 @@ test('a server that stops answering in its first up must not be told as one whos
     `The server at 127.0.0.1:${String(fresh.port)} cannot be reached: no answer in time.`,
   ])
 })
+
+test.each([
+  ['no folder', { cwd: undefined }, 'USAGE', '`cwd` is undefined, not the path of a folder.'],
+  ['a folder that is not there', { cwd: '/nowhere' }, 'USAGE', '`cwd` is "/nowhere", and there is no such folder.'],
+  ['no environment', { env: null }, 'USAGE', '`env` is null, not environment variables.'],
+  ['another runtime', { runtime: 'dokcer' }, 'USAGE', '`runtime` is "dokcer".'],
+  ['no config', { config: 5 }, 'CONFIG_INVALID', '`config` is a number, which is no config'],
+  [
+    'a mistyped config',
+    { config: { servces: {} } },
+    'CONFIG_INVALID',
+    'the config has one mistake:\n  servces: unknown',
+  ],
+])('%s must be told as a mistake of the call, also where no compiler does', async (_, options, code, message) => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a JavaScript program gives them
+  const failed: unknown = await open(options as Partial<OpenOptions>).catch((error: unknown) => error)
+  expect(failed).toMatchObject({ code, message: expect.stringContaining(message) as string })
+})

@@ -43,7 +43,7 @@ export async function watch(this: Context, flags: WatchFlags, ...services: strin
       },
       confirm: (question) => {
         if (flags.yes) return Promise.resolve(true)
-        const ask = (): Promise<boolean> => confirm(questionText(question), io)
+        const ask = (): Promise<boolean> => report.aside(() => confirm(questionText(question), io))
         return keys === undefined ? ask() : keys.pause(ask)
       },
       signal,

@@ -1,6 +1,8 @@
 /**
  * What the commands about the config say to people.
  */
+import { isAbsolute } from 'node:path'
+
 import type { ValueOrigin } from '../../config/origin.ts'
 import type { ConfigDependenciesDocument, ShownLine } from './documents.ts'
 import { table } from './words.ts'
@@ -36,7 +38,10 @@ export function originText(origin: ValueOrigin): string {
 }
 
 export function dependenciesText(document: ConfigDependenciesDocument): string {
-  const { allVariables, cached, files, globs, notKept, variables } = document
+  const { allVariables, cached, candidates, files, globs, notKept, variables } = document
+  const inside = candidates.filter((path) => !isAbsolute(path))
+  const outside = candidates.length - inside.length
+  const missing = [...inside, ...(outside === 0 ? [] : [`and ${String(outside)} outside of the project: --json`])]
   const patterns = globs.map(({ pattern, files: found }) => `${pattern}  (${String(found.length)} found)`)
   const names = allVariables ? ['all of them: the config lists them'] : variables
   const kept = cached
@@ -44,7 +49,12 @@ export function dependenciesText(document: ConfigDependenciesDocument): string {
     : notKept === undefined
       ? 'evaluated now, and kept for the next time'
       : `evaluated now, and not kept: ${notKept}`
-  const parts = [part('files', files), part('patterns', patterns), part('environment variables', names)]
+  const parts = [
+    part('files', files),
+    part('files that would count, if they were there', missing),
+    part('patterns', patterns),
+    part('environment variables', names),
+  ]
   return `${parts.filter((text) => text !== '').join('\n')}\nresult\n  ${kept}\n`
 }
 

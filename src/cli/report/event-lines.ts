@@ -1,29 +1,32 @@
 /**
- * Events for people: a line for what is done, and a live line for what runs.
+ * Events for people: a line for what is done, and live rows for what runs.
  */
 import kleur from 'kleur'
 
 import type { ErrorRecord } from '../../errors.ts'
 import type { StackEvent } from '../../events.ts'
-import type { LiveLine } from './live.ts'
+import type { LiveRows } from './live.ts'
 import { createMigrationLines } from './migration-lines.ts'
 import { sizeText } from './size-text.ts'
-import { waitingText, type WatchEvent, watchLines } from './watch-lines.ts'
+import type { WatchBlock } from './watch-block.ts'
+import { type WatchEvent, watchLines } from './watch-lines.ts'
 import { doingWord, duration, errorLines, finishedWord, isInterruption, noteOf, subjectText } from './words.ts'
 
 export interface PrinterOptions {
   readonly say: (text: string) => void
   readonly warn: (text: string) => void
-  readonly live: LiveLine
+  readonly live: LiveRows
+  readonly block: WatchBlock
   readonly verbose: boolean
 }
 
-/** A function that prints each event as it should, and keeps the live line. */
-export function printEvents({ say, warn, live, verbose }: PrinterOptions): (event: StackEvent) => void {
+/** A function that prints each event as it should, and keeps the live rows. */
+export function printEvents({ say, warn, live, block, verbose }: PrinterOptions): (event: StackEvent) => void {
   let width = 0
-  const running = showRunning(live)
+  const running = showRunning(live, block)
   const migrationLine = createMigrationLines()
   return (event) => {
+    block.hear(event)
     switch (event.type) {
       case 'run-started':
         // What was made first, such as a backup, does not say that it has ended.
@@ -73,7 +76,7 @@ export function printEvents({ say, warn, live, verbose }: PrinterOptions): (even
       case 'watch-crashing':
       case 'watch-waiting':
       case 'schema-changed':
-        tellWatch(event, { say, live, running })
+        tellWatch(event, { say, live })
         return
       case 'watch-failed':
         // What it stopped in does not say that it has ended.
@@ -117,15 +120,9 @@ function lockText({ holder, lock, waitedMs }: Extract<StackEvent, { type: 'lock-
   return `waiting for ${holder}, which ${what} (${duration(waitedMs)})`
 }
 
-interface Telling extends Pick<PrinterOptions, 'say' | 'live'> {
-  readonly running: Running
-}
-
 /** While it waits, a terminal shows so below everything else; elsewhere it is a line like any other. */
-function tellWatch(event: WatchEvent, { say, live, running }: Telling): void {
-  const rests = event.type === 'watch-waiting' && live.draws
-  running.rest(rests ? waitingText(event) : '')
-  if (!rests) for (const line of watchLines(event)) say(line)
+function tellWatch(event: WatchEvent, { say, live }: Pick<PrinterOptions, 'say' | 'live'>): void {
+  if (event.type !== 'watch-waiting' || !live.draws) for (const line of watchLines(event)) say(line)
 }
 
 interface Running {
@@ -135,20 +132,19 @@ interface Running {
   /** What the thing with this key is doing now; false if there is none. */
   progress(key: number, text: string): boolean
   end(key: number): void
-  /** What stands there while nothing runs. */
-  rest(text: string): void
 }
 
-/** Keeps the live line: all that runs now, and since when. */
-function showRunning(live: LiveLine): Running {
+/** Keeps the live rows: all that runs now, and since when; of a watch more than that. */
+function showRunning(live: LiveRows, block: WatchBlock): Running {
   const running = new Map<number, { readonly text: string; readonly since: number; progress: string }>()
-  let atRest = ''
   live.show(() => {
     const now = performance.now()
     const parts = [...running.values()].map(
       ({ text, since, progress }) => `${text} ${duration(now - since)}${progress === '' ? '' : ` (${progress})`}`,
     )
-    return parts.length === 0 ? atRest : `  …  ${parts.join(' · ')}`
+    const text = parts.length === 0 ? '' : `  …  ${parts.join(' · ')}`
+    const rows = block.rows(text)
+    return rows.length === 0 && text !== '' ? [{ text }] : rows
   })
   return {
     begin: (key, text) => void running.set(key, { text, since: performance.now(), progress: '' }),
@@ -159,9 +155,6 @@ function showRunning(live: LiveLine): Running {
       return one !== undefined
     },
     end: (key) => void running.delete(key),
-    rest(text) {
-      atRest = text
-    },
   }
 }
 

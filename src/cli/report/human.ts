@@ -1,5 +1,5 @@
 /**
- * What a person sees: one line for each finished step, one live line for what runs, and results as plain text on stdout.
+ * What a person sees: one line for each finished step, live rows for what runs now, and results as plain text on stdout.
  */
 import { createConsola } from 'consola/core'
 import kleur from 'kleur'
@@ -14,15 +14,16 @@ import type { Document } from './documents.ts'
 import { asCalled } from './called.ts'
 import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
-import { createLiveLine } from './live.ts'
+import { createLiveRows } from './live.ts'
 import { type Paint, paintDoctor, paintPlan, paintStatus } from './paint.ts'
 import type { Speaker } from './reporter.ts'
+import { createWatchBlock } from './watch-block.ts'
 import { clipped, visible, visibleIn } from './visible.ts'
 import { outcomeText, statusText, table } from './words.ts'
 
 export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | 'verbose' | 'quiet'>): Speaker {
   kleur.enabled = wantsColor(io.stderr, io.env, flags.color)
-  const live = createLiveLine(io.stderr, io.env)
+  const live = createLiveRows(io.stderr, io.env)
   const called = (text: string): string => asCalled(text, io.program ?? 'poststack')
   const say = (text: string): void => {
     live.write(`${fit(called(text), io.stderr)}\n`)
@@ -34,12 +35,14 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
   const coloured = wantsColor(io.stdout, io.env, flags.color)
   const painted = (text: string, paint: Paint): string => (coloured ? inColour(text, paint) : text)
   const log = createLog(say)
+  const block = createWatchBlock()
   const print = printEvents({
     say,
     warn: (text) => {
       log.warn(text)
     },
     live,
+    block,
     verbose: flags.verbose,
   })
   /** Where the services were said to be last. */
@@ -56,8 +59,10 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
       write(`${outcomeText(outcome)}\n${addresses(outcome)}`, unpainted)
     },
     ran(outcome) {
-      const where = addresses(outcome)
-      say(visible(`${outcomeText(outcome)}${where === told ? '' : `\n${where}`}`))
+      block.ran(visibleIn(outcome))
+      // A terminal shows them for as long as it is watched.
+      const where = live.draws ? '' : addresses(outcome)
+      say(visible(`${outcomeText(outcome)}${where === '' || where === told ? '' : `\n${where}`}`))
       if (where !== '') told = where
     },
     status: (status) => {
@@ -71,8 +76,8 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     say: (text) => {
       say(visible(text))
     },
+    aside: (body) => live.aside(body),
     error(error) {
-      live.close()
       sayError(visibleIn(error), say)
     },
     bug(error) {

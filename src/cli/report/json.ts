@@ -37,6 +37,7 @@ export function createJsonReporter({ stdout }: { readonly stdout: Output }, verb
     },
     result: write,
     say: () => undefined,
+    aside: (body) => body(),
     error: (error) => {
       write({ type: 'error', error })
     },

@@ -21,6 +21,8 @@ export interface Speaker {
   result(document: Document, text: string): void
   /** Text for people only, such as what is asked about; nothing where a program reads. */
   say(text: string): void
+  /** Nothing is drawn while the body talks with a person by itself. */
+  aside<Result>(body: () => Promise<Result>): Promise<Result>
   /** The command failed with an error that Poststack understands. */
   error(error: ErrorRecord): void
   /** Something was thrown that should not have been. */

@@ -16,7 +16,7 @@ const mostNames = 3
 export function watchLines(event: WatchEvent): readonly string[] {
   switch (event.type) {
     case 'watch-changed':
-      return ['', kleur.dim([...changed(event.paths), ...ended(event.services)].join('; '))]
+      return ['', kleur.dim(changeText(event))]
     case 'watch-crashing':
       return [
         `${kleur.yellow('warning')}  ${event.service} has ended ${String(event.deaths)} times right after its start; it is not started again until something changes`,
@@ -32,6 +32,11 @@ export function watchLines(event: WatchEvent): readonly string[] {
 export function waitingText({ asDeclared, files }: Extract<WatchEvent, { type: 'watch-waiting' }>): string {
   const state = asDeclared ? `watching ${count(files)}` : `not as declared; ${count(files)}`
   return `  ${state} · r re-run, p plan, l logs, q quit, Q quit and down`
+}
+
+/** What a run is made for. */
+export function changeText({ paths, services }: Extract<WatchEvent, { type: 'watch-changed' }>): string {
+  return [...changed(paths), ...ended(services)].join('; ')
 }
 
 function count(files: number): string {

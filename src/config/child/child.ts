@@ -84,18 +84,8 @@ function reportTranslation(file: string, source: Loaded['source']): void {
   writeLine(translationDescriptor, { file, map: inlineMap.exec(code)?.[1] ?? '' })
 }
 
-const parentEveryMs = 500
-
-/** When Poststack was killed, nobody keeps the deadline of a config that waits. */
-function endWithParent({ parent }: ChildJob): void {
-  setInterval(() => {
-    if (process.ppid !== parent) exit(1)
-  }, parentEveryMs).unref()
-}
-
 async function evaluate(job: ChildJob): Promise<void> {
   watchForTheEnd()
-  endWithParent(job)
   process.argv.splice(1, process.argv.length, job.file)
   if (job.modulesFile !== undefined) {
     const own = { poststack: { url: job.own, commonJs: job.ownCommonJs } }

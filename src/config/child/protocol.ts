@@ -7,8 +7,6 @@ export interface ChildJob {
   readonly url: string
   /** The config file, absolute. */
   readonly file: string
-  /** The process that waits for it. */
-  readonly parent: number
   readonly mode: string
   readonly cwd: string
   /** The file is executed as it is, by tsx, and this one lists what of the project is written as ES modules; else it is a bundle. */

@@ -198,14 +198,9 @@ function watchFormats(note: Note): void {
   const told = (name: string, words: readonly unknown[]): void => {
     if (words[0] === undefined) note(`${clock} (${name})`)
   }
-  const own = Object.getOwnPropertyDescriptor(prototype, 'format')
-  Object.defineProperty(prototype, 'format', {
-    configurable: true,
-    get(this: Intl.DateTimeFormat) {
-      const format = own?.get?.call(this) as Intl.DateTimeFormat['format']
-      return replacement(format, (words) => told('Intl.DateTimeFormat.format', words))
-    },
-  })
+  replaceGetter(prototype, 'format', (format) =>
+    replacement(format as Intl.DateTimeFormat['format'], (words) => told('Intl.DateTimeFormat.format', words)),
+  )
   replaceIn(prototype, ['formatToParts'], 'Intl.DateTimeFormat', told)
 }
 
@@ -222,7 +217,15 @@ function watchMachine(note: Note): void {
   // What is imported is known, but for what is loaded so.
   replaceIn(nodeModule, ['createRequire'], 'module', (name) => note(`loads modules by itself (${name})`, 'project'))
   const machine = functionsOf(os).filter((name) => !['arch', 'endianness', 'platform', 'type'].includes(name))
-  replaceIn(os, machine, 'os', (name) => note(`asks for the machine (${name})`))
+  const askMachine = (name: string): void => note(`asks for the machine (${name})`)
+  replaceIn(os, machine, 'os', askMachine)
+  replaceIn(process, ['availableMemory', 'constrainedMemory'], 'process', askMachine)
+  // From Node 21 on.
+  const { Navigator } = globalThis as { readonly Navigator?: { readonly prototype: object } }
+  replaceGetter(Navigator?.prototype, 'hardwareConcurrency', (cores) => {
+    askMachine('navigator.hardwareConcurrency')
+    return cores
+  })
   const net = (name: string): void => note(`uses the network (${name})`, 'anyone')
   replaceIn(Socket.prototype, ['connect'], 'Socket', net)
   replaceIn(dgram, ['createSocket'], 'dgram', net)
@@ -265,6 +268,18 @@ function replaceIn(holder: object, names: readonly string[], module: string, not
     const watched = replacement(value as (...words: unknown[]) => unknown, (words) => note(told, words))
     Object.defineProperty(holder, name, { value: watched, configurable: true, enumerable: true, writable: true })
   }
+}
+
+/** What is read is what is made of it. */
+function replaceGetter(holder: unknown, name: string, made: (value: unknown) => unknown): void {
+  const own = Object.getOwnPropertyDescriptor(holder ?? {}, name)
+  if (own === undefined) return
+  Object.defineProperty(holder, name, {
+    ...own,
+    get(this: unknown): unknown {
+      return made(own.get?.call(this))
+    },
+  })
 }
 
 /** The same function, with its properties. */

@@ -100,7 +100,7 @@ function orOwn(specifier: string, own: OwnModules, resolve: () => Resolved): Res
 
 /** The same hooks for Node 20, where they run in a thread of their own and are handed over as text. */
 const threadHooks = `
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 let esm, own, translationDescriptor
 export function initialize(data) { esm = new Set(data.modules); ({ own, translationDescriptor } = data) }
@@ -117,6 +117,9 @@ export async function resolve(specifier, context, next) {
   return esm.has(url) ? { ...resolved, url, format: 'module' } : resolved
 }
 export async function load(url, context, next) {
+  // Node 20 asks so for what a CommonJS file requires, too, and does not find it again once tsx has made a module of it.
+  if (url.startsWith('file:') && context.importAttributes?.type === 'json')
+    return { format: 'json', source: readFileSync(fileURLToPath(url.replace(/(?:\\?|%3F).*$/s, ''))), shortCircuit: true }
   const loaded = await next(url, esm.has(url) ? { ...context, format: 'module' } : context)
   if (translationDescriptor === undefined) return loaded
   if (!url.startsWith('file:') || url.includes('/node_modules/') || !loaded.source) return loaded

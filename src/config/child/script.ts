@@ -3,7 +3,7 @@
  * finds (its arguments, the stack, what it may not do), and imports it. Everything else, errors and exit code too, is the script's own.
  */
 import { createRequire } from 'node:module'
-import { isPoststackError, recordError } from '../../errors.ts'
+import { isPoststackError, type PoststackError, recordError, toldAs } from '../../errors.ts'
 import { adjustResolution } from './resolution.ts'
 import { writeLine } from './write-line.ts'
 import { denialIn, keepFromSignalling, limitHosts, withholding } from './restrictions.ts'
@@ -30,12 +30,19 @@ function tellEnd(error: unknown): void {
   }
   // The script has an answer of its own.
   if (process.listenerCount('uncaughtException') > 0) return
-  if (isPoststackError(error)) {
-    if (tell({ kind: 'failed', error: recordError(error), place: placeInProject(error) })) process.exit(1)
+  const ours = ourError(error)
+  if (ours !== undefined) {
+    if (tell({ kind: 'failed', error: recordError(ours), place: placeInProject(error as Error) })) process.exit(1)
     return
   }
   const address = refusedAddress(error)
   if (address !== undefined) tell({ kind: 'refused', address })
+}
+
+function ourError(error: unknown): PoststackError | undefined {
+  if (isPoststackError(error)) return error
+  const told = error instanceof Error && toldAs in error ? error[toldAs] : undefined
+  return isPoststackError(told) ? told : undefined
 }
 
 function tell(report: ScriptReport): boolean {

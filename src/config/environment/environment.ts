@@ -25,6 +25,8 @@ export interface Environment {
   readonly root: string
   /** The `.env` that was read: absolute. */
   readonly file: string | undefined
+  /** Where one would be read, if it were there: absolute. */
+  readonly candidates: readonly string[]
   readonly variables: ReadonlyMap<string, Variable>
   /** What a person should know about the file. */
   readonly warnings: readonly string[]
@@ -127,18 +129,19 @@ function variablesOf(env: EnvironmentOptions['env']): ReadonlyMap<string, Variab
 async function readVariables(
   folders: readonly string[],
   { cwd, own }: { readonly cwd: string; readonly own: ReadonlyMap<string, Variable> },
-): Promise<Pick<Environment, 'file' | 'variables' | 'warnings'>> {
+): Promise<Pick<Environment, 'file' | 'candidates' | 'variables' | 'warnings'>> {
   const paths = folders.map((folder) => join(folder, '.env'))
   const files = await Promise.all(paths.map(async (path) => ({ path, read: await readEnvFile(path) })))
   const { path, read } = files.find((one) => one.read !== undefined) ?? {}
-  if (path === undefined || read === undefined) return { file: undefined, variables: own, warnings: [] }
+  const candidates = path === undefined ? paths : paths.slice(0, paths.indexOf(path))
+  if (path === undefined || read === undefined) return { file: undefined, candidates, variables: own, warnings: [] }
   const file = relative(await realpath(cwd), path)
   if (typeof read === 'string') throw unusable(file, read)
   const said = Object.entries(read.values).flatMap(([name, value]): readonly (readonly [string, Variable])[] => {
     const line = read.lines.get(name)
     return name.startsWith(prefix) ? [[name, { name, value, file, ...(line !== undefined && { line }) }]] : []
   })
-  return { file: path, variables: new Map([...said, ...own]), warnings: wrongLines(file, read.wrong) }
+  return { file: path, candidates, variables: new Map([...said, ...own]), warnings: wrongLines(file, read.wrong) }
 }
 
 /** The file may be another program's, so only what may be meant for us is an error. */

@@ -47,7 +47,6 @@ export async function evaluate(
   const job = {
     url: pathToFileURL(isTrusted ? config.file : outfile).href,
     file: config.file,
-    parent: process.pid,
     mode: options.mode,
     cwd: options.cwd,
     mayStart: isTrusted || granted.run === true,

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { throwIfAborted } from '../../abort.ts'
 import { visible } from './guarded.ts'
+import { endWithUs } from './end-with-us.ts'
 import { thrownFailure, exitFailure, failure } from './errors.ts'
 import { timeoutFailure } from './timeout.ts'
 import type { PoststackError } from '../../errors.ts'
@@ -116,6 +117,7 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     collect(child.stdio[3] as Readable, Infinity),
     collect(child.stdio[4] as Readable, Infinity),
   ]
+  const letGo = endWithUs(child)
   options.onStarted?.()
   let lastWords: (() => string) | undefined
   let timer = setTimeout(() => {
@@ -137,6 +139,7 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
       exit,
     }
   } finally {
+    letGo()
     clearTimeout(timer)
     options.signal?.removeEventListener('abort', onAbort)
   }

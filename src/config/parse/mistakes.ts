@@ -24,6 +24,13 @@ export interface MistakePlaces {
 
 /** What the file exports is no config at all: shown where it is exported, with what it should look like. */
 export function notAConfig(message: string, options: MistakePlaces): PoststackError {
+  if (options.file === undefined) {
+    const what = message.replace(/^the file exports /, '`config` is ')
+    return new PoststackError('CONFIG_INVALID', what, {
+      hint: 'Hand over what the default export of a config file would be.',
+      details: { issues: [{ path: '', message: what }] },
+    })
+  }
   const name = basename(fileOf(options))
   const source = options.sources?.find(({ file }) => file === resolve(options.root, name))
   const position = source === undefined ? undefined : locateExport(source)
@@ -58,7 +65,8 @@ export function invalid(issues: readonly ConfigIssue[], options: MistakePlaces):
     return `  ${mark}${path === '' ? '' : `${path}: `}${message}${found}${place}`
   })
   const count = issues.length === 1 ? 'one mistake' : `${String(issues.length)} mistakes`
-  return new PoststackError('CONFIG_INVALID', `${basename(file)} has ${count}:\n${lines.join('\n')}`, {
+  const name = options.file === undefined ? 'the config' : basename(file)
+  return new PoststackError('CONFIG_INVALID', `${name} has ${count}:\n${lines.join('\n')}`, {
     details: { file, issues: details },
   })
 }

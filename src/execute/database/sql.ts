@@ -5,6 +5,10 @@ import type { PoolClient } from 'pg'
 import { clientConfig, loadClient, type ConnectTarget } from './database.ts'
 import { connectFailed } from './errors.ts'
 import type { OwnedSql, Sql } from '../sql.ts'
+import { PoststackError, toldAs } from '../../errors.ts'
+import { isServerError, type ServerError } from '../../migrations/connection.ts'
+import { queryFailed } from '../../migrations/run/query.ts'
+import { codeFrame, placeAt } from '../../migrations/sql/frame.ts'
 
 export interface SqlOptions {
   /** Sessions at once. @default 4 */
@@ -89,9 +93,30 @@ async function rowsOf(
   text: string,
   values: readonly unknown[] | undefined,
 ): Promise<readonly object[]> {
-  const answer: unknown = await (values === undefined ? client.query(text) : client.query(text, [...values]))
+  const asked: Promise<unknown> = values === undefined ? client.query(text) : client.query(text, [...values])
+  const answer = await asked.catch((error: unknown) => {
+    throw told(error, text)
+  })
   const last: unknown = Array.isArray(answer) ? answer.at(-1) : answer
   return (last as { readonly rows?: readonly object[] } | undefined)?.rows ?? []
+}
+
+/** It stays the server's own, for whoever catches it; what a person needs to see of it is made when nobody does. */
+function told(error: unknown, text: string): unknown {
+  if (!isServerError(error)) return error
+  return Object.defineProperty(error, toldAs, { get: () => statementFailed(text, error) })
+}
+
+function statementFailed(text: string, error: ServerError): PoststackError {
+  const { message, hint, details } = queryFailed(text, error)
+  const start = text.search(/\S/)
+  // Of a value that it refuses the server names no place.
+  const frame = details['line'] !== undefined || start === -1 ? [] : ['', codeFrame(text, placeAt(text, start))]
+  return new PoststackError('QUERY_FAILED', [message, ...frame].join('\n'), {
+    hint: hint ?? 'Correct the statement, or what it works on, and run the script again.',
+    details,
+    cause: error,
+  })
 }
 
 async function openPool(target: ConnectTarget, max: number) {

@@ -18,13 +18,14 @@ export async function runQuery(connection: Connection, text: string, signal: Abo
     return await connection.answers(text)
   } catch (error) {
     throwIfAborted(signal)
-    throw isServerError(error) ? refused(text, error) : error
+    throw isServerError(error) ? queryFailed(text, error) : error
   } finally {
     forget()
   }
 }
 
-function refused(text: string, error: ServerError): PoststackError {
+/** What the server has against a text, with the place in it. */
+export function queryFailed(text: string, error: ServerError): PoststackError {
   const { code, detail, hint, message } = error
   const position = Number(error.position)
   const place = position > 0 ? placeAt(text, indexOfCharacter(text, position)) : undefined

@@ -183,10 +183,13 @@ test('files outside of the project must be watched, too, whether they exist or n
   await expectNothing()
 })
 
-test('where the system can watch no more files, it must look again and again, and say so once', async () => {
+test.each([
+  ['from the start', 4],
+  ['later on', 20],
+])('where the system can watch no more files %s, it must look again and again, and say so once', async (_, most) => {
   for (let file = 2; file < 9; file += 1) await put(`migrations/00${String(file)}_x.sql`, 'x')
   // A namespace of its own has a limit of its own, and nobody else notices.
-  const limited = 'echo 4 > /proc/sys/user/max_inotify_watches && exec "$0" "$@"'
+  const limited = `echo ${String(most)} > /proc/sys/user/max_inotify_watches && exec "$0" "$@"`
   const program = fileURLToPath(new URL('../../support/watch-folder.ts', import.meta.url))
   const words = [process.execPath, '--import', 'tsx', program, root]
   const apart = { program: 'unshare', args: ['--user', '--map-root-user', 'sh', '-c', limited, ...words] }
@@ -199,6 +202,12 @@ test('where the system can watch no more files, it must look again and again, an
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()))
   try {
     await heard('ready 8')
+    // Each file takes a watch.
+    if (most > 10) for (let file = 10; file < 40; file += 1) await put(`migrations/0${String(file)}_x.sql`, 'x')
+    await heard('looked at again')
+    // What is under way by then has been told.
+    await sleep(most > 10 ? 1000 : 0)
+    said = said.replaceAll(/changed \d+/g, '')
     await put('migrations/001_a.sql', 'two')
     await heard('changed 1')
     expect(said.match(/max_user_watches is reached; files are looked at again/g)).toHaveLength(1)

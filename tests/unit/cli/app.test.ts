@@ -20,6 +20,14 @@ describe('the command line', () => {
     expect(stdout).toContain('EXIT CODES')
   })
 
+  test('shows in its help what may be left out, its own flags first, and no flag as off', async () => {
+    const { stdout } = await run('up', '--help')
+    expect(stdout).toContain('  poststack up [<service>...]\n')
+    expect(stdout.indexOf('--backup')).toBeLessThan(stdout.indexOf('[--config]'))
+    expect(stdout).not.toContain('= false')
+    expect((await run('exec', '--help')).stdout).toContain('  poststack exec -- <command>...\n')
+  })
+
   test.each([
     [['upp'], 'there is no command `upp`: did you mean `up`?'],
     [['help'], 'did you mean `--help`?'],
