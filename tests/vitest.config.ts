@@ -10,6 +10,12 @@ const built = './tests/support/global-setup.ts'
 // Where Debian's postgresql-15 is; prepare-engines.sh installs it.
 const postgres15 = '/usr/lib/postgresql/15'
 
+// On the two cores of a CI machine: engines and servers are waited for much of the time, and a third file fills it.
+const maxWorkers = 3
+
+// Unit tests tell soonest what is wrong, and alone; all others side by side, so that a long file keeps nobody waiting.
+const sequence = { groupOrder: 1 }
+
 export default defineConfig({
   root,
   test: {
@@ -20,7 +26,7 @@ export default defineConfig({
       {
         root,
         define: { POSTSTACK_VERSION: JSON.stringify(version) },
-        test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], sequence: { groupOrder: 0 } },
+        test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], maxWorkers, sequence: { groupOrder: 0 } },
       },
       {
         root,
@@ -29,8 +35,9 @@ export default defineConfig({
           name: 'tidy',
           include: ['tests/*.test.ts', 'tests/types/**/*.test.ts'],
           globalSetup: built,
+          maxWorkers,
           testTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence,
         },
       },
       {
@@ -40,11 +47,10 @@ export default defineConfig({
           name: 'engines',
           include: ['tests/{conformance,integration,e2e}/**/*.test.ts'],
           globalSetup: built,
-          // On the two cores of a CI machine: engines and servers are waited for much of the time, and a third file fills it.
-          maxWorkers: 3,
+          maxWorkers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence,
         },
       },
       {
@@ -62,10 +68,10 @@ export default defineConfig({
           ),
           env: { POSTSTACK_TEST_POSTGRES: postgres15 },
           globalSetup: built,
-          maxWorkers: 3,
+          maxWorkers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 3 },
+          sequence,
         },
       },
     ],
