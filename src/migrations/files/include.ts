@@ -3,7 +3,9 @@
  * its checksum and what the ledger keeps are made of it.
  */
 import { placeAt } from '../sql/frame.ts'
+import type { SqlProblem } from '../sql/program.ts'
 import { type Command, type Scan, scanSql } from '../sql/statements.ts'
+import { unclosedProblems } from '../sql/unclosed.ts'
 import type { Origin } from '../types.ts'
 import { type FileProblem, readText } from './text.ts'
 
@@ -122,6 +124,8 @@ function includeOne(
   const text = readText(read.file, read.bytes)
   if (typeof text !== 'string') return text
   const scan = expand(build, { file: read.file, path: read.path, text, within })
+  // It would go on into the file that includes this one.
+  for (const problem of unclosedProblems(text, scan.unclosed)) tell(build, placed(read.file, text, problem))
   close(build, text, scan)
   return undefined
 }
@@ -149,8 +153,17 @@ function report(build: Build, source: Source, command: Command, trouble: Include
     'file' in trouble
       ? { ...trouble, message: `${trouble.message} ${source.file} includes it in line ${line}.` }
       : { file: source.file, line, message: `${source.file}, line ${line}: ${trouble.message}`, hint: trouble.hint }
-  // A file that is included twice has the same fault twice.
-  if (!build.problems.some(({ message }) => message === problem.message)) build.problems.push(problem)
+  tell(build, problem)
+}
+
+// A file that is included twice has the same fault twice.
+function tell({ problems }: Build, problem: FileProblem): void {
+  if (!problems.some(({ message }) => message === problem.message)) problems.push(problem)
+}
+
+function placed(file: string, text: string, { index, message, hint }: SqlProblem): FileProblem {
+  const { line, column } = placeAt(text, index)
+  return { file, line, message: `${file}, line ${line}, column ${column}: ${message}`, hint }
 }
 
 // One word, or a text in single quotes; psql drops a semicolon behind it.

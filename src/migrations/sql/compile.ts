@@ -15,6 +15,7 @@ import { type Scan, scanSql, type Span, type Statement } from './statements.ts'
 import { setsSession } from './settings.ts'
 import { chainOf, structureOf } from './structure.ts'
 import { checkTransactions, type TransactionPair, unpaired } from './transactions.ts'
+import { unclosedProblems } from './unclosed.ts'
 import { cutParts, type Piece } from './parts.ts'
 
 export type Compiled = { readonly program: Program } | { readonly problems: readonly SqlProblem[] }
@@ -27,7 +28,13 @@ export async function compileSql(sql: string): Promise<Compiled> {
   const scan = scanSql(sql)
   const { directives, problems: badDirectives } = readDirectives(scan.directives)
   const { pairs, problems: badTransactions } = checkTransactions(sql, scan)
-  const problems = [...badDirectives, ...badTransactions, ...badCommands(scan), ...crowdedData(scan)]
+  const problems = [
+    ...badDirectives,
+    ...badTransactions,
+    ...badCommands(scan),
+    ...crowdedData(scan),
+    ...(sql.startsWith('/*', scan.unclosed) ? unclosedProblems(sql, scan.unclosed) : []),
+  ]
   if (problems.length > 0) return { problems: sorted(problems) }
   const { text, statements } = servedText(sql, scan, pairs)
   const lookalike = lookalikeNotice(text, statements)
@@ -42,7 +49,9 @@ export async function compileSql(sql: string): Promise<Compiled> {
     changes: storeChanges(tree),
   }))
   const known = pieces ?? unparsedPieces(text, statements, directives)
-  const late = known.flatMap((piece) => lateProblem(piece, pairs))
+  // Where the parser stumbles over a string it often knows better where that went wrong; of a large text it has not seen everything.
+  const open = pieces === undefined ? [] : unclosedProblems(sql, scan.unclosed)
+  const late = [...known.flatMap((piece) => lateProblem(piece, pairs)), ...open]
   if (late.length > 0) return { problems: sorted(late) }
   const parts: readonly Part[] = cutParts(text, known, {
     whole: pieces === undefined && !directives.noTransaction,

@@ -49,6 +49,8 @@ export interface Scan {
   readonly strays: readonly Span[]
   /** The last statement has no semicolon. */
   readonly open: boolean
+  /** Index of a comment, string or name that is never closed. */
+  readonly unclosed: number | undefined
 }
 
 /** Everything in a text that tells how it has to be run. */
@@ -61,9 +63,11 @@ export function scanSql(sql: string): Scan {
   let depth = newDepth()
   let start = -1
   let end = 0
+  let unclosed: number | undefined
   for (let index = 0; index < sql.length;) {
     const next = readToken(sql, index)
     let skipped = next.end
+    if (next.open) unclosed = index
     if (next.kind === 'semicolon' && depth.parentheses === 0 && depth.blocks === 0) {
       const copy = depth.copiesIn ? copyData(sql, next.end) : undefined
       if (start !== -1) statements.push(copy === undefined ? { start, end: index } : { start, end: index, copy })
@@ -89,7 +93,7 @@ export function scanSql(sql: string): Scan {
   if (open) statements.push({ start, end })
   // After the last word of all, where no semicolon closes the statement.
   if (open) strays.push(...trailing)
-  return { statements, commands, directives, strays, open }
+  return { statements, commands, directives, strays, open, unclosed }
 }
 
 /** All statements of a text in their order. Blanks and comments between them belong to none. */

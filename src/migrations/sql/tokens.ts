@@ -11,6 +11,8 @@ export interface Token {
   readonly kind: 'space' | 'stray' | 'comment' | 'command' | 'word' | 'semicolon' | 'open' | 'close' | 'other'
   /** Index after its last character. */
   readonly end: number
+  /** It goes on to the end of the text without being closed: nothing of that is what it looks like. */
+  readonly open?: true
 }
 
 /** Whether a token stands between words without being one. */
@@ -28,15 +30,14 @@ export function readToken(sql: string, index: number): Token {
       return { kind: 'open', end: index + 1 }
     case 0x29: // )
       return { kind: 'close', end: index + 1 }
-    // A doubled quote inside is read as two neighbouring strings, which ends in the same place.
     case 0x27: // '
-      return { kind: 'other', end: after(sql, "'", index + 1) }
+      return { kind: 'other', ...afterQuote(sql, "'", index + 1) }
     case 0x22: // "
-      return { kind: 'other', end: after(sql, '"', index + 1) }
+      return { kind: 'other', ...afterQuote(sql, '"', index + 1) }
     case 0x2d: // -
       return sql.startsWith('--', index) ? { kind: 'comment', end: endOfLine(sql, index) } : other(index)
     case 0x2f: // /
-      return sql.startsWith('/*', index) ? { kind: 'comment', end: endOfComment(sql, index) } : other(index)
+      return sql.startsWith('/*', index) ? { kind: 'comment', ...afterComment(sql, index) } : other(index)
     case 0x5c: // \
       return { kind: 'command', end: endOfLine(sql, index) }
     case 0x24: // $
@@ -67,29 +68,31 @@ const dollarTag = /\$(?:[A-Za-z_\u0080-\uFFFF][A-Za-z0-9_\u0080-\uFFFF]*)?\$/y
 // A string goes on after a line end, with the same rules for its backslashes.
 const continued = /(?:[ \t\r\f\v]|--[^\n]*(?=\n))*\n(?:[ \t\r\n\f\v]|--[^\n]*\n)*'/y
 
+type Bounds = Pick<Token, 'end' | 'open'>
+
 function wordOrString(sql: string, index: number): Token | undefined {
   const found = match(sql, index, word, 'word')
   const escaped = found?.end === index + 1 && sql.charCodeAt(found.end) === 0x27 && /e/i.test(sql.charAt(index))
-  return escaped ? { kind: 'other', end: endOfEscapedString(sql, found.end + 1) } : found
+  return escaped ? { kind: 'other', ...afterEscapedString(sql, found.end + 1) } : found
 }
 
 // Only in these strings does a backslash take the meaning from a quote.
-function endOfEscapedString(sql: string, start: number): number {
+function afterEscapedString(sql: string, start: number): Bounds {
   const stop = /['\\]/g
   stop.lastIndex = start
   for (let found = stop.exec(sql); found !== null; found = stop.exec(sql)) {
     if (found[0] === "'" && sql.charAt(stop.lastIndex) !== "'") {
       continued.lastIndex = stop.lastIndex
-      if (!continued.test(sql)) return stop.lastIndex
+      if (!continued.test(sql)) return { end: stop.lastIndex }
       stop.lastIndex = continued.lastIndex
     } else stop.lastIndex++
   }
-  return sql.length
+  return { end: sql.length, open: true }
 }
 
 function dollarQuoted(sql: string, index: number): Token {
   const tag = match(sql, index, dollarTag, 'other')
-  return tag === undefined ? other(index) : { kind: 'other', end: after(sql, sql.slice(index, tag.end), tag.end) }
+  return tag === undefined ? other(index) : { kind: 'other', ...after(sql, sql.slice(index, tag.end), tag.end) }
 }
 
 function match(sql: string, index: number, pattern: RegExp, kind: Token['kind']): Token | undefined {
@@ -97,9 +100,16 @@ function match(sql: string, index: number, pattern: RegExp, kind: Token['kind'])
   return pattern.test(sql) ? { kind, end: pattern.lastIndex } : undefined
 }
 
-function after(sql: string, text: string, from: number): number {
+function after(sql: string, text: string, from: number): Bounds {
   const found = sql.indexOf(text, from)
-  return found === -1 ? sql.length : found + text.length
+  return found === -1 ? { end: sql.length, open: true } : { end: found + text.length }
+}
+
+// A doubled quote stands for itself.
+function afterQuote(sql: string, quote: string, from: number): Bounds {
+  let found = sql.indexOf(quote, from)
+  while (found !== -1 && sql.charAt(found + 1) === quote) found = sql.indexOf(quote, found + 2)
+  return found === -1 ? { end: sql.length, open: true } : { end: found + 1 }
 }
 
 function other(index: number): Token {
@@ -107,13 +117,13 @@ function other(index: number): Token {
 }
 
 // Comments nest: an inner one must not end the outer.
-function endOfComment(sql: string, start: number): number {
+function afterComment(sql: string, start: number): Bounds {
   const mark = /\/\*|\*\//g
   mark.lastIndex = start
   let depth = 0
   for (let found = mark.exec(sql); found !== null; found = mark.exec(sql)) {
     depth += found[0] === '/*' ? 1 : -1
-    if (depth === 0) return mark.lastIndex
+    if (depth === 0) return { end: mark.lastIndex }
   }
-  return sql.length
+  return { end: sql.length, open: true }
 }

@@ -91,6 +91,20 @@ describe('expandIncludes', () => {
     ])
   })
 
+  test.each([
+    ['/* db/*.sql */\nx;', ['comment', 'a comment begins']],
+    ["\n x 'a;", ['string']],
+    ['x "a;', ['quoted name']],
+    ['do $a$ x $$;', ['dollar-quoted string']],
+  ])('%j must not go on into the file that includes it', (sql, expected) => {
+    const problems = problemsOf('\\i a.sql\n\\i a.sql\ny;', { 'a.sql': sql })
+    expect(problems).toHaveLength(expected.length)
+    for (const [number, words] of expected.entries()) {
+      expect(problems[number]).toMatch(/^a\.sql, line [12], column \d+: /)
+      expect(problems[number]).toContain(words)
+    }
+  })
+
   test('twenty levels may be included, and not one more', () => {
     const chain = Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`${n + 1}.sql`, `\\i ${n + 2}.sql`]))
     expect(sqlOf('\\i 1.sql', { ...chain, '20.sql': 'end;' })).toBe('end;')
