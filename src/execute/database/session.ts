@@ -38,15 +38,7 @@ export function createSession(client: Client, { newWire, borrowed }: SessionOpti
     query,
     script,
     answers: answersOf,
-    syntaxError: async (text) => {
-      if (!answers.inOpenTransaction()) return await firstSyntaxError(parse, text)
-      // An error of any kind would end the caller's transaction.
-      await query('SAVEPOINT poststack_syntax')
-      const error = await firstSyntaxError(parse, text)
-      await query('ROLLBACK TO SAVEPOINT poststack_syntax')
-      await query('RELEASE SAVEPOINT poststack_syntax')
-      return error
-    },
+    syntaxError: async (text) => await firstSyntaxError(conforming(query, parse, answers), text),
     cancel: async () => {
       if (running.size === 0) return
       // A server that does not answer must not keep a person who pressed Ctrl-C.
@@ -122,14 +114,27 @@ function createQueries(client: Client, { answers, borrowed, lost, running }: Que
   return { query: noted(query), parse: noted(parse), script: noted(script), answersOf: noted(answersOf) }
 }
 
+type Parse = (text: string) => Promise<ServerError | undefined>
+
+/** Strings must end where they do when the text is run, and an error of any kind must not end a transaction of the caller. */
+function conforming(query: Connection['query'], parse: Parse, answers: ReturnType<typeof watchAnswers>): Parse {
+  return async (text) => {
+    const inside = answers.inTransaction()
+    // One that has failed takes nothing but its end.
+    if (inside && !answers.inOpenTransaction()) return await parse(text)
+    await query(`${inside ? 'SAVEPOINT poststack_syntax' : 'BEGIN'}; SET LOCAL standard_conforming_strings = on`)
+    const error = await parse(text)
+    const back = 'ROLLBACK TO SAVEPOINT poststack_syntax; RELEASE SAVEPOINT poststack_syntax'
+    await query(inside ? back : 'ROLLBACK')
+    return error
+  }
+}
+
 /**
  * The server parses the whole text before it looks at how many statements there are, and then refuses more than one. With a
  * second statement behind the text it thus always stops after its grammar: at a syntax error, or at the count.
  */
-async function firstSyntaxError(
-  parse: (text: string) => Promise<ServerError | undefined>,
-  text: string,
-): Promise<ServerError | undefined> {
+async function firstSyntaxError(parse: Parse, text: string): Promise<ServerError | undefined> {
   const error = await parse(`${text}\n;SELECT 1`)
   // Only nothing but blanks and comments is one statement with it.
   if (error === undefined || isCount(error)) return undefined

@@ -4,6 +4,8 @@
 import { stackTables } from '../ledger/layout.ts'
 import { ledgerSchema } from '../schema-name.ts'
 import { isRaised, type ServerError } from '../connection.ts'
+import { backslashHint } from '../sql/backslashes.ts'
+import type { Place } from '../sql/frame.ts'
 import type { Location } from '../sql/locate.ts'
 import { placeIn } from '../files/place-in.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
@@ -52,7 +54,8 @@ function hintOfText({ file, text, program }: Job, location: Location | undefined
     return 'Lines that begin with a backslash are commands of psql, not SQL: take them out.'
   const { index } = location
   const from = program.statements.findLast(({ start }) => start <= index)?.start ?? 0
-  return lookalikeHint(sql, { from, index, placeOf: (at) => placeIn({ file, ...text }, at).place })
+  const placeOf = (at: number): Place => placeIn({ file, ...text }, at).place
+  return lookalikeHint(sql, { from, index, placeOf }) ?? backslashHint(sql, from, index)
 }
 
 function hintOfState(job: Job, error: ServerError): string | undefined {

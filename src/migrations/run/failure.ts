@@ -219,11 +219,17 @@ function headline(job: Job, shown: FilePlace | undefined, precision: Precision |
   return precision === 'line' ? `${file}, line ${line}` : `${file}, in the statement at line ${line}`
 }
 
-// An unterminated string makes the server quote everything to the end of the file.
-export function saying(error: ServerError): string {
-  const [line = ''] = error.message.split('\n', 1)
-  const cut = line === error.message && line.length <= 300 ? line : `${line.slice(0, 300)}…`
-  return `${cut} (SQLSTATE ${error.code})`
+const mostLines = 12
+const longestLine = 300
+
+/** What the server said, all lines of it but those that are many; a function may say a whole list. */
+export function saying({ message, code }: ServerError): string {
+  const all = message.trimEnd().split('\n')
+  // An unterminated string makes the server quote everything to the end of the file.
+  const most = code === '42601' ? 1 : mostLines
+  const kept = all.slice(0, most).map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line))
+  const rest = all.length <= most ? '' : most === 1 ? '…' : '\n…'
+  return `${kept.join('\n')}${rest} (SQLSTATE ${code})`
 }
 
 function serverLines(error: ServerError): readonly string[] {

@@ -2,6 +2,7 @@
  * Texts -> jobs. Every text is looked at before the first runs, so that a mistake in the ninth does not leave eight applied.
  */
 import { placeIn } from '../files/place-in.ts'
+import { backslashNotice } from '../sql/backslashes.ts'
 import { compileSql } from '../sql/compile.ts'
 import type { Program, SqlNotice, SqlProblem } from '../sql/program.ts'
 import type { Migration, SqlText } from '../types.ts'
@@ -102,11 +103,27 @@ export async function prepareJobs(
   const wrong = textsError([...files, ...known], undoneOf(wanted[0]?.direction))
   if (wrong !== undefined) throw wrong
   if (run.pooled) refusePooled(jobs)
+  const backslashes = await backslashNotices(run, jobs)
   for (const job of jobs) {
-    for (const notice of job.program.notices)
+    for (const notice of [...job.program.notices, ...(backslashes.get(job) ?? [])])
       run.emit({ type: 'notice', file: job.file, message: noticeWords(job, notice) })
   }
   return jobs
+}
+
+/** What the server's own setting would have made another string of; it is asked only where there is such a one. */
+async function backslashNotices(
+  { work }: Pick<Run, 'work'>,
+  jobs: readonly Job[],
+): Promise<ReadonlyMap<Job, readonly SqlNotice[]>> {
+  const found = new Map<Job, readonly SqlNotice[]>()
+  for (const job of jobs) {
+    const notice = backslashNotice(job.text.sql, job.program.statements)
+    if (notice !== undefined) found.set(job, [notice])
+  }
+  if (found.size === 0) return found
+  const { rows } = await work.query("SELECT pg_catalog.current_setting('standard_conforming_strings') AS conforming")
+  return rows[0]?.['conforming'] === 'off' ? found : new Map()
 }
 
 /** In words that go on after the job's file, which may be another than the one that it includes and that this is about. */

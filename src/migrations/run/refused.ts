@@ -4,6 +4,7 @@
 import { PoststackError } from '../../errors.ts'
 import type { ServerError } from '../connection.ts'
 import { type MigrationText, placeIn } from '../files/place-in.ts'
+import { backslashHint } from '../sql/backslashes.ts'
 import { codeFrame, type Place } from '../sql/frame.ts'
 import { locateError } from '../sql/locate.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
@@ -104,7 +105,11 @@ export function syntaxProblem(whole: MigrationText, { text: sql, offset }: Scrip
   const location = locateError(sql, error, { script: { text: sql, offset: 0, copies: [] }, statement: undefined })
   const index = location?.index ?? 0
   const placeOf = (at: number): Place => placeIn(whole, offset + at).place
-  const hint = lookalikeHint(sql, { from: 0, index, placeOf }) ?? error.hint ?? 'Correct it and run again.'
+  const hint =
+    lookalikeHint(sql, { from: 0, index, placeOf }) ??
+    backslashHint(sql, 0, index) ??
+    error.hint ??
+    'Correct it and run again.'
   return { index: offset + index, message: saying(error), hint }
 }
 

@@ -29,6 +29,8 @@ export interface SessionLimits {
   readonly statementTimeoutMs: number | undefined
 }
 
+/** A role or database may have it off, and then a string would end elsewhere than where we saw its end. */
+const conforming = 'standard_conforming_strings = on'
 const localPath = `SET LOCAL ${ownPath}`
 
 /**
@@ -61,6 +63,7 @@ export async function sessionRules(work: Connection, limits: SessionLimits): Pro
     begin: (directives, durable) =>
       [
         'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+        `SET LOCAL ${conforming}`,
         ...(noticesDeath ? [`SET LOCAL ${interval}`] : []),
         ...timeouts('SET LOCAL', directives, limits),
         ...(hasOurName ? [besideOurs('true')] : []),
@@ -68,6 +71,7 @@ export async function sessionRules(work: Connection, limits: SessionLimits): Pro
       ].join('; '),
     session: (directives) =>
       [
+        `SET ${conforming}`,
         ...(noticesDeath ? [`SET ${interval}`] : []),
         ...timeouts('SET', directives, limits),
         ...(hasOurName ? [besideOurs('false')] : []),

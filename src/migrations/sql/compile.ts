@@ -2,6 +2,7 @@
  * A file's text -> what the runner carries out. Everything that cannot be carried out is found before anything runs, and all of it
  * at once. What the parser does not understand is no problem: the server decides.
  */
+import { conformingProblems } from './backslashes.ts'
 import { type StatementClass, classify } from './classify.ts'
 import { foreignNoTransaction, readDirectives } from './directives.ts'
 import { lookalikeNotice } from './lookalikes.ts'
@@ -26,6 +27,9 @@ export type Compiled = { readonly program: Program } | { readonly problems: read
  */
 export async function compileSql(sql: string): Promise<Compiled> {
   const scan = scanSql(sql)
+  // All behind such a statement may be read wrongly.
+  const unreadable = conformingProblems(sql, scan.statements)
+  if (unreadable.length > 0) return { problems: unreadable }
   const { directives, problems: badDirectives } = readDirectives(scan.directives)
   const { pairs, problems: badTransactions } = checkTransactions(sql, scan)
   const problems = [

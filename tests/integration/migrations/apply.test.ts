@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
-import { apply, failApply, ledgerOf, tablesOf } from '../../support/migrations.ts'
+import { apply, failApply, ledgerOf, noticesOf, shown, tablesOf } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -97,7 +97,7 @@ test('what a file sets for its session must not reach the next one', async () =>
       CREATE SCHEMA other;
       SET search_path = other;
       SET lock_timeout = '7s';
-      SET standard_conforming_strings = off;
+      DO $$ BEGIN PERFORM set_config('standard_conforming_strings', 'off', false); END $$;
       CREATE TEMPORARY TABLE scratch (id int);
       PREPARE p AS SELECT 1;
       LISTEN something;
@@ -118,6 +118,25 @@ test('what a file sets for its session must not reach the next one', async () =>
     { who: 'postgres' },
   ])
   expect(await ledgerOf(database)).toHaveLength(4)
+})
+
+test('a backslash in a string means the same whatever the database says, which is told', async () => {
+  await database.rows(`ALTER DATABASE ${database.target.database} SET standard_conforming_strings = off`)
+  const events: MigrationEvent[] = []
+  const files = {
+    '1_a.sql': `CREATE TABLE a AS SELECT 'tab\\there' AS b;`,
+    '2_b.sql': `VACUUM a;\nINSERT INTO a VALUES ('tab\\there')`,
+  }
+  await apply(database, files, { onEvent: (event) => events.push(event) })
+  expect(await database.rows('SELECT DISTINCT length(b) AS length FROM a')).toEqual([{ length: 9 }])
+  const message = 'this backslash stands for itself: the server has standard_conforming_strings = off'
+  expect(noticesOf(events)).toEqual([
+    expect.stringContaining(`line 1, column 30: ${message}`),
+    expect.stringContaining(`line 2, column 27: ${message}`),
+  ])
+  const error = await failApply(database, { ...files, '3_c.sql': `INSERT INTO a VALUES ('it\\'s');` })
+  expect(error.code).toBe('MIGRATION_INVALID')
+  expect(shown(error)).toContain("double the quote ('it''s')")
 })
 
 test('a search_path with its own ideas of functions and operators must not fool the ledger', async () => {

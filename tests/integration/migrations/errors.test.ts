@@ -283,9 +283,10 @@ describe('an error of a file must say where it is, what is left and what to do',
   })
 })
 
-// With this old setting a backslash escapes in plain strings too, so the statement hides in what looks like one.
+// With this old setting a backslash escapes in plain strings too, so the statement hides in what looks like one. It is set where nobody sees
+// it, and holds from the next message on, which data makes.
 const hide = (statement: string, rest: string): string =>
-  `CREATE TABLE b ();\nSELECT '\\'';\n${statement};\nSELECT ''; -- '\n${rest}`
+  `CREATE TABLE b ();\nDO $$ BEGIN PERFORM set_config('standard_conforming_strings', 'off', false); END $$;\nCOPY b FROM stdin;\n\\.\nSELECT '\\'';\n${statement};\nSELECT ''; -- '\n;${rest}`
 
 describe('files that leave their transaction', () => {
   test('must be refused before anything runs, all of them at once', async () => {
@@ -313,10 +314,6 @@ describe('files that leave their transaction', () => {
       Delete these statements (BEGIN, COMMIT, ROLLBACK and their like); the file is applied as a whole or not at all without them. One BEGIN as the first and one COMMIT as the last statement may stay, and so may SAVEPOINT and ROLLBACK TO."
     `)
     expect(await tablesOf(database)).toEqual([])
-  })
-
-  beforeEach(async () => {
-    await database.rows(`ALTER DATABASE ${database.target.database} SET standard_conforming_strings = off`)
   })
 
   test('a hidden COMMIT must be noticed, told and remembered', async () => {
