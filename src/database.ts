@@ -212,9 +212,11 @@ interface Access {
 }
 
 function accessTo(address: DatabaseAddress): Access {
+  const options = 'url, or client (a Client or a Pool of node-postgres)'
+  if (address.client !== undefined && address.url !== undefined)
+    throw usage('which of the databases it means', `either ${options}`)
   if (address.client !== undefined) return accessLike(address.client)
-  if (typeof address.url !== 'string')
-    throw usage('which database', 'url, or client (a Client or a Pool of node-postgres)')
+  if (typeof address.url !== 'string') throw usage('which database', options)
   return connectToUrl(address.url)
 }
 

@@ -15,7 +15,9 @@ export type StructureComparison =
       readonly same: false
       /** Number from 1 of the first statement that differs; BEGIN and COMMIT around the whole file are not counted. */
       readonly statement: number
-      /** Its place in each text, or nothing where that text has fewer statements. */
+      /** How many statements from that one on were put in or taken out, where that is all; else 1. */
+      readonly count: number
+      /** Its place in each text, or nothing where that text does not have it: it was put in, or taken out. */
       readonly stored: Span | undefined
       readonly file: Span | undefined
     }
@@ -25,14 +27,24 @@ export async function compareStructure(stored: string, file: string): Promise<St
   const trees = await Promise.all([treesOf(stored), treesOf(file)])
   const known = trees[0]?.every(({ tree }) => tree) === true && trees[1]?.every(({ tree }) => tree) === true
   // Both must be compared in the same way: where one cannot be parsed, by the words of both.
-  const [left, right] = known ? trees : [wordsOf(stored), wordsOf(file)]
-  const count = Math.max(left?.length ?? 0, right?.length ?? 0)
-  for (let number = 0; number < count; number++) {
-    const [a, b] = [left?.[number], right?.[number]]
-    if (a === undefined || b === undefined || a.structure() !== b.structure())
-      return { same: false, statement: number + 1, stored: a?.span, file: b?.span }
+  const [left = [], right = []] = known ? trees : [wordsOf(stored), wordsOf(file)]
+  const first = commonCount(left, right)
+  if (first === left.length && first === right.length) return { same: true }
+  const ends = commonCount(left.slice(first).toReversed(), right.slice(first).toReversed())
+  const [gone, come] = [left.length - first - ends, right.length - first - ends]
+  return {
+    same: false,
+    statement: first + 1,
+    count: Math.max(gone === 0 ? come : 1, come === 0 ? gone : 1),
+    stored: gone === 0 ? undefined : left[first]?.span,
+    file: come === 0 ? undefined : right[first]?.span,
   }
-  return { same: true }
+}
+
+/** How many statements two lists begin with in common. */
+function commonCount(left: readonly Compared[], right: readonly Compared[]): number {
+  const differs = left.findIndex((one, number) => one.structure() !== right[number]?.structure())
+  return differs === -1 ? left.length : differs
 }
 
 /** The structure of a statement as a text. Without a tree it is the statement as written. */

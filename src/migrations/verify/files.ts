@@ -115,15 +115,17 @@ async function findingOf(
       lines,
     }
   }
-  const { stored, file: now, statement } = compared
-  const what = stored === undefined ? 'was added' : now === undefined ? 'is gone' : 'changed'
+  const { stored, file: now, statement, count } = compared
+  const which = count === 1 ? `statement ${statement}` : `statements ${statement} to ${statement + count - 1}`
+  const [added, gone] = count === 1 ? ['was added', 'is gone'] : ['were added', 'are gone']
+  const what = stored === undefined ? added : now === undefined ? gone : 'changed'
   const place = now === undefined ? undefined : placeIn(file, now.start)
   // Where an included file changed, it is that one which has the line.
   const inside = place === undefined || place.file === file.file ? '' : ` (${place.file}:${place.place.line})`
   return {
     ...base,
     line: place === undefined ? lineOf(file, lines) : inside === '' ? place.place.line : undefined,
-    message: `${file.file} was edited after it was applied: statement ${statement} ${what}${inside}.`,
+    message: `${file.file} was edited after it was applied: ${which} ${what}${inside}.`,
     lines,
   }
 }

@@ -190,6 +190,11 @@ describe('what fails is typed', () => {
     expect(await failureOf(migrate({ migrations } as never))).toMatchObject({ code: 'USAGE' })
     expect(await failureOf(migrate({ url } as never))).toMatchObject({ code: 'USAGE' })
     expect(await failureOf(migrate({ client: {}, migrations } as never))).toMatchObject({ code: 'USAGE' })
+    for (const call of [migrate, status])
+      expect(await failureOf(call({ url, client: {}, migrations } as never))).toMatchObject({
+        code: 'USAGE',
+        message: 'The call does not say which of the databases it means.',
+      })
   })
 
   test.each([

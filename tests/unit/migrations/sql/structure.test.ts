@@ -49,10 +49,34 @@ describe('something else differs', () => {
     expect(await compareStructure('select 1; select 2', '-- x\nselect 1; select 3')).toEqual({
       same: false,
       statement: 2,
+      count: 1,
       stored: { start: 10, end: 18 },
       file: { start: 15, end: 23 },
     })
     expect(await compareStructure('select 1', 'select 1; select 2')).toMatchObject({ stored: undefined })
+  })
+
+  test.each([
+    ['select 1; select 2; select 3', 'select 1; select 3', 2, 1],
+    ['select 1; select 2; select 3', 'select 3', 1, 2],
+    ['select 1; select 1; select 2', 'select 1; select 2', 2, 1],
+    ['select 1; select 2; select 3', '', 1, 3],
+  ])(
+    'what is taken out of %s for %j, or put in again, must not be told as a change of what follows',
+    async (more, less, statement, count) => {
+      const gone = { same: false, statement, count, stored: expect.anything(), file: undefined }
+      expect(await compareStructure(more, less)).toEqual(gone)
+      expect(await compareStructure(less, more)).toEqual({ ...gone, stored: undefined, file: expect.anything() })
+    },
+  )
+
+  test('where one is taken out and another changed, the first of both is told as changed', async () => {
+    expect(await compareStructure('select 1; select 2; select 3', 'select 0; select 3')).toMatchObject({
+      statement: 1,
+      count: 1,
+      stored: { start: 0 },
+      file: { start: 0 },
+    })
   })
 })
 
