@@ -32,7 +32,7 @@ export function locateError(sql: string, error: ErrorPosition, { script, stateme
   }
   if (statement === undefined) return undefined
   return (
-    locateInData(sql, statement.data, error) ??
+    locateInData(sql, statement, error) ??
     locateInBlock(sql, statement, error) ?? { ...placeAt(sql, statement.start), precision: 'statement' }
   )
 }
@@ -47,12 +47,36 @@ export function indexOfCharacter(text: string, position: number): number {
   return Math.min(index, text.length)
 }
 
-// A row of COPY is told by its line in the data, a header's line and those inside of quoted values included.
-function locateInData(sql: string, data: Span | undefined, { where }: ErrorPosition): Location | undefined {
+// A row of COPY is told by its line in the data, a header's line included.
+function locateInData(sql: string, statement: Running['statement'], { where }: ErrorPosition): Location | undefined {
   const line = Number(copyLine.exec(where ?? '')?.[1])
-  if (data === undefined || !(line > 0)) return undefined
-  const start = startOfLine(sql, data.start, line)
+  const data = statement?.data
+  if (statement === undefined || data === undefined || !(line > 0)) return undefined
+  const options = /\bstdin\b([^]*)/i.exec(sql.slice(statement.start, statement.end))?.[1] ?? ''
+  const start = /\bcsv\b/i.test(options) ? startOfRecord(sql, data, line, options) : startOfLine(sql, data.start, line)
   return start === undefined || start >= data.end ? undefined : { ...placeAt(sql, start), precision: 'line' }
+}
+
+/**
+ * Where the CSV record begins of which the server says the line. It counts the lines inside of quoted values too, and then says the record's
+ * last line; but not those of the very first record, before which it does not know how lines end.
+ */
+function startOfRecord(sql: string, data: Span, line: number, options: string): number | undefined {
+  const quote = /\bquote\s+(?:as\s+)?'(.)'/i.exec(options)?.[1] ?? '"'
+  const escape = /\bescape\s+(?:as\s+)?'(.)'/i.exec(options)?.[1]
+  let start = data.start
+  let count = 1
+  let [quoted, escaped] = [false, false]
+  for (let index = start; index < data.end; index++) {
+    const character = sql.charAt(index)
+    if (character === quote && !escaped) quoted = !quoted
+    escaped = quoted && character === escape && escape !== quote && !escaped
+    if (character !== '\n' || (quoted && start === data.start)) continue
+    if (!quoted && count >= line) return start
+    count++
+    if (!quoted) start = index + 1
+  }
+  return count >= line ? start : undefined
 }
 
 // The contexts of a trigger stand before it. What the row holds is quoted after the line's number.

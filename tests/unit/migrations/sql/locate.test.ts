@@ -6,7 +6,12 @@ import { scanStatements } from '../../../../src/migrations/sql/statements.ts'
 /** Where an error is in a text that was sent whole, after so many statements had ended. */
 function locate(sql: string, error: ErrorPosition, completed: number): ReturnType<typeof locateError> {
   const script = { text: sql, offset: 0, copies: [] }
-  return locateError(sql, error, { script, statement: scanStatements(sql)[completed] })
+  const statement = scanStatements(sql)[completed]
+  const { copy: data } = statement ?? {}
+  return locateError(sql, error, {
+    script,
+    statement: statement === undefined || data === undefined ? statement : { ...statement, data },
+  })
 }
 
 describe('positions', () => {
@@ -61,6 +66,22 @@ describe('positions', () => {
       line: 3,
       column: 3,
     })
+  })
+})
+
+describe('rows of COPY', () => {
+  // The lines are those that PostgreSQL 15 and 17 say.
+  test.each([
+    ['csv', '1,"a\nb\nc"\nx,d\n', 2, 5],
+    ['csv', '1,a\n2,"a\nb"\nx,d\n', 4, 5],
+    ['csv', '1,"a\nb"\n2,"x\ny"\nx,"q\nr"\n', 5, 6],
+    ['csv', '1,"a""\nb"\nx,d\n', 2, 4],
+    ['csv, header', 'id,n\n1,"a\nb"\nx,d\n', 4, 5],
+    ["csv, quote '%', escape '!'", '1,%a!%\n"b%\nx,d\n', 2, 4],
+    ['text', '1\t"a\nx\td\n', 2, 3],
+  ])('as %s, %j: the server says line %i, which is line %i of the file', (format, data, told, line) => {
+    const sql = `copy t from stdin (format ${format});\n${data}\\.\n`
+    expect(locate(sql, { where: `COPY t, line ${told}, column a: "x"` }, 0)).toMatchObject({ line, precision: 'line' })
   })
 })
 
