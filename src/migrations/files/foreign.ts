@@ -44,15 +44,25 @@ export function renaming(file: string): Renaming | undefined {
   return /^R__.+\.sql$/i.test(file) ? { to: undefined, hint: repeatable } : undefined
 }
 
-// dbmate, goose, sql-migrate, micrate, rambler, node-pg-migrate, MyBatis, Play and tern write the way back into the same file, under a
+// dbmate, goose, sql-migrate, micrate, rambler, node-pg-migrate, MyBatis, Play, shmig and tern write the way back into the same file, under a
 // comment of these words alone: other words beside them are a sentence.
 const downSection =
-  /^([ \t]*)(--[ \t]*(?:migrate:down|\+(?:goose|migrate|micrate)[ \t]+down|rambler[ \t]+down|down[ \t]+migration|\/\/[ \t]*@undo|-*[ \t]*!downs|-*[ \t]*create above \/ drop below)(?:[ \t]+(?:\w+:\w+|notransaction))*)[ \t:-]*$/gim
+  /^([ \t]*)(--[ \t]*(?:migrate:[ \t]*(?:down|rollback)|@down|={2,}[ \t]*down[ \t]*={2,}|\+(?:goose|migrate|micrate)[ \t]+down|rambler[ \t]+down|down[ \t]+migration|\/\/[ \t]*@undo|-*[ \t]*!downs|-*[ \t]*create above \/ drop below)(?:[ \t]+(?:\w+:\w+|notransaction))*)[ \t:-]*$/gim
+
+// Where nothing but the word stands there, only one behind the other tells that it is no heading of something else.
+const bareUp = bare('up')
+const bareDown = bare('down')
+
+function bare(word: string): RegExp {
+  return new RegExp(String.raw`^([ \t]*)(--[-=#*+\[( \t]*${word})[-=#*+\]) \t:]*$`, 'gim')
+}
 
 /** The problem of a text that holds its way back too: to us that is a comment with statements, which would be run right behind the others. */
 export function sectionProblem(text: MigrationText): FileProblem | undefined {
   const { file, sql } = text
-  const lines = [...sql.matchAll(downSection)].map(({ index, 1: indent = '', 2: words = '' }) => ({
+  const up = sql.search(bareUp)
+  const bareLines = up === -1 ? [] : [...sql.matchAll(bareDown)].filter(({ index }) => index > up)
+  const lines = [...sql.matchAll(downSection), ...bareLines].map(({ index, 1: indent = '', 2: words = '' }) => ({
     start: index + indent.length,
     words,
   }))

@@ -5,6 +5,7 @@ import { PoststackError } from '../../errors.ts'
 import type { ServerError } from '../connection.ts'
 import { type MigrationText, placeIn } from '../files/place-in.ts'
 import { backslashHint } from '../sql/backslashes.ts'
+import { delimiterHint } from '../sql/delimiters.ts'
 import { codeFrame, type Place } from '../sql/frame.ts'
 import { locateError } from '../sql/locate.ts'
 import { lookalikeHint } from '../sql/lookalikes.ts'
@@ -108,6 +109,7 @@ export function syntaxProblem(whole: MigrationText, { text: sql, offset }: Scrip
   const hint =
     lookalikeHint(sql, { from: 0, index, placeOf }) ??
     backslashHint(sql, 0, index) ??
+    delimiterHint(sql) ??
     error.hint ??
     'Correct it and run again.'
   return { index: offset + index, message: saying(error), hint }

@@ -132,6 +132,16 @@ async function told(sql: string): Promise<string | undefined> {
   return (await failApply(database, { '1_a.sql': sql })).hint
 }
 
+test.each([
+  ['--liquibase formatted sql\n--changeset ann:1 endDelimiter:/\nCREATE TABLE t ()\n/\nCREATE TABLE u ()\n/\n', '"/"'],
+  ['DELIMITER //\nCREATE TABLE t ()//\n', '"//"'],
+  ['CREATE TABLE t ()\nGO\nCREATE TABLE u ()\nGO\n', '"GO"'],
+])('%j: a sign of another tool for the end of a statement must be named', async (sql, sign) => {
+  expect(await told(sql)).toBe(
+    `${sign} ends a statement for another tool, and is no more than SQL here: end each statement with a semicolon, and take ${sign} out. The body of a function is kept together by its quotes ($$).`,
+  )
+})
+
 describe('a character that only looks like SQL must be named', () => {
   test.each([
     ['SELECT 1;\nCREATE\u00A0TABLE t (a int);', 'line 2, column 7', 'NO-BREAK SPACE (U+00A0)', 'a blank'],

@@ -169,6 +169,11 @@ describe('file names', () => {
     ['Play', '-- !Ups\nSELECT 1;\n--- !Downs\nSELECT 2;\n', 3],
     ['tern', 'SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n', 2],
     ['dbmate without a transaction', 'SELECT 1;\n-- migrate:down transaction:false\nSELECT 2;\n', 2],
+    ['bare words', '-- Up\nSELECT 1;\n\n-- Down\nSELECT 2;\n', 4],
+    ['bare words with signs', '--- UP ---\nSELECT 1;\n\n-- [down]:\nSELECT 2;\n', 4],
+    ['words with an at', '-- @UP\nSELECT 1;\n-- @DOWN\nSELECT 2;\n', 3],
+    ['shmig', '-- ==== UP ====\nSELECT 1;\n-- ==== DOWN ====\nSELECT 2;\n', 3],
+    ['a word for rollback', '--migrate: up\nSELECT 1;\n--migrate: rollback\nSELECT 2;\n', 3],
     ['node-pg-migrate', '-- Up Migration\nSELECT 1;\n\n-- Down Migration\nSELECT 2;\n', 4],
   ])('the way back that %s keeps in the same file must be refused: it would be run', (_, sql, line) => {
     const error = failure({ '1_a.sql': sql })
@@ -181,6 +186,9 @@ describe('file names', () => {
   test.each([
     ['a sentence', '-- Down migration: see 1_a.rollback.sql\nSELECT 1;'],
     ['a remark behind a statement', 'SELECT 1; -- down migration\nSELECT 2;'],
+    ['a heading without its other half', 'SELECT 1;\n-- down\nSELECT 2;'],
+    ['a heading before its other half', '-- down\nSELECT 1;\n-- up\nSELECT 2;'],
+    ['a sentence behind a heading', '-- Up\nSELECT 1;\n-- down the road\nSELECT 2;'],
     ['a constant', "SELECT '\n-- migrate:down\n'; SELECT 2;"],
     ['the body of a function', 'DO $$ BEGIN\n-- migrate:down\nEND $$; SELECT 2;'],
     ['data', 'COPY a FROM stdin;\n-- migrate:down\n\\.\nSELECT 2;'],
