@@ -39,6 +39,8 @@ export interface MigrationFolder {
   /** Absolute path. */
   readonly path: string
   readonly migrations: readonly Migration[]
+  /** Files with the names of migrations in folders inside it, by their paths from it, which no migration includes; absent where there are none. */
+  readonly passedOver?: readonly string[]
 }
 
 /** A file that fills a database with data, once for what it says: SQL, or a script that is run with the stack in it. */

@@ -2,7 +2,7 @@
  * A folder whose migrations stand in folders of their own, as other tools keep them: nothing of that would be applied, and nothing said.
  */
 import { readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { parseName } from './parse.ts'
 import type { FileProblem } from './text.ts'
 
@@ -84,6 +84,27 @@ export async function straysProblem(folder: string, entries: readonly string[]):
     message: `${file} is a migration in a folder of its own, and would be passed over: migrations are files directly in the folder.`,
     hint: `Move it to ${withoutHyphens(dirname(file))}.sql, and a way back beside it to the same name with .rollback.sql at its end.`,
   }))
+}
+
+/** Files in folders of the folder that have the names of migrations, and are none: neither is one of that name in the folder itself. */
+export async function numberedInside(
+  folder: string,
+  folders: readonly string[],
+  files: readonly string[],
+): Promise<readonly string[]> {
+  const own = new Set(files)
+  const found = await filesInside(folder, folders)
+  return found.filter((path) => parseName(basename(path)) !== undefined && !own.has(basename(path)))
+}
+
+/** What to tell of such files; nothing where there are none. */
+export function passedOverNotice(found: readonly string[] = []): { file: string; message: string } | undefined {
+  const [file] = found
+  if (file === undefined) return undefined
+  const [others, are] =
+    found.length === 1 ? ['', 'is'] : [`and ${String(found.length - 1)} more in such folders `, 'are']
+  const message = `${others}${are} passed over, because migrations are files directly in the folder. Move what is to be applied up, or include it with \\ir`
+  return { file, message }
 }
 
 function withoutHyphens(name: string): string {

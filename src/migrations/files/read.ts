@@ -7,10 +7,10 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PoststackError } from '../../errors.ts'
 import type { Include, IncludedFile, IncludeRequest, IncludeTrouble } from './include.ts'
-import { nestedProblem, straysProblem } from './nested.ts'
+import { nestedProblem, numberedInside, straysProblem } from './nested.ts'
 import { inspectFiles, invalid, isSqlFile, type MigrationFile, type ParsedFiles } from './parse.ts'
 import type { FileProblem } from './text.ts'
-import type { MigrationFolder } from '../types.ts'
+import type { Migration, MigrationFolder } from '../types.ts'
 
 export interface ReadOptions {
   /** The project: `\\i` is relative to it, and no file outside of it is included. @default the folder that holds the migrations' */
@@ -22,9 +22,9 @@ export interface ReadOptions {
  * such folder, and with `MIGRATION_INVALID` when it or a file in it cannot be used, or all that it holds are folders with SQL in them.
  */
 export async function readMigrations(path: string, options: ReadOptions = {}): Promise<MigrationFolder> {
-  const { path: folder, migrations, problems } = await inspectFolder(path, options)
+  const { problems, unusable: _, ...folder } = await inspectFolder(path, options)
   if (problems.length > 0) throw invalid(problems)
-  return { path: folder, migrations }
+  return folder
 }
 
 /** The same, but what is wrong with files is told beside those that are right. */
@@ -43,7 +43,22 @@ export async function inspectFolder(path: string, options: ReadOptions = {}): Pr
     if ('bytes' in read) files.push(read)
     else problems.push(read)
   }
-  return { path: folder, ...inspectFiles(files, problems, includeFrom(folder, root)) }
+  const parsed = inspectFiles(files, problems, includeFrom(folder, root))
+  const folders = list.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  const inside = names.length === 0 ? [] : await numberedInside(folder, folders, names)
+  const included = includedBy(parsed.migrations)
+  const passedOver = inside.filter((file) => !included.has(pathFrom(root, join(folder, file))))
+  return { path: folder, ...parsed, ...(passedOver.length === 0 ? {} : { passedOver }) }
+}
+
+/** Every file that the migrations and their rollbacks are made of, by its path from the project's root where it is an included one. */
+function includedBy(migrations: readonly Migration[]): ReadonlySet<string> {
+  const texts = migrations.flatMap((one) => (one.rollback === undefined ? [one] : [one, one.rollback]))
+  return new Set(texts.flatMap(({ origins = [] }) => origins.map(({ file }) => file)))
+}
+
+function pathFrom(root: string, path: string): string {
+  return relative(root, path).split(sep).join('/')
 }
 
 async function listFolder(folder: string): Promise<Dirent[]> {
@@ -156,7 +171,7 @@ function readIncluded(root: string, { path, beside }: IncludeRequest): IncludedF
     }
     if (!statSync(realPath).isFile())
       return { message: `${path} is not a regular file.`, hint: 'Name a file with SQL.' }
-    const file = relative(root, absolute).split(sep).join('/')
+    const file = pathFrom(root, absolute)
     return { file, path: absolute, realPath, bytes: readFileSync(realPath) }
   } catch (error) {
     const other = beside === undefined ? '\\ir is relative to the file it stands in' : '\\i is relative to the project'

@@ -2,6 +2,7 @@
  * Applies pending migrations: lock, ledger, decision, then one file after the other. The order of the steps is the whole
  * safety of it; each says what would break without it.
  */
+import { passedOverNotice } from '../files/nested.ts'
 import { ensureLedger } from '../ledger/layout.ts'
 import { recordStart } from '../ledger/record.ts'
 import { readLedgerBeside, reformattedWords } from '../ledger/reformatted.ts'
@@ -58,6 +59,8 @@ async function migrateLocked(run: Run, options: MigrateOptions): Promise<Migrate
   const { pending, problems, reformatted } = resolveMigrations(folder.migrations, ledger, { target })
   // 3. Everything that can be refused is refused before the first file runs.
   if (problems.length > 0) throw problemsError(problems)
+  const passedOver = passedOverNotice(folder.passedOver)
+  if (passedOver !== undefined) run.emit({ type: 'notice', ...passedOver })
   for (const { file } of warned ? [] : reformatted) run.emit({ type: 'notice', file, message: reformattedWords })
   if (pending.length === 0) return { applied: [], already: ledger.length }
   const jobs = await guarded(run, undefined, () => prepareMigrations(run, pending))

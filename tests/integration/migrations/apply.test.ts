@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
-import { apply, failApply, ledgerOf, noticesOf, shown, tablesOf } from '../../support/migrations.ts'
+import { apply, failApply, folderOf, ledgerOf, noticesOf, shown, tablesOf } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -72,6 +72,17 @@ INSERT INTO a VALUES (1);`
 test('an empty file and one of comments only are applied and recorded', async () => {
   await apply(database, { '1_a.sql': '', '2_b.sql': '-- nothing yet\n/* ; */\n', '3_c.sql': ';;\n' })
   expect(await ledgerOf(database)).toEqual(['1 applied', '2 applied', '3 applied'])
+})
+
+test('files that are passed over are told', async () => {
+  const events: MigrationEvent[] = []
+  const folder = { ...folderOf({ '1_a.sql': '' }), passedOver: ['2024/2_b.sql'] }
+  await apply(database, {}, { folder, onEvent: (event) => events.push(event) })
+  expect(events[0]).toEqual({
+    type: 'notice',
+    file: '2024/2_b.sql',
+    message: expect.stringMatching(/^is passed over/),
+  })
 })
 
 test('a folder without files makes the ledger and nothing else', async () => {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { passedOverNotice } from '../../../src/migrations/files/nested.ts'
 import { readMigrations } from '../../../src/migrations/files/read.ts'
 import { failureOf } from '../../support/migrations.ts'
 
@@ -108,6 +109,21 @@ test('a migration in a folder of its own is not passed over beside those that ar
   expect(error.code).toBe('MIGRATION_INVALID')
   expect(error.message).toMatch(/^002_b\/up\.sql is a migration in a folder of its own/)
   expect(error.hint).toContain('Move it to 002_b.sql')
+})
+
+test('what has the name of a migration in a folder inside is told, unless a migration includes it or has been made of it', async () => {
+  writeFileSync(join(folder, '001_a.sql'), '\\ir parts/001_part.sql\n')
+  for (const name of ['2024', 'parts', '.old']) mkdirSync(join(folder, name))
+  for (const file of ['parts/001_part.sql', 'parts/all.sql', '.old/001_x.sql', '2024/001_a.sql'])
+    writeFileSync(join(folder, file), 'SELECT 1;')
+  expect(await readMigrations(folder)).not.toHaveProperty('passedOver')
+  for (const file of ['2024/002_b.sql', 'parts/002_b.sql']) writeFileSync(join(folder, file), '')
+  const { passedOver } = await readMigrations(folder)
+  expect(passedOver).toEqual(['2024/002_b.sql', 'parts/002_b.sql'])
+  expect(passedOverNotice(passedOver)).toEqual({
+    file: '2024/002_b.sql',
+    message: expect.stringMatching(/^and 1 more in such folders are passed over/),
+  })
 })
 
 test('a folder of programs is no empty folder', async () => {
