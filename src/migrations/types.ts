@@ -10,6 +10,8 @@ export interface SqlText {
   readonly checksum: string
   /** Where the pieces of `sql` come from, in their order. Absent where nothing is included. */
   readonly origins?: readonly Origin[]
+  /** Index in `sql` of the first line end that was part of a value and had a carriage return; absent where there is none. */
+  readonly returnAt?: number
 }
 
 /** One migration file with its rollback, read and checked. Everything in it is plain data. */

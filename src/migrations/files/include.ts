@@ -6,8 +6,8 @@ import { placeAt } from '../sql/frame.ts'
 import type { SqlProblem } from '../sql/program.ts'
 import { type Command, type Scan, scanSql } from '../sql/statements.ts'
 import { unclosedProblems } from '../sql/unclosed.ts'
-import type { Origin } from '../types.ts'
-import { type FileProblem, readText } from './text.ts'
+import type { Origin, SqlText } from '../types.ts'
+import { type FileProblem, type FileText, readText } from './text.ts'
 
 /** How included files are found and read. */
 export interface Include {
@@ -42,19 +42,20 @@ export interface IncludeTrouble {
 const mostLevels = 20
 const mostFiles = 1000
 
-export type Expanded =
-  | { readonly sql: string; readonly origins?: readonly Origin[] }
-  | { readonly problems: readonly FileProblem[] }
+export type Expanded = Omit<SqlText, 'checksum'> | { readonly problems: readonly FileProblem[] }
 
-/** The text of a migration with everything it includes, or all that stands in the way. */
-export function expandIncludes(file: string, text: string, include: Include): Expanded {
+/** The text of a migration with everything it includes, or all that stands in the way. Without `include` such lines stay. */
+export function expandIncludes(file: string, read: FileText, include: Include | undefined): Expanded {
+  const { text: sql, ...returned } = read
   // Hardly any file has such a line, and then it needs no closer look.
-  if (!/\\i(?:r|nclude(?:_relative)?)?(?![a-z_])/.test(text)) return { sql: text }
-  const build: Build = { include, pieces: [], origins: [], length: 0, files: 0, problems: [] }
+  if (include === undefined || !/\\i(?:r|nclude(?:_relative)?)?(?![a-z_])/.test(sql)) return { sql, ...returned }
+  const build: Build = { include, pieces: [], origins: [], length: 0, returnAt: undefined, files: 0, problems: [] }
   const path = include.pathOf(file)
-  expand(build, { file, path, text, within: [{ file, realPath: path }] })
-  if (build.problems.length > 0) return { problems: build.problems }
-  return build.files === 0 ? { sql: text } : { sql: build.pieces.join(''), origins: build.origins }
+  expand(build, { ...read, file, path, within: [{ file, realPath: path }] })
+  const { files, origins, pieces, problems, returnAt } = build
+  if (problems.length > 0) return { problems }
+  if (files === 0) return { sql, ...returned }
+  return { sql: pieces.join(''), origins, ...(returnAt === undefined ? {} : { returnAt }) }
 }
 
 interface Build {
@@ -62,14 +63,14 @@ interface Build {
   readonly pieces: string[]
   readonly origins: Origin[]
   length: number
+  returnAt: number | undefined
   files: number
   readonly problems: FileProblem[]
 }
 
-interface Source {
+interface Source extends FileText {
   readonly file: string
   readonly path: string
-  readonly text: string
   /** The files that are being included, from the migration to this one. */
   readonly within: readonly { readonly file: string; readonly realPath: string }[]
 }
@@ -121,9 +122,10 @@ function includeOne(
     const limit = `${mostLevels} levels deep and ${mostFiles} files in all`
     return { message: `more is included than Poststack follows: ${limit}.`, hint: 'Include the files more directly.' }
   }
-  const text = readText(read.file, read.bytes)
-  if (typeof text !== 'string') return text
-  const scan = expand(build, { file: read.file, path: read.path, text, within })
+  const content = readText(read.file, read.bytes)
+  if ('message' in content) return content
+  const { text } = content
+  const scan = expand(build, { ...content, file: read.file, path: read.path, within })
   // It would go on into the file that includes this one.
   for (const problem of unclosedProblems(text, scan.unclosed)) tell(build, placed(read.file, text, problem))
   close(build, text, scan)
@@ -139,8 +141,9 @@ function close(build: Build, text: string, { statements, open }: Scan): void {
   build.length += closing.length
 }
 
-function append(build: Build, { file, text }: Source, { start, end }: { start: number; end: number }): void {
+function append(build: Build, { file, text, returnAt }: Source, { start, end }: { start: number; end: number }): void {
   if (start === end) return
+  if (returnAt !== undefined && start <= returnAt && returnAt < end) build.returnAt ??= build.length + returnAt - start
   const { line, column } = placeAt(text, start)
   build.origins.push({ start: build.length, file, line, column })
   build.pieces.push(text.slice(start, end))

@@ -192,9 +192,9 @@ export function parseText(
   bytes: Uint8Array,
   include: Include | undefined,
 ): SqlText | readonly FileProblem[] {
-  const text = readText(file, bytes)
-  if (typeof text !== 'string') return [text]
-  const expanded = include === undefined ? { sql: text } : expandIncludes(file, text, include)
+  const read = readText(file, bytes)
+  if ('message' in read) return [read]
+  const expanded = expandIncludes(file, read, include)
   if ('problems' in expanded) return expanded.problems
   return { ...expanded, checksum: checksum(expanded.sql) }
 }

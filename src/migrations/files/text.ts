@@ -2,6 +2,7 @@
  * A file's bytes -> its text: UTF-8, one byte order mark taken off, line ends as LF.
  */
 import { constants } from 'node:buffer'
+import { returnInValue } from './returns.ts'
 
 /** One thing that is wrong with one file; `file` is the name, `hint` what to do. */
 export interface FileProblem {
@@ -16,13 +17,23 @@ export interface FileProblem {
   readonly missing?: string
 }
 
+/** A file's text. */
+export interface FileText {
+  readonly text: string
+  /** As in `SqlText`. */
+  readonly returnAt?: number
+}
+
 /** The text of a file, or why its bytes are none. */
-export function readText(file: string, bytes: Uint8Array): string | FileProblem {
+export function readText(file: string, bytes: Uint8Array): FileText | FileProblem {
   if (bytes.length > constants.MAX_STRING_LENGTH) return tooLarge(file, bytes)
   const raw = decode(bytes)
   if (raw === undefined) return notUtf8(file, bytes)
   const nul = raw.indexOf('\0')
-  return nul === -1 ? normalise(raw) : holdsNul(file, raw, nul)
+  if (nul !== -1) return holdsNul(file, raw, nul)
+  const text = normalise(raw)
+  const returnAt = returnInValue(raw, text)
+  return returnAt === undefined ? { text } : { text, returnAt }
 }
 
 /** Takes off one byte order mark, and makes every line end LF. */

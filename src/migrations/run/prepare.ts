@@ -105,10 +105,16 @@ export async function prepareJobs(
   if (run.pooled) refusePooled(jobs)
   const backslashes = await backslashNotices(run, jobs)
   for (const job of jobs) {
-    for (const notice of [...job.program.notices, ...(backslashes.get(job) ?? [])])
+    for (const notice of [...job.program.notices, ...returnNotice(job), ...(backslashes.get(job) ?? [])])
       run.emit({ type: 'notice', file: job.file, message: noticeWords(job, notice) })
   }
   return jobs
+}
+
+function returnNotice({ text: { returnAt: index } }: Job): readonly SqlNotice[] {
+  if (index === undefined) return []
+  const message = String.raw`the line end in this value has a carriage return (CR) in the file, and is sent without it: files are read with LF, as a checkout may change their line ends. Where it is meant, write E'\r\n'`
+  return [{ index, message }]
 }
 
 /** What the server's own setting would have made another string of; it is asked only where there is such a one. */

@@ -131,6 +131,15 @@ test('what a file sets for its session must not reach the next one', async () =>
   expect(await ledgerOf(database)).toHaveLength(4)
 })
 
+test('a value whose carriage return is lost is told', async () => {
+  const events: MigrationEvent[] = []
+  const files = { '1_a.sql': "SELECT 1;\r\nSELECT 'x\r\ny';\r\n" }
+  await apply(database, files, { onEvent: (event) => events.push(event) })
+  expect(noticesOf(events)).toEqual([
+    expect.stringMatching(/^line 2, column 10: the line end in this value has a carriage return .* write E'\\r\\n'$/),
+  ])
+})
+
 test('a backslash in a string means the same whatever the database says, which is told', async () => {
   await database.rows(`ALTER DATABASE ${database.target.database} SET standard_conforming_strings = off`)
   const events: MigrationEvent[] = []

@@ -20,7 +20,7 @@ function includeOf(files: Files): Include {
 }
 
 function expand(text: string, files: Files): ReturnType<typeof expandIncludes> {
-  return expandIncludes('1_a.sql', text, includeOf(files))
+  return expandIncludes('1_a.sql', { text }, includeOf(files))
 }
 
 function sqlOf(text: string, files: Files): string {
@@ -103,6 +103,13 @@ describe('expandIncludes', () => {
       expect(problems[number]).toMatch(/^a\.sql, line [12], column \d+: /)
       expect(problems[number]).toContain(words)
     }
+  })
+
+  test('a carriage return in a value of an included file has its place', () => {
+    const expanded = expand('select 1;\n\\i a.sql\n', { 'a.sql': "select\r\n'a\r\nb';" })
+    if ('problems' in expanded) throw new Error('problems')
+    const { file, place } = placeIn({ file: '1_a.sql', ...expanded }, expanded.returnAt ?? -1)
+    expect(`${file}:${place.line}:${place.column}`).toBe('a.sql:2:3')
   })
 
   test('twenty levels may be included, and not one more', () => {

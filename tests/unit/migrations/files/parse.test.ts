@@ -218,6 +218,27 @@ describe('texts', () => {
     },
   )
 
+  test.each([
+    ['a lone one in a string', "select 'x\ry', 'z\r';", 9],
+    ['a line end in a string', "\uFEFFselect 1;\r\nselect 'x\r\ny';", 19],
+    ['a line end in a string with escapes', "insert into t values (E'\\'x\r\n');", 27],
+    ['a line end in a dollar-quoted value', 'insert into t values ($$x\r\n$$);', 25],
+    ['a line end in a string in a statement that makes something', "create view v as select 'x\r\n';", 26],
+    ['a lone one in the body of a function', "do $$ begin\r\n perform 'x\ry'; end $$;", 23],
+    ['a lone one in rows', 'copy t from stdin;\r\nx\ry\r\n\\.\r\n', 20],
+  ])('a carriage return that is part of a value must be known: %s', (_name, text, index) => {
+    expect(parse({ '1_a.sql': text })[0]).toMatchObject({ returnAt: index })
+  })
+
+  test.each([
+    ['between words', "select 1,\r\n 'a' -- it's\r\n;\r\n/* 'b\r\n' */"],
+    ['in the body of a function', "create function f() returns text language sql as $$\r\n select 'a'\r\n$$;\r\n"],
+    ['in rows', 'copy t from stdin;\r\n1\r\n\\.\r\nselect 1;'],
+    ['as an escape', "select E'a\\r\\n';\r\n"],
+  ])('line ends %s are none', (_name, text) => {
+    expect(parse({ '1_a.sql': text })[0]).not.toHaveProperty('returnAt')
+  })
+
   test('an empty file is a migration that does nothing', () => {
     expect(parse({ '1_a.sql': '' })[0]).toMatchObject({ sql: '', checksum: checksum('\n') })
   })
