@@ -8,9 +8,7 @@ import type { SqlProblem } from './program.ts'
 export function unclosedProblems(sql: string, index: number | undefined): readonly SqlProblem[] {
   if (index === undefined) return []
   const never = 'is never closed, so everything after it belongs to it'
-  if (!sql.startsWith('/*', index)) {
-    return [{ index, ...quotedAt(sql, index, never) }]
-  }
+  if (!sql.startsWith('/*', index)) return [{ index, ...quotedAt(sql, index, never) }]
   const inner = openingsIn(sql, index + 2)
   const [first] = inner
   if (first === undefined)
@@ -23,8 +21,15 @@ export function unclosedProblems(sql: string, index: number | undefined): readon
     'Take "/*" out of the comment, writing "db/ *.sql" for "db/*.sql"; or begin each of its lines with "--" in place of "/*" and "*/". If it was to end earlier, put the missing "*/" there.'
   return [
     { index, message: `this comment ${never}: PostgreSQL nests comments, and ${others}.`, hint },
-    { index: first, message: 'here a comment begins inside the one that is never closed.', hint },
+    { index: first, message: `${wordAt(sql, first)} begins a comment inside the one that is never closed.`, hint },
   ]
+}
+
+/** What stands around an opening, so that a person sees what was taken for one: `"app/models/*.rb,"`. */
+function wordAt(sql: string, index: number): string {
+  const before = /\S*$/.exec(sql.slice(Math.max(0, index - 30), index))?.[0] ?? ''
+  const after = /^\S*/.exec(sql.slice(index, index + 30))?.[0] ?? ''
+  return JSON.stringify(before + after)
 }
 
 function quotedAt(sql: string, index: number, never: string): Pick<SqlProblem, 'message' | 'hint'> {

@@ -92,7 +92,7 @@ describe('expandIncludes', () => {
   })
 
   test.each([
-    ['/* db/*.sql */\nx;', ['comment', 'a comment begins']],
+    ['/* db/*.sql */\nx;', ['comment', 'begins a comment']],
     ["\n x 'a;", ['string']],
     ['x "a;', ['quoted name']],
     ['do $a$ x $$;', ['dollar-quoted string']],

@@ -45,13 +45,13 @@ describe('what is open to the end of a text must be refused where it begins, and
     expect(await programText(sql)).toBe(
       [
         `!1:1 this comment is ${never}: PostgreSQL nests comments, and 2 more begin inside it, each of which needs a "*/" of its own.`,
-        '!2:23 here a comment begins inside the one that is never closed.',
+        '!2:23 "app/models/*.rb," begins a comment inside the one that is never closed.',
       ].join('\n'),
     )
     expect(await programText('select 1;\n/* db/*.sql */ select 2;')).toBe(
       [
         `!2:1 this comment is ${never}: PostgreSQL nests comments, and one more begins inside it, which needs a "*/" of its own.`,
-        '!2:6 here a comment begins inside the one that is never closed.',
+        '!2:6 "db/*.sql" begins a comment inside the one that is never closed.',
       ].join('\n'),
     )
   })
