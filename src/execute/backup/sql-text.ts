@@ -24,9 +24,12 @@ export async function runSqlText(
   text: string,
   { file, signal }: { readonly file: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { commands, statements } = scanSql(text)
+  const { commands, statements, unclosed } = scanSql(text)
   const odd = commands.find((command) => !isHarmlessCommand(command))
   if (odd !== undefined) throw refused(file, lineAt(text, odd.start), `\\${odd.name} is for psql, which is not here`)
+  // Between statements nothing of it would be sent, and all behind it be missing.
+  if (unclosed !== undefined && text.startsWith('/*', unclosed))
+    throw refused(file, lineAt(text, unclosed), 'the comment that begins there is never closed')
   const forget = onAbort(signal, () => void connection.cancel())
   try {
     for (const batch of batches(statements)) {
