@@ -84,7 +84,8 @@ EXAMPLES
 `,
   renumber: `Gives migrations other numbers where two files have the same one, as after a merge of two branches, or where one comes
 too late because a later one is applied already. Files that are applied never move; nor do those of the base branch,
-as far as this branch has it. Rollbacks move along, and files of your branch that come after keep their order.
+as far as this branch has it: where one of yours has to make way for them and is applied, it says how to take that
+back first. Rollbacks move along, and files of your branch that come after keep their order.
 Files that git follows are renamed with "git mv"; nothing is committed.
 
 What would be renamed, and why, is shown first, and it asks, or wants --yes where there is no terminal. Where neither git

@@ -119,13 +119,22 @@ describe('after a merge', () => {
     expect(ended.code).toBe(code)
   })
 
-  test('what is applied must stay, although the base branch has the other one', async () => {
+  test('what the base branch has must stay; what is applied here has to be taken back first, and can be', async () => {
     const project = await merged()
     await git(project, 'rm', '-q', 'migrations/002_theirs.sql')
-    await project.succeed('migrate')
+    await project.succeed('migrate', '--target-version', '2')
     await git(project, 'reset', '-q', '--hard')
+    const ended = await project.run('renumber', '--yes', '--base', 'main')
+    expect(await filesOf(project)).toEqual(before)
+    expect(ended).toMatchObject({ code: 2, stderr: '' })
+    expect(ended.stdout).toMatchInlineSnapshot(`
+      "002_mine.sql has to move, because number 002 is taken by 002_theirs.sql, which the base branch has, but it is applied in this database.
+        try: Take back what is applied from number 002 on (poststack database rollback --target-version 001), then renumber it and migrate again.
+      "
+    `)
+    await project.succeed('rollback', '--target-version', '001', '--migrations', 'migrations', '--yes')
     await project.succeed('renumber', '--yes')
-    expect(await filesOf(project)).toEqual([...before.slice(0, 3), '003_more.sql', '004_theirs.sql'])
+    expect(await filesOf(project)).toEqual(after)
     await project.succeed('migrate')
     expect(await ledgerOf(project.database)).toEqual(['001 applied', '002 applied', '003 applied', '004 applied'])
   })
@@ -146,7 +155,7 @@ describe('after a merge', () => {
     expect(ended).toMatchObject({ code: 2, stderr: '' })
     expect(ended.stdout).toMatchInlineSnapshot(`
       "002_mine.sql is applied in this database, but it is not in the base branch, and the base branch has the later 003_theirs.sql already.
-        try: Take it back here (poststack database rollback), then renumber it and migrate again.
+        try: Take back what is applied from number 002 on (poststack database rollback --target-version 001), then renumber it and migrate again.
       "
     `)
     const { last } = await project.json('renumber')

@@ -39,8 +39,9 @@ export interface RenumberPlan {
 }
 
 /**
- * Finds the moves after which no number is taken twice and none comes late. A file that is applied never moves. The files of one's own
- * branch keep their order: when one moves behind another of them, that one moves, too.
+ * Finds the moves after which no number is taken twice and none comes late. A file that is applied never moves, and none of the base branch
+ * does because of what only this database has: others have it applied, so what is applied here has to be taken back first. The files of
+ * one's own branch keep their order: when one moves behind another of them, that one moves, too.
  */
 export function planRenumber(facts: RenumberFacts): RenumberPlan {
   const names = migrationNames(facts)
@@ -52,13 +53,21 @@ export function planRenumber(facts: RenumberFacts): RenumberPlan {
     const keeper = keeperOf(group, facts)
     if (keeper === 'ask')
       choices.push({ version: group[0]?.name.version ?? '', files: group.map(({ name }) => name.file) })
-    else for (const { name, because } of leaversOf(group, keeper, facts)) reasons.set(name.file, because)
+    else
+      for (const { name, applied, because } of leaversOf(group, keeper, facts)) {
+        if (applied) problems.push(appliedClash(name, because, facts))
+        else if (keeper === undefined && isOnBase(name, facts)) problems.push(baseTaken(name, because, facts))
+        else reasons.set(name.file, because)
+      }
   }
   const limits = latest(names, facts)
   for (const { name, applied } of stay) {
-    const late = reasons.has(name.file) ? undefined : lateness(name, facts, limits)
-    if (late === undefined) continue
-    if (applied) problems.push(appliedLate(name, late))
+    if (reasons.has(name.file) || problems.some(({ file }) => file === name.file)) continue
+    const ahead = applied ? undefined : aheadOfBase(name, stay, facts)
+    const late = lateness(name, facts, limits)
+    if (ahead !== undefined) problems.push(appliedAhead(name, ahead, facts))
+    else if (late === undefined) continue
+    else if (applied) problems.push(appliedLate(name, late, facts))
     else reasons.set(name.file, late)
   }
   return { moves: choices.length > 0 ? [] : movesOf(stay, reasons, facts), choices, problems }
@@ -110,25 +119,29 @@ function groupByVersion(all: readonly Standing[]): readonly (readonly Standing[]
 function keeperOf(group: readonly Standing[], facts: RenumberFacts): Standing | 'ask' | undefined {
   const [first] = group
   const applied = group.find((one) => one.applied)
-  if (applied !== undefined) return applied
-  if (group.length === 1) return first !== undefined && rowOf(first.name, facts) !== undefined ? undefined : first
-  const chosen = group.filter(({ name }) => facts.chosen?.includes(name.file) !== true)
-  if (chosen.length === 1) return chosen[0]
-  const onBase = group
+  if (group.length === 1)
+    return applied !== undefined || first === undefined || rowOf(first.name, facts) === undefined ? first : undefined
+  const staying = group.filter(({ name }) => facts.chosen?.includes(name.file) !== true)
+  const [earliest, second] = staying
     .flatMap((one) => ({ one, place: facts.base?.get(one.name.file) ?? Infinity }))
     .toSorted((a, b) => a.place - b.place)
-  const [earliest, second] = onBase
-  return earliest === undefined || second === undefined || earliest.place === second.place ? 'ask' : earliest.one
+  const onBase = earliest === undefined || earliest.place === (second?.place ?? Infinity) ? undefined : earliest.one
+  if (applied !== undefined) return onBase ?? applied
+  return staying.length === 1 ? staying[0] : (onBase ?? 'ask')
 }
 
 function leaversOf(
   group: readonly Standing[],
   keeper: Standing | undefined,
   facts: RenumberFacts,
-): readonly { readonly name: FileName; readonly because: string }[] {
+): readonly (Standing & { readonly because: string })[] {
   return group
     .filter((one) => one !== keeper)
-    .map(({ name }) => ({ name, because: `number ${name.version} is taken by ${holder(keeper, name, facts)}` }))
+    .map(({ name, applied }) => ({
+      name,
+      applied,
+      because: `number ${name.version} is taken by ${holder(keeper, name, facts)}`,
+    }))
 }
 
 function holder(keeper: Standing | undefined, leaver: FileName, facts: RenumberFacts): string {
@@ -170,12 +183,51 @@ function lateness(name: FileName, facts: RenumberFacts, { row, base }: Limits): 
   return undefined
 }
 
-function appliedLate({ file }: FileName, late: string): RenumberPlan['problems'][number] {
-  return {
-    file,
-    message: `${file} is applied in this database, but it is not in the base branch, and ${late}.`,
-    hint: 'Take it back here (poststack database rollback), then renumber it and migrate again.',
-  }
+/**
+ * The oldest row above a file of the base branch that the branch does not have, or got later: there it is in nobody's way, so only this
+ * database takes the file for late.
+ */
+function aheadOfBase(name: FileName, all: readonly Standing[], facts: RenumberFacts): string | undefined {
+  const place = facts.base?.get(name.file)
+  if (place === undefined || rowOf(name, facts) !== undefined) return undefined
+  const newer = (facts.applied ?? []).filter(({ version }) => compareVersions(version, name.version) > 0)
+  const known = newer.map((row) => {
+    const of = all.find((one) => one.applied && compareVersions(one.name.version, row.version) === 0)
+    return { row, place: of === undefined ? Infinity : (facts.base?.get(of.name.file) ?? Infinity) }
+  })
+  // One that the branch had before makes the file late for everybody.
+  if (known.some((one) => one.place < place)) return undefined
+  const oldest = known.map(({ row }) => row).toSorted((a, b) => compareVersions(a.version, b.version))[0]
+  return oldest === undefined ? undefined : `"${oldest.version} ${oldest.name}"`
+}
+
+type Problem = RenumberPlan['problems'][number]
+
+function appliedLate({ file, version }: FileName, late: string, facts: RenumberFacts): Problem {
+  const message = `${file} is applied in this database, but it is not in the base branch, and ${late}.`
+  return { file, message, hint: takeBack(version, facts, 'then renumber it and migrate again') }
+}
+
+function appliedClash({ file, version }: FileName, taken: string, facts: RenumberFacts): Problem {
+  const message = `${file} has to move, because ${taken}, but it is applied in this database.`
+  return { file, message, hint: takeBack(version, facts, 'then renumber it and migrate again') }
+}
+
+function baseTaken({ file, version }: FileName, taken: string, facts: RenumberFacts): Problem {
+  const message = `${file} is in the base branch and keeps its number for all who have it applied, but here ${taken}.`
+  return { file, message, hint: takeBack(version, facts, 'then migrate again') }
+}
+
+function appliedAhead({ file, version }: FileName, ahead: string, facts: RenumberFacts): Problem {
+  const message = `${file} is in the base branch and keeps its number for all who have it applied, but here the later ${ahead} is applied already.`
+  return { file, message, hint: takeBack(version, facts, 'then migrate again') }
+}
+
+/** Everything from a number on. The stored rollbacks do that, whatever files there are. */
+function takeBack(version: string, { applied }: RenumberFacts, then: string): string {
+  const before = applied?.filter((row) => compareVersions(row.version, version) < 0)
+  const stays = before?.toSorted((a, b) => compareVersions(a.version, b.version)).at(-1)?.version ?? '0'
+  return `Take back what is applied from number ${version} on (poststack database rollback --target-version ${stays}), ${then}.`
 }
 
 function movesOf(
@@ -217,6 +269,10 @@ function orphans({ files }: RenumberFacts): readonly FileName[] {
   return files
     .filter(({ file }) => file.endsWith(rollbackEnd) && !names.has(`${file.slice(0, -rollbackEnd.length)}.sql`))
     .flatMap(({ file }) => parseName(file) ?? [])
+}
+
+function isOnBase({ file }: FileName, { base }: RenumberFacts): boolean {
+  return base?.has(file) === true
 }
 
 /** Of this branch only: nobody else counts on its number. */

@@ -1,4 +1,4 @@
-import { ExitCode, PoststackError } from '../../../errors.ts'
+import { ExitCode, isPoststackError, PoststackError } from '../../../errors.ts'
 import { previewRollback, type RollbackPreview } from '../../../migrations/run/preview.ts'
 import { rollback as runRollback } from '../../../migrations/run/rollback.ts'
 import type { MigrationFolder } from '../../../migrations/types.ts'
@@ -47,13 +47,21 @@ export async function rollback(this: Context, flags: RollbackFlags): Promise<voi
   })
 }
 
-/** The stored text needs no files, so a folder that is gone stands in nobody's way; that of `--use-file` must be there. */
+/**
+ * The stored text needs no files, so a folder that is gone or wrong, as where two files have one number, stands in nobody's way; one that is
+ * named must be there, and that of `--use-file` be right.
+ */
 async function folderFor(
   { readFolder }: DatabaseSession,
   { migrations, useFile }: RollbackFlags,
 ): Promise<MigrationFolder | undefined> {
-  if (useFile || migrations !== undefined) return await readFolder()
-  return await readFolder().catch(() => undefined)
+  if (useFile) return await readFolder()
+  try {
+    return await readFolder()
+  } catch (error) {
+    if (migrations !== undefined && !(isPoststackError(error) && error.code === 'MIGRATION_INVALID')) throw error
+    return undefined
+  }
 }
 
 /** The newest one of a database of the stack's own is taken back without a question, as often as one works on it. */

@@ -73,6 +73,51 @@ describe('planRenumber', () => {
       ['004_b.sql -> 005_b.sql: number 004 is taken by 004_a.sql, which is applied'],
     ],
     [
+      'what the base branch has never moves, although the other one is applied: that has to be taken back',
+      { files: '001_a 002_f 002_m 003_g', applied: '1_a 2_f', base: '001_a 002_m' },
+      [
+        '002_f.sql has to move, because number 002 is taken by 002_m.sql, which the base branch has, but it is applied in this database.',
+      ],
+    ],
+    [
+      'unless the person says which one moves',
+      { files: '001_a 002_f 002_m', applied: '1_a 2_f', base: '001_a 002_m', chosen: '002_m' },
+      ['002_m.sql -> 003_m.sql: number 002 is taken by 002_f.sql, which is applied'],
+    ],
+    [
+      'of two on the base branch the first stays, although the second is applied',
+      { files: '004_a 004_b', base: '004_b 004_a', applied: '4_a' },
+      [
+        '004_a.sql has to move, because number 004 is taken by 004_b.sql, which came to the base branch first, but it is applied in this database.',
+      ],
+    ],
+    [
+      'a file of the base branch is not late because of what only this database has',
+      { files: '001_a 002_m 003_f', applied: '1_a 3_f', base: '001_a 002_m' },
+      [
+        '002_m.sql is in the base branch and keeps its number for all who have it applied, but here the later "3 f" is applied already.',
+      ],
+    ],
+    [
+      'nor because of a row that came to the base branch after it',
+      { files: '001_a 002_m 003_f', applied: '1_a 3_f', base: '001_a 002_m 003_f' },
+      [
+        '002_m.sql is in the base branch and keeps its number for all who have it applied, but here the later "3 f" is applied already.',
+      ],
+    ],
+    [
+      'but is where the branch itself got it late',
+      { files: '001_a 002_m 003_f', applied: '1_a 3_f', base: '001_a 003_f 002_m' },
+      ['002_m.sql -> 004_m.sql: the later "3 f" is applied already'],
+    ],
+    [
+      'nor does it give way to a row of another branch',
+      { files: '001_a 002_m:1', applied: '1_a 2_f:2', base: '001_a 002_m' },
+      [
+        '002_m.sql is in the base branch and keeps its number for all who have it applied, but here number 002 is taken by "2 f", which is applied.',
+      ],
+    ],
+    [
       'a number that the database gave to a file of another branch is taken',
       { files: '004_a:1', applied: '4_other:2' },
       ['004_a.sql -> 005_a.sql: number 004 is taken by "4 other", which is applied'],
@@ -157,6 +202,15 @@ describe('planRenumber', () => {
       ['004_b.sql -> 006_b.sql: number 004 is taken by 004_a.sql, which is applied'],
     ],
   ]
+  test('what has to be taken back is told by the command', () => {
+    const { problems } = planRenumber(
+      factsOf({ files: '001_a 002_f 002_m 003_g', applied: '1_a 2_f 3_g', base: '001_a 002_m' }),
+    )
+    expect(problems.map(({ hint }) => hint)).toEqual([
+      'Take back what is applied from number 002 on (poststack database rollback --target-version 1), then renumber it and migrate again.',
+    ])
+  })
+
   test.each(cases)('%s', (_, given, expected) => {
     expect(told(planRenumber(factsOf(given)))).toEqual(expected)
   })
