@@ -1,8 +1,6 @@
 /**
  * Writing the ledger: what a run does is told here, in the same transaction as the thing itself wherever there is one.
  */
-import { readSnapshotWithin } from '../snapshot/read.ts'
-import { packSnapshot } from '../snapshot/snapshot.ts'
 import type { Migration, Queryable } from '../types.ts'
 import { canonicalVersion } from '../version.ts'
 import { ownPath } from '../own-path.ts'
@@ -102,27 +100,5 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
     author.host,
     author.gitCommit ?? null,
     author.toolVersion,
-  ])
-}
-
-/**
- * Writes down the schema as it is now, as what migration `version` left behind; `undefined` for none at all. Inside the caller's
- * transaction, so that ledger and schema agree.
- */
-export async function recordSchema(client: Queryable, version: string | undefined): Promise<void> {
-  if (version === undefined) {
-    await client.query('DELETE FROM poststack.schema_snapshot')
-    return
-  }
-  const snapshot = await readSnapshotWithin(client)
-  await client.query(
-    `INSERT INTO poststack.schema_snapshot (version, fingerprint, objects) VALUES ($1, $2, $3)
-ON CONFLICT (only_row) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint, objects = excluded.objects,
-  server_version_num = excluded.server_version_num, taken_at = pg_catalog.clock_timestamp()`,
-    [canonicalVersion(version), snapshot.fingerprint, packSnapshot(snapshot)],
-  )
-  await client.query('UPDATE poststack.schema_migrations SET schema_fingerprint = $2 WHERE version = $1', [
-    canonicalVersion(version),
-    snapshot.fingerprint,
   ])
 }

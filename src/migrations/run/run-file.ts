@@ -10,8 +10,8 @@ import {
   type LedgerEvent,
   recordEscape,
   recordEvent,
-  recordSchema,
 } from '../ledger/record.ts'
+import { type NotAsRecorded, recordSchema } from '../ledger/record-schema.ts'
 import { equals } from '../own-path.ts'
 import { canonicalVersion } from '../version.ts'
 import {
@@ -27,6 +27,7 @@ import { isStopped, throwIfStopped } from './guard.ts'
 import { holdsLock } from '../lock/lock.ts'
 import { findPassed } from './passed-index.ts'
 import type { Job, Run } from './run.ts'
+import { summarizeDifferences } from '../snapshot/describe.ts'
 import { sendPart, whileServerWorks } from './send.ts'
 import { resetSession, rollback } from './session.ts'
 
@@ -200,11 +201,19 @@ export async function recordSchemaSafely(run: Run, version: string | undefined):
   if (!recordsSchema) return
   await work.query('SAVEPOINT poststack_schema')
   try {
-    await recordSchema(work, version)
+    const left = await recordSchema(work, version)
     await work.query('RELEASE SAVEPOINT poststack_schema')
+    if (left !== undefined) emit({ type: 'notice', message: notRestored(left) })
   } catch (error) {
     if (!isServerError(error)) throw error
     await work.query('ROLLBACK TO SAVEPOINT poststack_schema')
     emit({ type: 'notice', message: `the schema could not be written down for later comparison: ${error.message}` })
   }
+}
+
+function notRestored({ judgement, label }: NotAsRecorded): string {
+  const head = `the schema is not as ${label} left it when it was applied`
+  if (judgement === undefined) return `${head}; in what is not known, because only its fingerprint is recorded`
+  const beyond = judgement.verdict === 'not-restored' ? '' : ', in what PostgreSQL cannot take back'
+  return `${head}${beyond}: ${summarizeDifferences(judgement.differences).join('; ')}`
 }

@@ -4,7 +4,7 @@ import { baseline } from '../../../src/migrations/run/baseline.ts'
 import { rollback } from '../../../src/migrations/run/rollback.ts'
 import type { Finding } from '../../../src/migrations/verify/files.ts'
 import { verify } from '../../../src/migrations/verify/verify.ts'
-import { apply, folderOf, type SqlFiles } from '../../support/migrations.ts'
+import { apply, folderOf, type SqlFiles, takeBack } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -101,6 +101,62 @@ test('several are named one by one, and a next migration takes them in', async (
   expect(found[0]?.message).toContain('2 objects differ')
   await apply(database, { ...files, '003_c.sql': 'SELECT 1' })
   expect((await drift()).filter(({ rule }) => rule === 'drift')).toEqual([])
+})
+
+describe('a rollback that restores too little', () => {
+  // The files are others than those that drift() is asked with.
+  const found = async (): Promise<readonly Finding[]> => (await drift()).filter(({ rule }) => rule.startsWith('drift'))
+  const column: SqlFiles = { '002_c.sql': 'ALTER TABLE a ADD c int', '002_c.rollback.sql': 'SELECT 1' }
+  const one: SqlFiles = { '001_a.sql': 'CREATE TABLE a ()', '001_a.rollback.sql': 'DROP TABLE a' }
+  const fingerprint = async (): Promise<unknown> =>
+    (await database.rows('SELECT schema_fingerprint AS f FROM poststack.schema_migrations WHERE version = 1'))[0]?.['f']
+
+  test('must leave the fingerprint of what was applied before, be told by name, and stay drift', async () => {
+    await apply(database, one)
+    const before = await fingerprint()
+    for (const round of [1, 2]) {
+      // oxlint-disable-next-line no-await-in-loop
+      await apply(database, { ...one, ...column, '002_c.sql': `ALTER TABLE a ADD c${round} int` })
+      const told: string[] = []
+      // oxlint-disable-next-line no-await-in-loop
+      await takeBack(database, { onEvent: (event) => event.type === 'notice' && told.push(event.message) })
+      expect(told).toHaveLength(1)
+      expect(told[0]).toContain('the schema is not as "001 a" left it when it was applied: + column public.a.c1')
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await fingerprint()).toBe(before)
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await found()).toMatchObject([{ rule: 'drift', version: '001' }])
+    }
+    await database.rows('ALTER TABLE a DROP c1, DROP c2')
+    expect(await found()).toEqual([])
+  })
+
+  test('where nothing is left to compare with must be told, and drift be unknown', async () => {
+    await apply(database, one)
+    const before = await fingerprint()
+    await apply(database, { ...one, ...column })
+    await database.rows('DELETE FROM poststack.schema_snapshot')
+    await takeBack(database)
+    expect(await fingerprint()).toBe(before)
+    expect((await found()).map(({ rule }) => rule)).toEqual(['drift-unknown'])
+  })
+
+  test('to one without a fingerprint is what drift is told by from then on; what is older is known still', async () => {
+    await apply(database, one)
+    await apply(database, { ...one, ...column, '003_d.sql': 'CREATE TABLE d ()', '003_d.rollback.sql': 'DROP TABLE d' })
+    await takeBack(database)
+    expect(await found()).toEqual([])
+    await takeBack(database)
+    expect((await found())[0]?.lines).toEqual(['+ column public.a.c'])
+  })
+
+  test('in nothing but the order of columns is taken as it is', async () => {
+    await apply(database, { '001_a.sql': 'CREATE TABLE a (x int, y int)' })
+    const drop = { '002_b.sql': 'ALTER TABLE a DROP x', '002_b.rollback.sql': 'ALTER TABLE a ADD x int' }
+    await apply(database, { '001_a.sql': 'CREATE TABLE a (x int, y int)', ...drop })
+    await takeBack(database)
+    expect(await found()).toEqual([])
+  })
 })
 
 test.each([
