@@ -12,6 +12,7 @@ import type { RunOptions } from '../run/run.ts'
 import type { MigrationFolder } from '../types.ts'
 import { withinDatabase } from './beyond.ts'
 import { ownLimit, type ServerAccess, withScratch } from './scratch.ts'
+import { copySetting, type DatabaseSetting, readSettings } from './settings.ts'
 import { identifier } from '../sql/quote.ts'
 
 export interface ReplayOptions extends Pick<RunOptions, 'onEvent' | 'gitCommit'> {
@@ -66,8 +67,7 @@ async function within<T>(connect: Connect, signal: AbortSignal, body: (admin: Co
 interface Facts {
   readonly owner: string
   readonly limit: number
-  /** Settings of the database, for all roles or for one: `setting=value`. */
-  readonly settings: readonly { readonly role: string | undefined; readonly setting: string }[]
+  readonly settings: readonly DatabaseSetting[]
 }
 
 const readSql = `SELECT pg_catalog.pg_get_userbyid(d.datdba)::text AS owner, d.datconnlimit AS "limit",
@@ -75,10 +75,6 @@ const readSql = `SELECT pg_catalog.pg_get_userbyid(d.datdba)::text AS owner, d.d
   pg_catalog.shobj_description(d.oid, 'pg_database') IS NOT NULL AS comment,
   EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname) AS slots
 FROM pg_catalog.pg_database d WHERE d.datname = $1`
-
-const settingsSql = `SELECT CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole)::text END AS role, c.setting
-FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS c(setting)
-WHERE s.setdatabase = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = $1)`
 
 /** What belongs to the database and does not come from migrations. What cannot be carried over is not lost without a word. */
 async function readFacts(admin: Connection, database: string): Promise<Facts> {
@@ -91,11 +87,7 @@ async function readFacts(admin: Connection, database: string): Promise<Facts> {
     ['slots', 'replication slots'],
   ].flatMap(([field = '', what = '']) => (row[field] === true ? [what] : []))
   if (own.length > 0) throw kept(database, `it has ${own.join(' and ')}, which a new one would lack`)
-  const { rows } = await admin.query(settingsSql, [database])
-  const settings = rows.map(({ role, setting }) => ({
-    role: typeof role === 'string' ? role : undefined,
-    setting: String(setting),
-  }))
+  const settings = await readSettings(admin, database)
   return { owner: String(row['owner']), limit: Number(row['limit']), settings }
 }
 
@@ -176,21 +168,6 @@ async function sessionsOf(admin: Connection, database: string): Promise<readonly
 
 async function endSessions(admin: Connection, databases: readonly string[]): Promise<void> {
   await admin.query(`SELECT pg_catalog.pg_terminate_backend(a.pid) ${sessionsSql}`, [databases])
-}
-
-/** As the server itself writes it down: some settings are lists, and quoted otherwise than all others. */
-async function copySetting(
-  admin: Connection,
-  database: string,
-  { role, setting }: Facts['settings'][number],
-): Promise<void> {
-  const at = setting.indexOf('=')
-  const name = setting.slice(0, at)
-  const whose = role === undefined ? `DATABASE ${database}` : `ROLE ${identifier(role)} IN DATABASE ${database}`
-  await admin.query('BEGIN READ WRITE')
-  await admin.query('SELECT pg_catalog.set_config($1, $2, true)', [name, setting.slice(at + 1)])
-  await admin.query(`ALTER ${whose} SET ${name.split('.').map(identifier).join('.')} FROM CURRENT`)
-  await admin.query('COMMIT')
 }
 
 function refused(database: string, error: unknown): unknown {

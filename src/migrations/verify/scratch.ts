@@ -2,6 +2,7 @@
  * Databases to try things in, which are gone afterwards. Those of a run that was killed are cleared away by the next.
  */
 import { randomBytes } from 'node:crypto'
+import { throwIfAborted } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError } from '../connection.ts'
 import { isPooled } from '../lock/pooler.ts'
@@ -9,6 +10,7 @@ import { stayIdle } from '../run/session.ts'
 import { keepSessions } from './sessions.ts'
 import { withOwnPath } from '../own-path.ts'
 import { literal } from '../sql/quote.ts'
+import { copySettingsFor, type DatabaseSetting, readSettings } from './settings.ts'
 
 /** A way to every database of one server. */
 export interface ServerAccess {
@@ -59,9 +61,10 @@ export async function withScratch<T>(
     // It waits for whatever is tried.
     await stayIdle(admin)
     await dropDead(admin)
-    const clause = await clauseLike(admin, kind)
+    const settings = kind.bare === true ? [] : await readSettings(admin, kind.like ?? (await nameOf(admin)))
+    const like = { settings, clause: await emptyLike(admin, kind, { connectTo, signal }) }
     const result = await body(async () => {
-      const scratch = await makeScratch(admin, connectTo, clause)
+      const scratch = await makeScratch(admin, connectTo, like)
       made.push(scratch)
       await scratch.reset()
       return scratch
@@ -77,7 +80,13 @@ export async function withScratch<T>(
   }
 }
 
-async function makeScratch(admin: Connection, connectTo: ServerAccess['connectTo'], like: string): Promise<Scratch> {
+interface Likeness {
+  readonly clause: string
+  /** A copy of a database does not bring these. */
+  readonly settings: readonly DatabaseSetting[]
+}
+
+async function makeScratch(admin: Connection, connectTo: ServerAccess['connectTo'], like: Likeness): Promise<Scratch> {
   const name = `${prefix}${randomBytes(6).toString('hex')}`
   // Held by this session for as long as the database is in use: where nobody holds it, nobody uses the database any more.
   await admin.query('SELECT pg_catalog.pg_advisory_lock($1, pg_catalog.hashtext($2))', [lockClass, name])
@@ -91,7 +100,8 @@ async function makeScratch(admin: Connection, connectTo: ServerAccess['connectTo
       await leave()
       await drop(admin, name)
       await from?.leave()
-      await create(admin, name, from === undefined ? like : `TEMPLATE ${from.name}`)
+      await create(admin, name, from === undefined ? like.clause : `TEMPLATE ${from.name}`)
+      await copySettingsFor(admin, name, like.settings)
     },
   }
 }
@@ -143,6 +153,40 @@ ORDER BY d.datname = coalesce($1::pg_catalog.name, pg_catalog.current_database()
   const [first, second] = facts
   if (bare) return second ?? first ?? ''
   return second === undefined || first === second ? '' : second
+}
+
+/** The same, and empty: what the server puts into each new database may be extensions, but no tables. */
+async function emptyLike(
+  admin: Connection,
+  kind: ScratchKind,
+  { connectTo, signal }: Pick<ServerAccess, 'connectTo'> & { readonly signal: AbortSignal },
+): Promise<string> {
+  const clause = await clauseLike(admin, kind)
+  if (clause !== '' || !(await holdsTables(connectTo('template1'), signal))) return clause
+  return await clauseLike(admin, { ...kind, bare: true })
+}
+
+/** Where the role may not look, or it is not there, the server's own word on it counts. */
+async function holdsTables(connect: Connect, signal: AbortSignal): Promise<boolean> {
+  try {
+    const session = await connect({ applicationName: 'poststack verify', signal })
+    try {
+      const { rows } =
+        await session.query(`SELECT FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1`)
+      return rows.length > 0
+    } finally {
+      await session.close()
+    }
+  } catch {
+    throwIfAborted(signal)
+    return false
+  }
+}
+
+async function nameOf(admin: Connection): Promise<string> {
+  const { rows } = await admin.query('SELECT pg_catalog.current_database()::pg_catalog.text AS name')
+  return String(rows[0]?.['name'])
 }
 
 async function drop(admin: Connection, name: string): Promise<void> {

@@ -233,3 +233,39 @@ test.each([
 ])('%s does not', (sql) => {
   expect(withinDatabase(sql)).toEqual({ sql, taken: [] })
 })
+
+test('settings of the database hold in the try-out, also after it was made anew, as far as the role may set them', async () => {
+  const database = await server.createDatabase()
+  const name = database.target.database
+  await database.rows(`ALTER DATABASE ${name} SET search_path = 'app', public`)
+  await database.rows(`ALTER DATABASE ${name} SET log_statement = 'all'`)
+  await database.rows(`CREATE ROLE maker LOGIN CREATEDB PASSWORD 'test-password'`)
+  await database.rows(`ALTER ROLE maker IN DATABASE ${name} SET extra_float_digits = '0'`)
+  const files: SqlFiles = {
+    '001_a.sql': `CREATE SCHEMA app; DO $$BEGIN ASSERT current_setting('extra_float_digits') = '0'; END$$`,
+    '001_a.rollback.sql': 'DROP SCHEMA app',
+    '002_b.sql': 'CREATE TABLE b (id int); CREATE INDEX ON app.b (id)',
+    '002_b.rollback.sql': 'SELECT 1',
+    '003_c.sql': 'CREATE TABLE c (id int); CREATE INDEX ON app.c (id)',
+    '003_c.rollback.sql': 'DROP TABLE app.c',
+  }
+  const { proofs } = await prove(database, files, { user: 'maker' })
+  expect(proofs.map(({ verdict }) => verdict)).toEqual(['exact', 'not-restored', 'exact'])
+})
+
+test('tables in template1 are not in the try-out', async () => {
+  const database = await server.createDatabase()
+  const template = await connectTo(database)('template1')({
+    applicationName: 'x',
+    signal: new AbortController().signal,
+  })
+  await template.query('CREATE TABLE a (id int)')
+  await template.close()
+  try {
+    expect((await prove(database, small)).proofs.map(({ verdict }) => verdict)).toEqual(['exact'])
+  } finally {
+    const again = await connectTo(database)('template1')({ applicationName: 'x', signal: new AbortController().signal })
+    await again.query('DROP TABLE a')
+    await again.close()
+  }
+})
