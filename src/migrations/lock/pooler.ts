@@ -19,6 +19,11 @@ export async function isPooled(connection: Connection): Promise<boolean> {
   return pooled
 }
 
+/** The answer that `isPooled` gave before, for where nothing can be asked, as in a failed transaction. */
+export function isKnownPooled(connection: Connection): boolean {
+  return known.get(connection) === true
+}
+
 /** The server's process that works for this connection now; through a pooler only until the transaction ends. */
 export async function serverPid(client: Queryable): Promise<number> {
   const { rows } = await client.query('SELECT pg_catalog.pg_backend_pid() AS pid')

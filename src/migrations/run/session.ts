@@ -8,7 +8,7 @@ import type { AloneObject, Directives } from '../sql/program.ts'
 import { stackTables } from '../ledger/layout.ts'
 import { ledgerSchema } from '../schema-name.ts'
 import { equals, ownPath } from '../own-path.ts'
-import { isPooled } from '../lock/pooler.ts'
+import { isKnownPooled, isPooled } from '../lock/pooler.ts'
 
 /** The SQL around a file's own. */
 export interface SessionRules {
@@ -92,9 +92,16 @@ export async function sessionRules(work: Connection, limits: SessionLimits): Pro
 async function leaving(work: Connection): Promise<string> {
   // RESET ALL would also take the encoding of our texts to what the server began with.
   const settings = `RESET ALL; SET LOCAL client_encoding = 'UTF8'; `
-  if (await isPooled(work)) return `${settings}DISCARD TEMP; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); `
+  if (await isPooled(work))
+    return `${settings}DISCARD TEMP; UNLISTEN *; CLOSE ALL; ${forgetPrepared}; SELECT pg_catalog.pg_advisory_unlock_all(); `
   return work.borrowed ? `${settings}${await ownSettings(work)}` : ''
 }
+
+// What was prepared through the protocol is the pooler's own to know, which would go on using it: DEALLOCATE ALL would take that, too.
+const forgetPrepared = `DO LANGUAGE plpgsql $poststack$ DECLARE name pg_catalog.text; BEGIN
+  FOR name IN SELECT p.name FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql LOOP
+    EXECUTE pg_catalog.format('DEALLOCATE %I', name);
+  END LOOP; END $poststack$`
 
 function timeouts(set: string, directives: Directives, limits: SessionLimits): readonly string[] {
   const statementTimeoutMs = directives.statementTimeoutMs ?? limits.statementTimeoutMs
@@ -141,10 +148,16 @@ export async function stayIdle(session: Connection): Promise<void> {
   )
 }
 
-/** Rolls back what is open. On a lost connection the server has done so by itself. */
+/**
+ * Rolls back what is open. On a lost connection the server has done so by itself. What a file has prepared outlives that; through a pooler
+ * the very session is only ours up to the end of the message.
+ */
 export async function rollback(work: Connection): Promise<void> {
   try {
-    await rollBackOpen(work)
+    if (isKnownPooled(work)) {
+      const { inTransaction } = await work.script('')
+      if (inTransaction) await work.script(`ROLLBACK; ${forgetPrepared}`)
+    } else await rollBackOpen(work)
   } catch (error) {
     if (!isLost(error)) throw error
   }

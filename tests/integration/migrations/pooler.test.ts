@@ -232,6 +232,26 @@ describe('through a pooler nothing stays in a server session', () => {
     (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks`
 })
 
+describe('what outlives its transaction', () => {
+  const left = async (): Promise<readonly string[]> => {
+    const session = await open()
+    // The pool has one session, or hands out the one that was used last.
+    const { rows } = await session.query(
+      'SELECT name FROM pg_prepared_statements WHERE from_sql UNION ALL SELECT name FROM pg_cursors WHERE is_holdable',
+    )
+    return rows.map(({ name }) => String(name))
+  }
+  const keeps = 'PREPARE "My plan" AS SELECT 1; DECLARE mine CURSOR WITH HOLD FOR SELECT 1;'
+
+  test.each([
+    ['after a file', async () => void (await apply(pooled, { '1_a.sql': keeps }))],
+    ['after one that fails', async () => void (await failApply(pooled, { '1_a.sql': `${keeps} SELECT 1/0;` }))],
+  ])('must be gone %s', async (_, run) => {
+    await run()
+    expect(await left()).toEqual([])
+  })
+})
+
 describe('the grammar through a pooler', () => {
   test('is asked outside and inside of a transaction, and leaves both as they were', async () => {
     const connection = await open()
