@@ -65,6 +65,8 @@ export type StackEvent =
       readonly attempt: number
       readonly pauseMs: number
       readonly blockers: readonly string[]
+      /** Two sessions waited for each other, and the server ended this one. */
+      readonly deadlock?: true
     } & FileFacts &
       Pick<MigrationFacts, 'migration'>)
   /** What the server said while a migration ran, such as RAISE NOTICE. */

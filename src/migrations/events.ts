@@ -46,6 +46,8 @@ export type MigrationEvent =
       readonly attempt: number
       readonly pauseMs: number
       readonly blockers: readonly string[]
+      /** Two sessions waited for each other, and the server ended this one. */
+      readonly deadlock?: true
     }
   | {
       readonly type: 'migration-rolled-back'

@@ -51,7 +51,8 @@ export function createMigrationLines(): (event: MigrationLineEvent, width: numbe
       case 'migration-retrying': {
         blockedBy = ''
         const pause = duration(event.pauseMs)
-        const text = `${event.file} did not get its locks and was rolled back; try ${event.attempt + 1} in ${pause}`
+        const why = event.deadlock === true ? 'was ended in a deadlock' : 'did not get its locks'
+        const text = `${event.file} ${why} and was rolled back; try ${event.attempt + 1} in ${pause}`
         return asideLine('retry', event.blockers.length === 0 ? text : `${text}; in the way:`, event.blockers)
       }
       case 'server-notice':

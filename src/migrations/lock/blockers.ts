@@ -30,6 +30,18 @@ export async function findBlockers(client: Queryable, pid: number): Promise<read
   return rows.map((row) => ({ ...readSession(row), state: textOf(row['state']) }))
 }
 
+/** Sessions that an error of the server names by their numbers, as a deadlock does, as they are now; never the one of `own`. */
+export async function findNamed(client: Queryable, text: string, own: number): Promise<readonly Blocker[]> {
+  const pids = (text.match(/\d+/g) ?? []).map(Number).filter((pid) => pid < 2 ** 31 && pid !== own)
+  await lookAfresh(client)
+  const { rows } = await client.query(
+    `SELECT a.pid, a.state, ${sessionColumns('a')}, ${shortStatement('a')} AS statement FROM pg_catalog.pg_stat_activity a
+WHERE a.pid = ANY ($1) AND a.datname = pg_catalog.current_database() ORDER BY a.xact_start NULLS LAST, a.pid`,
+    [pids],
+  )
+  return rows.map((row) => ({ ...readSession(row), state: textOf(row['state']) }))
+}
+
 // Parallel workers are listed under their leader's number, once each.
 const selectBlockers = `
 SELECT b.pid, a.state, ${sessionColumns('a')}, ${shortStatement('a')} AS statement

@@ -1,9 +1,10 @@
 /**
  * What stands in the way of a file's locks: seen while it waits, named when it gives up, and tried again in between.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pause } from '../../abort.ts'
 import { isPoststackError, PoststackError } from '../../errors.ts'
-import { type Blocker, describeBlocker, findBlockers } from '../lock/blockers.ts'
+import { type Blocker, describeBlocker, findBlockers, findNamed } from '../lock/blockers.ts'
 import { isRaised, isServerError } from '../connection.ts'
 import { throwIfStopped } from './guard.ts'
 import type { Job, RetryLimits, Run } from './run.ts'
@@ -12,8 +13,9 @@ import { stayIdle } from './session.ts'
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 const sampleMs = 500
-// Soon, so that those who are in the way are known however short the time-out is.
 const firstSampleMs = 100
+// A look that is under way when the try ends still says who was in the way; no more than this is waited for it.
+const lastLookMs = 500
 
 /** SQLSTATEs of a file that was rolled back only because somebody else was in the way: no lock in time, deadlock. */
 const inTheWay: readonly unknown[] = ['55P03', '40P01']
@@ -40,14 +42,17 @@ export async function retrying<T>(
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
       return await attempt()
     } catch (error) {
-      const { blockers } = watch
-      if (!isPoststackError(error) || !isInTheWay(error, blockers)) throw error
+      // oxlint-disable-next-line no-await-in-loop
+      const blockers = isInTheWay(error) ? await watch.last(error) : []
+      if (!isInTheWay(error) || isOwnWords(error, blockers)) throw error
       const spentMs = performance.now() - began
       if (tries >= limits.attempts || spentMs >= limits.totalMs) throw gaveUp(error, blockers, tries)
       // oxlint-disable-next-line no-await-in-loop -- for the pause
       await stayIdle(run.work)
       const pauseMs = pauseBefore(tries, Math.random())
-      run.emit({ type: 'migration-retrying', version: job.version, file: job.file, attempt: tries, pauseMs, blockers })
+      const { file, version } = job
+      const deadlock = isDeadlock(error) ? ({ deadlock: true } as const) : {}
+      run.emit({ type: 'migration-retrying', version, file, attempt: tries, pauseMs, blockers, ...deadlock })
       // oxlint-disable-next-line no-await-in-loop
       await pause(pauseMs, AbortSignal.any([run.signal, run.lock.lost])).catch(() => undefined)
       throwIfStopped(run, job)
@@ -57,39 +62,57 @@ export async function retrying<T>(
   }
 }
 
-/** One that a function raises by itself counts only where somebody was seen in the way, as behind a lock time-out that it caught. */
-function isInTheWay({ details, cause }: PoststackError, blockers: readonly string[]): boolean {
-  if (!inTheWay.includes(details['sqlstate'])) return false
-  return blockers.length > 0 || !(isServerError(cause) && isRaised(cause))
+function isInTheWay(error: unknown): error is PoststackError {
+  return isPoststackError(error) && inTheWay.includes(error.details['sqlstate'])
 }
 
-/**
- * Looks from a connection of its own, again and again, who the working session waits for, and says so. A look that is under way at the end
- * of the try says nothing any more. `blockers` are those seen last, in words.
- */
-function watchBlockers(run: Run, job: Job): { readonly blockers: readonly string[]; stop(): void } {
+/** One that a function raises by itself counts only where somebody was seen in the way, as behind a lock time-out that it caught. */
+function isOwnWords({ cause }: PoststackError, blockers: readonly string[]): boolean {
+  return blockers.length === 0 && isServerError(cause) && isRaised(cause)
+}
+
+function isDeadlock({ details }: PoststackError): boolean {
+  return details['sqlstate'] === '40P01'
+}
+
+interface Watch {
+  /** Those seen last, in words; of a deadlock in which none was seen, those that the server names. */
+  last(error: PoststackError): Promise<readonly string[]>
+  stop(): void
+}
+
+/** Looks from a connection of its own, again and again, who the working session waits for, and says so. */
+function watchBlockers(run: Run, job: Job): Watch {
   const began = performance.now()
-  let asking = false
+  // Often enough that those who are in the way are known however short the time-out is.
+  const timeoutMs = job.program.directives.lockTimeoutMs ?? run.lockTimeoutMs
+  const soonMs = timeoutMs === 0 ? firstSampleMs : Math.max(10, Math.min(firstSampleMs, timeoutMs / 4))
+  let looking: Promise<void> | undefined
   let stopped = false
+  let pid = 0
   let blockers: readonly string[] = []
   const look = async (): Promise<void> => {
-    if (asking || run.working === undefined) return
-    asking = true
-    const found = await lookFor(run, run.working.pid).catch(() => [])
-    asking = false
+    if (run.working === undefined) return
+    ;({ pid } = run.working)
+    const found = await lookFor(run, pid).catch(() => [])
     if (stopped || found.length === 0) return
     blockers = found.map(describeBlocker)
     const waitedMs = Math.round(performance.now() - began)
     run.emit({ type: 'migration-blocked', version: job.version, file: job.file, blockers, waitedMs })
   }
   let timer = setTimeout(function again() {
-    void look()
-    timer = setTimeout(again, sampleMs)
+    looking ??= look().finally(() => {
+      looking = undefined
+    })
+    const isShort = timeoutMs !== 0 && timeoutMs < 2 * sampleMs && blockers.length === 0
+    timer = setTimeout(again, isShort ? soonMs : sampleMs)
     timer.unref()
-  }, firstSampleMs)
+  }, soonMs)
   timer.unref()
   return {
-    get blockers() {
+    last: async (error) => {
+      if (blockers.length === 0) await Promise.race([looking, sleep(lastLookMs, undefined, { ref: false })])
+      if (blockers.length === 0 && isDeadlock(error)) blockers = await namedBy(run, error, pid).catch(() => [])
       return blockers
     },
     stop: () => {
@@ -97,6 +120,11 @@ function watchBlockers(run: Run, job: Job): { readonly blockers: readonly string
       clearTimeout(timer)
     },
   }
+}
+
+async function namedBy(run: Run, { cause }: PoststackError, pid: number): Promise<readonly string[]> {
+  const text = isServerError(cause) ? (cause.detail ?? '') : ''
+  return (await findNamed(await run.observer(), text, pid)).map(describeBlocker)
 }
 
 async function lookFor(run: Run, pid: number): Promise<readonly Blocker[]> {

@@ -15,7 +15,15 @@ import { prepareJobs } from './prepare.ts'
 import { retrying } from './retry.ts'
 import { halfApplied, irreversible } from './rollback-refused.ts'
 import { holdsLock } from '../lock/lock.ts'
-import { insertEventFromDone, recordEnd, recordFailed, type RowWork, runFile, stopBefore } from './run-file.ts'
+import {
+  durationSince,
+  insertEventFromDone,
+  recordEnd,
+  recordFailed,
+  type RowWork,
+  runFile,
+  stopBefore,
+} from './run-file.ts'
 import { runParts } from './run-parts.ts'
 import { type Job, type Run, type RunOptions, recordCommit, withRun } from './run.ts'
 import { resetSession } from './session.ts'
@@ -194,7 +202,7 @@ async function rollbackOne(run: Run, job: Job, { row, last }: OneOptions): Promi
         await commit(run, job)
       })
     } else {
-      await runInParts(run, job, row)
+      await runInParts(run, job, { row, began })
     }
   } catch (error) {
     await recordFailed(run, job, error)
@@ -209,15 +217,19 @@ function rollbackRow(run: Run, job: Job): RowWork {
   return {
     begin: `UPDATE poststack.schema_migrations SET state = 'rolling-back' WHERE version ${equals} ${version} AND state ${equals} 'applied'
 RETURNING pg_catalog.txid_current()::pg_catalog.text AS transaction, pg_catalog.pg_backend_pid() AS pid`,
-    finish: (fence) => `
+    finish: (fence, { durationMs }) => `
 WITH done AS (
   DELETE FROM poststack.schema_migrations WHERE version = ${version} AND state = 'rolling-back' AND ${fence}
-  RETURNING version, version_text, name, checksum, duration_ms)
+  RETURNING version, version_text, name, checksum, ${durationMs} AS duration_ms)
 ${insertEventFromDone('rolled-back', run.author)}`,
   }
 }
 
-async function runInParts(run: Run, job: Job, row: LedgerRow | undefined): Promise<void> {
+async function runInParts(
+  run: Run,
+  job: Job,
+  { row, began }: { readonly row: LedgerRow | undefined; readonly began: number },
+): Promise<void> {
   const { work } = run
   const version = canonicalVersion(job.version)
   const applied = row?.unfinished?.applied ?? 0
@@ -240,7 +252,7 @@ WHERE version = $1 AND ${holdsLock(run.lock.pid)} RETURNING version`
     const { rows } = await work.query(`
 WITH done AS (
   DELETE FROM poststack.schema_migrations WHERE version = ${version} AND ${holdsLock(run.lock.pid)}
-  RETURNING version, version_text, name, checksum, duration_ms)
+  RETURNING version, version_text, name, checksum, ${durationSince(began)} AS duration_ms)
 ${insertEventFromDone('rolled-back', run.author)}`)
     if (rows.length === 0) throw lockLost(job, run.progress)
   })

@@ -86,7 +86,7 @@ function fences(run: Run, transaction: string): { readonly transaction: string; 
 }
 
 /** The time since then, up to the moment when the server comes to it: what it does before in the same message counts. */
-function durationSince(began: number): string {
+export function durationSince(began: number): string {
   const untilSent = Math.round((performance.now() - began) * 1000) / 1000
   const inMessage = `pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())`
   return `${untilSent} + ${inMessage} * 1000`
@@ -174,7 +174,7 @@ export async function recordEnd(run: Run, event?: EventRecord): Promise<void> {
   try {
     await resetSession(work)
     await work.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}`)
+    await work.query(`${rules.takeBack}; SET LOCAL lock_timeout = ${recordWaitMs}; SET LOCAL statement_timeout = 0`)
     if (event !== undefined) await recordEvent(work, event)
     if (run.progress.done > 0 && !run.lock.lost.aborted) await recordNewestSchema(run)
     await work.query('COMMIT')

@@ -85,6 +85,7 @@ export interface Run {
   readonly emit: (event: MigrationEvent) => void
   readonly rules: SessionRules
   readonly retry: RetryLimits
+  readonly lockTimeoutMs: number
   readonly recordsSchema: boolean
   /** The connection goes through a pooler, so no session of its own outlives a transaction. */
   readonly pooled: boolean
@@ -131,6 +132,7 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
           statementTimeoutMs: options.statementTimeoutMs,
         }),
         retry: options.retry ?? defaultRetry,
+        lockTimeoutMs: options.lockTimeoutMs ?? defaultLockTimeoutMs,
         recordsSchema: options.recordsSchema ?? true,
         pooled,
         progress: { direction: 'apply', jobs: [], done: 0, before: undefined },

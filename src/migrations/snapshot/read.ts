@@ -61,6 +61,7 @@ async function ask(client: Queryable, text: string): Promise<Snapshot> {
   return createSnapshot(rows.map(schemaObject))
 }
 
+// Reading is short for us and may be long for the time-out that is set for others.
 // What the printing of names and constants depends on, so that a session's habits do not look like a changed schema. pg_temp is named, and last,
 // because else it would come first. A query of this size would be compiled for a second before it runs for a twentieth of one.
 const settings: Readonly<Record<string, string>> = {
@@ -74,6 +75,7 @@ const settings: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   jit: 'off',
+  statement_timeout: '0',
 }
 
 const settle = `SELECT ${Object.entries(settings)

@@ -55,6 +55,22 @@ describe('there is none', () => {
     expect(await drift()).toEqual([])
   })
 
+  test('where the server would end statements that take as long as the reading of a schema', async () => {
+    await database.rows(`ALTER DATABASE ${database.target.database} SET statement_timeout = '1h'`)
+    const seen = new Set<unknown>()
+    const connect: Connect = async (options) => {
+      const session = await database.connect(options)
+      const query: Connection['query'] = async (text, values) => {
+        if (text.startsWith('WITH'))
+          seen.add((await session.query('SHOW statement_timeout')).rows[0]?.['statement_timeout'])
+        return await session.query(text, values)
+      }
+      return { ...session, query }
+    }
+    await apply(database, files, { connect })
+    expect([...seen]).toEqual(['0'])
+  })
+
   test('after a baseline', async () => {
     await database.rows('CREATE TABLE by_hand (id int)')
     await baseline({ connect: database.connect, folder: folderOf(files), signal, toolVersion: '1', version: '002' })

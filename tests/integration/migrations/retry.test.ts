@@ -86,6 +86,17 @@ describe('a table that somebody reads for a long time', () => {
     expect(await ledgerOf(database)).toEqual([])
   })
 
+  test('each retry names who was in the way, however short the time-out is', async () => {
+    const reader = await holding('t')
+    const files = { '1_a.sql': 'SELECT pg_sleep(0.13); ALTER TABLE t ADD b int' }
+    await failApply(database, files, { onEvent, lockTimeoutMs: 100, retry: { attempts: 4, totalMs: 60_000 } })
+    const retries = events.flatMap((event) => (event.type === 'migration-retrying' ? [event.blockers] : []))
+    expect(retries.map(([first]) => first?.slice(0, `pid ${reader.backendPid}`.length))).toEqual(
+      Array.from({ length: 3 }, () => `pid ${reader.backendPid}`),
+    )
+    await reader.query('ROLLBACK')
+  })
+
   test('a limit in time ends it as well', async () => {
     const reader = await holding('t')
     const error = await failApply(database, add, { lockTimeoutMs: 150, retry: { attempts: 100, totalMs: 100 } })
@@ -209,7 +220,8 @@ test('a deadlock is tried again', async () => {
   await until(database, `SELECT FROM pg_locks WHERE relation = 'u'::regclass AND NOT granted`)
   await other.script(`SET deadlock_timeout = '30s'; LOCK TABLE t; COMMIT`)
   await migrated
-  expect(types()).toContain('migration-retrying')
+  const retrying = events.find(({ type }) => type === 'migration-retrying')
+  expect(retrying).toMatchObject({ deadlock: true, blockers: [expect.stringContaining(`pid ${other.backendPid}`)] })
   expect(await database.rows('SELECT a FROM t')).toEqual([{ a: 1 }])
 })
 

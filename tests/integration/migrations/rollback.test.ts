@@ -44,6 +44,23 @@ async function snapshotVersion(): Promise<unknown> {
   return row?.['version']
 }
 
+test('the history has how long the rollback took, in one transaction and in parts', async () => {
+  await apply(database, {
+    ...three,
+    '2_b.rollback.sql': 'DROP TABLE b; SELECT pg_sleep(0.2)',
+    '3_c.rollback.sql': 'DROP TABLE c; VACUUM a; SELECT pg_sleep(0.2)',
+  })
+  await database.rows('UPDATE poststack.schema_migrations SET duration_ms = 100000')
+  await takeBack(database, { steps: 2 })
+  const rows = await database.rows(
+    "SELECT (detail->>'duration_ms')::float8 AS ms FROM poststack.migration_events WHERE event = 'rolled-back'",
+  )
+  const times = rows.map(({ ms }) => Number(ms))
+  expect(times).toHaveLength(2)
+  for (const ms of times) expect(ms).toBeGreaterThan(190)
+  for (const ms of times) expect(ms).toBeLessThan(50_000)
+})
+
 describe('which are taken back', () => {
   test('the newest only, when nothing else is asked for', async () => {
     await apply(database, three)
