@@ -13,6 +13,9 @@ export interface PostgresUrl {
 /** Parameters that say what stands before the `?` already; with both, a reader could not tell which one counts. */
 const ownParameters = new Set(['host', 'hostaddr', 'port', 'user', 'password', 'dbname', 'database', 'passfile'])
 
+/** What libpq takes for `sslmode`. */
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
+
 const severalHosts = 'names several hosts; give the one that accepts writes'
 
 /** The parts of the URL, or a sentence that says what is wrong with it. The sentence never holds the password. */
@@ -40,6 +43,8 @@ export function parsePostgresUrl(text: string): PostgresUrl | string {
   if (url.port === '0') return 'has port 0; expected 1 to 65535'
   const own = [...url.searchParams.keys()].find((key) => ownParameters.has(key.toLowerCase()))
   if (own !== undefined) return `says \`${own}\` after the \`?\`; it belongs before it`
+  const tls = wrongTls(url.searchParams)
+  if (tls !== undefined) return tls
   return {
     host,
     port: url.port === '' ? 5432 : Number(url.port),
@@ -48,6 +53,16 @@ export function parsePostgresUrl(text: string): PostgresUrl | string {
     database: path === '' ? user : path,
     parameters: url.search.replace(/^\?/, ''),
   }
+}
+
+function wrongTls(parameters: URLSearchParams): string | undefined {
+  const mode = parameters.get('sslmode')
+  if (mode === null) return undefined
+  if (!sslModes.includes(mode))
+    return `has \`sslmode=${mode}\`, which there is not; expected \`${sslModes.join('`, `')}\``
+  // Else whoever has a certificate of any authority would pass.
+  if (mode !== 'verify-ca' || parameters.has('sslrootcert')) return undefined
+  return 'has `sslmode=verify-ca` and does not say against which certificate; add `sslrootcert=/path/of/root.crt`, or use `sslmode=verify-full`'
 }
 
 function decode(text: string): string | undefined {

@@ -33,7 +33,36 @@ export function loadClient() {
  * with the signal's reason.
  */
 export async function connect(target: ConnectTarget, signal: AbortSignal): Promise<Connection> {
-  return await openSession(() => clientConfig(target), target, signal)
+  const [first, second] = waysIn(target)
+  try {
+    return await openSession(() => clientConfig(first), target, signal)
+  } catch (error) {
+    if (second === undefined || !isAboutTls(error)) throw error
+    return await openSession(() => clientConfig(second), target, signal)
+  }
+}
+
+/** With and without TLS, in the order of libpq: `prefer` begins with it and `allow` without. Any other mode is one way. */
+function waysIn(target: ConnectTarget): readonly [ConnectTarget, ConnectTarget?] {
+  const { host, parameters = '' } = target
+  const mode = /(?:^|&)sslmode=(allow|prefer)(?:&|$)/.exec(parameters)?.[1]
+  if (mode === undefined || host.startsWith('/')) return [target]
+  const withMode = (other: string): ConnectTarget => ({
+    ...target,
+    parameters: parameters.replaceAll(/(^|&)sslmode=\w+/g, `$1sslmode=${other}`),
+  })
+  const [secure, plain] = [withMode('prefer'), withMode('disable')]
+  return mode === 'prefer' ? [secure, plain] : [plain, secure]
+}
+
+/** The server has no TLS, or lets the role in only with or only without it. */
+function isAboutTls(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { cause } = error
+  return (
+    cause instanceof Error &&
+    (cause.message.includes('does not support SSL') || ('code' in cause && cause.code === '28000'))
+  )
 }
 
 /** Opens a session as a finished configuration of pg says; fails as `connect` does. */
@@ -82,7 +111,7 @@ export function createClient(
 /** What pg is given for a target. */
 export async function clientConfig(target: ConnectTarget): Promise<ClientConfig> {
   const { host, port, user, database, password } = target
-  const { ssl, sslnegotiation, options } = await parseParameters(target.parameters)
+  const { ssl, sslnegotiation, options } = await parseParameters(target.parameters, host)
   return {
     host,
     port,
@@ -106,11 +135,12 @@ type UrlParameters = Pick<ClientConfig, 'sslnegotiation' | 'options'> & {
   readonly ssl: NonNullable<ClientConfig['ssl']>
 }
 
-async function parseParameters(parameters: string | undefined): Promise<UrlParameters> {
+async function parseParameters(parameters: string | undefined, host: string): Promise<UrlParameters> {
   if (parameters === undefined || parameters === '') return { ssl: false }
   const { parse, toClientConfig } = await import('pg-connection-string')
   // Without the flag `sslmode=require` would mean what libpq calls `verify-full`.
   const compatible = /(^|&)uselibpqcompat=/.test(parameters) ? parameters : `${parameters}&uselibpqcompat=true`
   const { ssl, sslnegotiation, options } = toClientConfig(parse(`postgresql://host/?${compatible}`))
-  return { ssl: ssl ?? false, sslnegotiation, options }
+  // Nobody listens in on a socket of the machine itself, and the server offers no TLS there.
+  return { ssl: host.startsWith('/') ? false : (ssl ?? false), sslnegotiation, options }
 }

@@ -116,6 +116,14 @@ function unreachable(error: unknown): { readonly reason: string; readonly hint: 
         reason: 'it closed the connection',
         hint: 'It may just be starting or stopping: try again. Else see its log.',
       }
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return {
+        reason: `nobody vouches for its certificate (${messageOf(error)})`,
+        hint: "Name the certificate of the authority that signed it, or the server's own where it signed itself: sslrootcert=/path/of/root.crt in the URL. With sslmode=require it is not checked.",
+      }
     case 'ENOENT':
       return { reason: messageOf(error), hint: 'Correct the path of the socket or of the certificate.' }
     default:

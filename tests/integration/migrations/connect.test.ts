@@ -234,7 +234,25 @@ describe('TLS', () => {
   test('a certificate that nobody vouches for is refused where it is checked', async () => {
     const { target } = await secure.createDatabase()
     const error = await failureOf(connect({ ...target, parameters: 'sslmode=verify-full' }, forever))
-    expect(error.message).toContain('self-signed certificate')
+    expect(error.message).toContain('nobody vouches for its certificate (self-signed certificate)')
+    expect(error.hint).toContain('sslrootcert=')
+  })
+
+  test('prefer takes TLS where there is some, allow where there must be', async () => {
+    const seen: unknown[] = []
+    for (const [place, mode] of [
+      [secure, 'prefer'],
+      [secure, 'allow'],
+      [server, 'prefer'],
+      [server, 'allow'],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop
+      const session = await (await place.createDatabase()).session({ parameters: `sslmode=${mode}` })
+      // oxlint-disable-next-line no-await-in-loop
+      const { rows } = await session.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+      seen.push(rows[0]?.['ssl'])
+    }
+    expect(seen).toEqual([true, false, false, false])
   })
 })
 
