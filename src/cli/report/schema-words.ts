@@ -1,6 +1,8 @@
 /**
  * The answers of the commands about schema, lock and connection, as text for people. Pure; no colour.
  */
+import type { LockHolder } from '../../migrations/lock/lock.ts'
+import { formatAge } from '../../migrations/lock/sessions.ts'
 import type { StackTable } from '../../migrations/run/schema.ts'
 import type { TableFacts } from '../../migrations/tables.ts'
 import { counted, placeText } from './database-words.ts'
@@ -77,4 +79,19 @@ export function unlockText({ database, ended, holder }: UnlockDocument): string 
   return ended
     ? `session ended: the migration lock of ${placeText(database)} is free\n`
     : `the session with pid ${String(holder.pid)} had ended by itself: nothing was done in ${placeText(database)}\n`
+}
+
+/** Who holds the migration lock, a fact a line. */
+export function holderLines({ ageMs, application, client, pid, statement, user }: LockHolder): readonly string[] {
+  // Whoever holds the lock is in a transaction. Where not even its age is shown, the rest is not known rather than not there.
+  const hidden = ageMs === undefined ? 'not shown to the role that is connected' : undefined
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['process', String(pid)],
+    ['user', user ?? hidden],
+    ['host', client ?? hidden ?? 'local'],
+    ['program', application],
+    ['since', ageMs === undefined ? hidden : `${formatAge(ageMs)} ago`],
+    ['runs', statement ?? hidden ?? 'nothing at this moment'],
+  ]
+  return facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(7)}  ${value}`]))
 }

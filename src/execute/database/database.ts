@@ -139,7 +139,8 @@ async function parseParameters(parameters: string | undefined, host: string): Pr
   if (parameters === undefined || parameters === '') return { ssl: false }
   const { parse, toClientConfig } = await import('pg-connection-string')
   // Without the flag `sslmode=require` would mean what libpq calls `verify-full`.
-  const compatible = /(^|&)uselibpqcompat=/.test(parameters) ? parameters : `${parameters}&uselibpqcompat=true`
+  const given = parameters.replaceAll(/(^|&)sslmode=allow(?=&|$)/g, '$1sslmode=disable')
+  const compatible = /(^|&)uselibpqcompat=/.test(given) ? given : `${given}&uselibpqcompat=true`
   const { ssl, sslnegotiation, options } = toClientConfig(parse(`postgresql://host/?${compatible}`))
   // Nobody listens in on a socket of the machine itself, and the server offers no TLS there.
   return { ssl: host.startsWith('/') ? false : (ssl ?? false), sslnegotiation, options }

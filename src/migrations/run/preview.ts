@@ -18,7 +18,7 @@ import { isPooled } from '../lock/pooler.ts'
 import { prepareJobs, prepareMigrations, type Preparing } from './prepare.ts'
 import { problemsError } from './refused.ts'
 import { chooseRollbacks, refuseChangedRollback, rollbackJob, type RollbackOptions } from './rollback.ts'
-import type { Job } from './run.ts'
+import { type Job, type RunOptions, waitForOthers } from './run.ts'
 import { asking } from '../own-path.ts'
 
 export interface PreviewOptions {
@@ -150,8 +150,24 @@ function doneOf({ version }: Job, started: LedgerRow | undefined): number {
 
 /** What `rollback` would take back. Fails with what it would refuse before its first step. */
 export async function previewRollback(
-  options: PreviewOptions & Pick<RollbackOptions, 'target' | 'steps' | 'folder' | 'useFile'>,
+  options: RollbackPreviewOptions & {
+    /** A migration that is half-applied may be so because another run is at it: it is waited for before that is said. */
+    readonly wait?: Pick<RunOptions, 'lockWaitMs' | 'onEvent'>
+  },
 ): Promise<RollbackPreview> {
+  const { connect, signal, wait } = options
+  try {
+    return await lookAtRollback(options)
+  } catch (error) {
+    if (wait === undefined || !isPoststackError(error) || error.code !== 'MIGRATION_UNFINISHED') throw error
+    await waitForOthers({ connect, signal, ...wait })
+    return await lookAtRollback(options)
+  }
+}
+
+type RollbackPreviewOptions = PreviewOptions & Pick<RollbackOptions, 'target' | 'steps' | 'folder' | 'useFile'>
+
+async function lookAtRollback(options: RollbackPreviewOptions): Promise<RollbackPreview> {
   return await looking(options, async (look, notices) => {
     const rows = await readLedgerRows(look.work)
     const choices = chooseRollbacks(rows, options)

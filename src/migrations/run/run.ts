@@ -101,17 +101,8 @@ const defaultLockTimeoutMs = 3_000
 export async function withRun<T>(options: RunOptions, body: (run: Run) => Promise<T>): Promise<T> {
   const { connect, signal } = options
   const { emit, throwThrown } = telling(options.onEvent)
-  const self = `${hostname().slice(0, 30)}:${process.pid}`
-  const lock = await acquireLock({
-    connect,
-    applicationName: `poststack lock ${self}`,
-    signal,
-    timeoutMs: options.lockWaitMs ?? 300_000,
-    onWaiting: (holder, waitedMs) =>
-      emit({ type: 'lock-waiting', holder, description: describeHolder(holder), waitedMs }),
-  }).catch((error: unknown) => {
-    throw signal.aborted ? interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.' }) : error
-  })
+  const self = selfName()
+  const lock = await takeLock(options, emit, self)
   try {
     const work = await (options.connectWork ?? connect)({ applicationName: `poststack migrate ${self}`, signal })
     const observer = openedWhenAsked(() => asking(connect)({ applicationName: `poststack watch ${self}`, signal }))
@@ -152,6 +143,32 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
   } finally {
     await lock.release()
   }
+}
+
+async function takeLock(
+  { connect, lockWaitMs, signal }: Pick<RunOptions, 'connect' | 'lockWaitMs' | 'signal'>,
+  emit: Run['emit'],
+  self: string,
+): Promise<MigrationLock> {
+  return await acquireLock({
+    connect,
+    applicationName: `poststack lock ${self}`,
+    signal,
+    timeoutMs: lockWaitMs ?? 300_000,
+    onWaiting: (holder, waitedMs) =>
+      emit({ type: 'lock-waiting', holder, description: describeHolder(holder), waitedMs }),
+  }).catch((error: unknown) => {
+    throw signal.aborted ? interruptionWith(signal, 'nothing was begun.', { hint: 'Run again.' }) : error
+  })
+}
+
+/** Waits until no other run has the lock, as a run of one's own would; fails as that does. */
+export async function waitForOthers(
+  options: Pick<RunOptions, 'connect' | 'lockWaitMs' | 'onEvent' | 'signal'>,
+): Promise<void> {
+  const { emit } = telling(options.onEvent)
+  const lock = await takeLock(options, emit, selfName())
+  await lock.release()
 }
 
 /**
@@ -202,6 +219,10 @@ function openedWhenAsked(open: () => Promise<Connection>): {
 export async function recordCommit(run: Run, options: RunOptions): Promise<void> {
   const gitCommit = await options.gitCommit?.()
   run.author = { ...run.author, gitCommit }
+}
+
+function selfName(): string {
+  return `${hostname().slice(0, 30)}:${process.pid}`
 }
 
 // A user id without a name, as in many containers, has no user name to give.

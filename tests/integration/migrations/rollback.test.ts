@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { previewRollback } from '../../../src/migrations/run/preview.ts'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
 import {
   apply,
@@ -43,6 +44,20 @@ async function snapshotVersion(): Promise<unknown> {
   const [row] = await database.rows('SELECT version FROM poststack.schema_snapshot')
   return row?.['version']
 }
+
+test('what another run is at is waited for before it is called half-applied', async () => {
+  const running = apply(database, {
+    '1_a.sql': 'SELECT 1; VACUUM pg_class; SELECT pg_sleep(0.7)',
+    '1_a.rollback.sql': '',
+  })
+  await until(database, `SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND wait_event = 'PgSleep'`)
+  const { connect } = database
+  const options = { connect, signal: new AbortController().signal }
+  expect((await failureOf(previewRollback(options))).code).toBe('MIGRATION_UNFINISHED')
+  expect((await previewRollback({ ...options, wait: { onEvent } })).rollbacks).toMatchObject([{ version: '1' }])
+  expect(events.map(({ type }) => type)).toContain('lock-waiting')
+  await running
+})
 
 test('the history has how long the rollback took, in one transaction and in parts', async () => {
   await apply(database, {

@@ -27,7 +27,9 @@ export async function rollback(this: Context, flags: RollbackFlags): Promise<voi
     }
     const began = performance.now()
     const choice = { target: targetVersion, steps, useFile, folder: await folderFor(session, flags) }
-    const preview = await previewRollback({ connect: target.connect, signal, ...choice })
+    const { lockWaitMs, onEvent } = runOptions(flags)
+    const wait = flags.dryRun ? {} : { wait: { lockWaitMs, onEvent } }
+    const preview = await previewRollback({ connect: target.connect, signal, ...choice, ...wait })
     if (flags.dryRun) {
       const document = { type: 'rollback-preview', database: facts, ...preview } as const
       report.result(document, rollbackPreviewText(document))

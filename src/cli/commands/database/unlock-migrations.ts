@@ -1,11 +1,10 @@
 import { ExitCode } from '../../../errors.ts'
-import { findHolder, type LockHolder } from '../../../migrations/lock/lock.ts'
-import { formatAge } from '../../../migrations/lock/sessions.ts'
+import { findHolder } from '../../../migrations/lock/lock.ts'
 import { terminateHolder } from '../../../migrations/lock/unlock.ts'
 import type { Context } from '../../context.ts'
 import { agree, runDatabase } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
-import { unlockText } from '../../report/schema-words.ts'
+import { holderLines, unlockText } from '../../report/schema-words.ts'
 
 interface UnlockFlags extends DatabaseFlags {
   readonly yes: boolean
@@ -36,16 +35,4 @@ export async function unlockMigrations(this: Context, flags: UnlockFlags): Promi
     report.result(document, unlockText(document))
     return ExitCode.ok
   })
-}
-
-function holderLines({ ageMs, application, client, pid, statement, user }: LockHolder): readonly string[] {
-  const facts: readonly (readonly [string, string | undefined])[] = [
-    ['process', String(pid)],
-    ['user', user],
-    ['host', client ?? 'local'],
-    ['program', application],
-    ['since', ageMs === undefined ? undefined : `${formatAge(ageMs)} ago`],
-    ['runs', statement ?? 'nothing at this moment'],
-  ]
-  return facts.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(7)}  ${value}`]))
 }
