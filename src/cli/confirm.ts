@@ -53,8 +53,16 @@ export async function confirmBackup(losses: readonly string[], io: Io): Promise<
   }
 }
 
-/** Asks for one of the numbers from 1 to `most`, until it is one. Undefined when the person chooses none, or nobody can answer. */
-export async function askNumber(question: string, most: number, io: Io): Promise<number | undefined> {
+/**
+ * Asks for one of the numbers from 1 to `most`, or for one of the names that stand for them, until it is one. Undefined when the person chooses
+ * none, or nobody can answer.
+ */
+export async function askNumber(
+  question: string,
+  most: number,
+  io: Io,
+  names: readonly string[] = [],
+): Promise<number | undefined> {
   const range = most === 1 ? '1' : `1-${String(most)}`
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- a person answers one question after the other
@@ -62,7 +70,10 @@ export async function askNumber(question: string, most: number, io: Io): Promise
     if (answer === undefined || answer === '') return undefined
     const number = Number(answer)
     if (/^\d+$/.test(answer) && number >= 1 && number <= most) return number
-    io.stderr.write(`"${answer}" is not ${most === 1 ? '1' : `a number from 1 to ${String(most)}`}.\n`)
+    const named = names.indexOf(answer)
+    if (named !== -1) return named + 1
+    const expected = most === 1 ? '1' : `a number from 1 to ${String(most)}`
+    io.stderr.write(`"${answer}" is not ${expected}${names.length === 0 ? '' : `, nor one of ${names.join(', ')}`}.\n`)
   }
 }
 

@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly folder?: string | undefined
   /** On a disk and with the server's own defaults for what a commit waits for; for measurements. @default false */
   readonly durable?: boolean | undefined
+  /** One that follows a server which is not there: it can only be read. @default false */
+  readonly standby?: boolean | undefined
 }
 
 /** The binaries, or the reason why this machine has none. */
@@ -69,7 +71,7 @@ function postgresBinaries(asked: string | undefined): Binaries | { readonly miss
 
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
-  { folder: asked = process.env['POSTSTACK_TEST_POSTGRES'], durable = false }: StartOptions = {},
+  { folder: asked = process.env['POSTSTACK_TEST_POSTGRES'], durable = false, standby = false }: StartOptions = {},
 ): Promise<TestServer> {
   const found = postgresBinaries(asked)
   if ('missing' in found) throw new Error(found.missing)
@@ -82,6 +84,7 @@ export async function startPostgres(
     ...`-E UTF8 --locale=${found.locale}`.split(' '),
   ])
   await run(initdb.program, [...initdb.args])
+  if (standby) await writeFile(join(data, 'standby.signal'), '')
   const port = await freePort()
   const options = {
     listen_addresses: '127.0.0.1',

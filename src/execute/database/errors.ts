@@ -85,7 +85,7 @@ function serverSaysNo(
         `The server at ${at} has no connection left: ${error.message}.`,
         {
           ...options,
-          hint: 'Close connections that are not needed, or raise max_connections.',
+          hint: `Close connections that are not needed, or ${raiseLimit(error, place)}.`,
         },
       )
     default:
@@ -98,6 +98,16 @@ function serverSaysNo(
         },
       )
   }
+}
+
+/** Which of the three limits it was, by the place in the server's source: its words are in its own language. */
+function raiseLimit(
+  { routine }: ServerError,
+  { database, user }: { readonly user: string; readonly database: string },
+): string {
+  if (routine === 'InitializeSessionUserId') return `allow the role more (ALTER ROLE "${user}" CONNECTION LIMIT …)`
+  if (routine === 'CheckMyDatabase') return `allow the database more (ALTER DATABASE "${database}" CONNECTION LIMIT …)`
+  return 'raise max_connections'
 }
 
 function unreachable(error: unknown): { readonly reason: string; readonly hint: string } {

@@ -75,6 +75,8 @@ function hintOfState(job: Job, error: ServerError): string | undefined {
       return 'Others held locks on what it changes for too long. Run again when they are done, end them (pg_terminate_backend), or allow more time with --lock-timeout (lockTimeoutMs in a call).'
     case '40P01':
       return 'Two sessions waited for each other, and the server ended this one. Run again; if it comes back, change fewer tables in one file.'
+    case '53100':
+      return 'The disk of the server is full: free space there or give it more, then run again.'
     case '57014':
       return hintOfCancel(error)
     case '25006':

@@ -190,6 +190,17 @@ export function bookkeepingFailed(job: Job | undefined, error: ServerError, prog
   })
 }
 
+/** The server follows another one, and takes no writes at all. */
+export function onStandby(job: Job | undefined, error: ServerError, progress: Progress): PoststackError {
+  const state = job === undefined && progress.done === 0 ? 'Nothing was changed.' : `${countOf(progress)}.`
+  const message = `The server is a standby, which only follows another server and takes no writes: ${saying(error)}. ${state}`
+  return new PoststackError('MIGRATION_FAILED', message, {
+    hint: 'Use the primary server: its address in --url or in the config.',
+    details: { ...factsOf(job, progress), ...serverFacts(error) },
+    cause: error,
+  })
+}
+
 /** A file may leave the session so that its own row cannot be completed. */
 function hintOfRecord({ file }: Job, { code, message }: ServerError): string | undefined {
   if (code === '25006') return hintOfReadOnly(file)

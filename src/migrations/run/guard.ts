@@ -1,8 +1,8 @@
 /**
  * Work that the caller, or the loss of the lock, may stop at any moment.
  */
-import { isServerError } from '../connection.ts'
-import { bookkeepingFailed, connectionLost, lockLost, stoppedOnRequest } from './failure.ts'
+import { isServerError, type ServerError } from '../connection.ts'
+import { bookkeepingFailed, connectionLost, lockLost, onStandby, stoppedOnRequest } from './failure.ts'
 import type { Job, Run } from './run.ts'
 import { isLost, rollback } from './session.ts'
 
@@ -30,10 +30,20 @@ export async function guarded<T>(run: Run, job: Job | undefined, work: () => Pro
     await cancelled
     await rollback(run.work)
     throwIfStopped(run, job)
-    if (isServerError(error)) throw bookkeepingFailed(job, error, run.progress)
+    if (isServerError(error)) {
+      if (await isOfStandby(run, error)) throw onStandby(job, error, run.progress)
+      throw bookkeepingFailed(job, error, run.progress)
+    }
     if (isLost(error)) throw connectionLost(job, run.progress, { during: 'run', cause: error })
     throw error
   }
+}
+
+/** The codes with which a standby refuses to write are those of other refusals, too. */
+async function isOfStandby({ work }: Run, { code }: ServerError): Promise<boolean> {
+  if (code !== '25006' && code !== '0A000') return false
+  const { rows } = await work.query('SELECT pg_catalog.pg_is_in_recovery() AS standby').catch(() => ({ rows: [] }))
+  return rows[0]?.['standby'] === true
 }
 
 /** Commits, after `guarded` and never in it: nothing is cancelled any more, and what is done is not told as stopped. */

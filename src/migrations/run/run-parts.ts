@@ -152,6 +152,10 @@ async function runAlone(run: Run, job: Job, part: Alone, state: PartState): Prom
     if (refusal !== undefined) {
       state.refused = true
       // Who wants to stop does not wait for the table's users once more; the next run clears away what is left.
+      if (isStopped(run) && (object.kind === 'create-index' || object.kind === 'reindex')) {
+        const left = `what there is of its index stays, INVALID and used by no query; the next run drops it`
+        run.emit({ type: 'notice', file: job.file, message: `${part.what} was stopped: ${left}` })
+      }
       if (!isStopped(run)) await clear(run, job, part, { ...state, begun: false }).catch(() => undefined)
       await work.query(own)
       throw await failed(run, job, part, { refusal, done: state.done })

@@ -21,3 +21,14 @@ WHERE s.version ${equals} (SELECT pg_catalog.max(m.version) FROM poststack.schem
   AND NOT EXISTS (SELECT FROM poststack.schema_migrations m WHERE m.state OPERATOR(pg_catalog.<>) 'applied')`)
   return rows[0] === undefined ? undefined : unpackSnapshot(String(rows[0]['objects']))
 }
+
+/** The major version of the server that printed what is recorded of the newest migration; nothing where it is this server's, or nothing is. */
+export async function recordedMajor(client: Queryable): Promise<number | undefined> {
+  const known = await client.query(`SELECT pg_catalog.to_regclass('poststack.schema_snapshot') IS NOT NULL AS known`)
+  if (known.rows[0]?.['known'] !== true) return undefined
+  const { rows } = await client.query(`
+SELECT s.server_version_num AS recorded, pg_catalog.current_setting('server_version_num') AS now FROM poststack.schema_snapshot s
+WHERE s.version ${equals} (SELECT pg_catalog.max(m.version) FROM poststack.schema_migrations m)`)
+  const [recorded, now] = [rows[0]?.['recorded'], rows[0]?.['now']].map((number) => Math.floor(Number(number) / 10_000))
+  return rows.length === 0 || recorded === now ? undefined : recorded
+}

@@ -6,8 +6,15 @@ import type { LedgerRow } from '../ledger/rows.ts'
 import { describeDifference } from '../snapshot/describe.ts'
 import { compareSnapshots } from '../snapshot/difference.ts'
 import type { Finding } from './files.ts'
-import { recordedSnapshot } from '../snapshot/recorded.ts'
+import { recordedMajor, recordedSnapshot } from '../snapshot/recorded.ts'
 import { readSnapshot } from '../snapshot/read.ts'
+
+async function unknownWords(client: Queryable, label: string): Promise<string> {
+  const recorded = await recordedMajor(client)
+  return recorded === undefined
+    ? `Nothing is recorded of the schema as ${label} left it, so drift cannot be told.`
+    : `The schema as ${label} left it was recorded on PostgreSQL ${recorded}, and this server is another version, which prints definitions in its own way: drift cannot be told.`
+}
 
 /** Findings about changes that no migration made; none where the schema is as recorded. */
 export async function verifyDrift(client: Queryable, rows: readonly LedgerRow[]): Promise<readonly Finding[]> {
@@ -23,7 +30,7 @@ export async function verifyDrift(client: Queryable, rows: readonly LedgerRow[])
         ...finding,
         severity: 'warning',
         rule: 'drift-unknown',
-        message: `Nothing is recorded of the schema as "${newest.version} ${newest.name}" left it, so drift cannot be told.`,
+        message: await unknownWords(client, `"${newest.version} ${newest.name}"`),
         hint: 'It is recorded again with the next migration that is applied.',
         lines: [],
       },

@@ -58,6 +58,7 @@ export async function withScratch<T>(
   const made: Scratch[] = []
   try {
     if (await isPooled(admin)) throw pooled()
+    if (await isStandby(admin)) throw standby()
     // It waits for whatever is tried.
     await stayIdle(admin)
     await dropDead(admin)
@@ -215,6 +216,21 @@ WHERE d.datname ~ '^${prefix}[0-9a-f]{12}$' AND d.datconnlimit IN (${ownLimit}, 
     // oxlint-disable-next-line no-await-in-loop -- one connection
     await drop(admin, String(row['name']))
   }
+}
+
+async function isStandby(admin: Connection): Promise<boolean> {
+  const { rows } = await admin.query('SELECT pg_catalog.pg_is_in_recovery() AS standby')
+  return rows[0]?.['standby'] === true
+}
+
+function standby(): PoststackError {
+  return new PoststackError(
+    'STEP_FAILED',
+    'The server is a standby, which takes no writes, and trying migrations needs databases of its own.',
+    {
+      hint: 'Give the address of the primary, or of another server to try them on: --url postgresql://user@host:5432/database',
+    },
+  )
 }
 
 function pooled(): PoststackError {

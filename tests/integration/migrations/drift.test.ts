@@ -187,7 +187,9 @@ test.each([
   await apply(database, files)
   await database.rows(sql)
   await database.rows('CREATE TABLE x1 (id int)')
-  expect(await drift()).toMatchObject([{ severity: 'warning', rule: 'drift-unknown', version: '002', lines: [] }])
+  const found = await drift()
+  expect(found).toMatchObject([{ severity: 'warning', rule: 'drift-unknown', version: '002', lines: [] }])
+  expect(found[0]?.message.includes('was recorded on PostgreSQL')).toBe(sql.includes('server_version_num'))
 })
 
 test('it is read when nobody waits for the file any more, and one that a cut run could not write is taken for no other', async () => {

@@ -279,6 +279,7 @@ describe('stopping leaves ledger and catalog agreeing', () => {
     const writer = await holding('u', 'INSERT INTO u VALUES (1)')
     const files = { '1_a.sql': 'CREATE INDEX CONCURRENTLY i ON u (a); CREATE TABLE w ()' }
     await stopped(files, `SELECT FROM pg_index WHERE NOT indisvalid`, ['1 failed'])
+    expect(noticesOf(events)).toEqual([expect.stringContaining('INVALID and used by no query; the next run drops it')])
     await writer.query('COMMIT')
     await apply(database, files, { onEvent })
     expect(noticesOf(events)).toContain('dropped public.i, an INVALID index that an unfinished build had left')

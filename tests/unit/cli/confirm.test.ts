@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { askFor } from '../../../src/cli/confirm.ts'
+import { askFor, askNumber } from '../../../src/cli/confirm.ts'
 import { quietIo } from '../../support/run-words.ts'
 
 function terminal() {
@@ -16,7 +16,7 @@ function terminal() {
       expected: 'a number',
       io,
     })
-  return { ask, controller, said, stdin }
+  return { ask, controller, io, said, stdin }
 }
 
 test('an answer that does not do must be told what would', async () => {
@@ -35,4 +35,16 @@ test('after Ctrl-C nothing more must be asked', async () => {
   expect(await answer).toBe(5432)
   expect(await ask('Version')).toBe(5432)
   expect(said.stderr).toBe('Port [5432] ')
+})
+
+test('what has a name and a number must be taken by either', async () => {
+  const { io, said, stdin } = terminal()
+  const names = ['mark-applied', 'continue-at']
+  const answer = askNumber('What?', 2, io, names)
+  stdin.write('mark\n')
+  setImmediate(() => stdin.write('continue-at\n'))
+  expect(await answer).toBe(2)
+  expect(said.stderr).toContain('"mark" is not a number from 1 to 2, nor one of mark-applied, continue-at.\n')
+  stdin.write('1\n')
+  expect(await askNumber('What?', 2, io, names)).toBe(1)
 })

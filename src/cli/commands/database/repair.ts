@@ -95,10 +95,26 @@ async function askPerson(cases: readonly RepairCase[], io: Io): Promise<Decision
   const found =
     open.length === 1
       ? open[0]
-      : await pick(open, { menu: caseMenu(open), question: 'Which one is to be settled?' }, io)
+      : await pick(
+          open,
+          {
+            menu: caseMenu(open),
+            question: 'Which one is to be settled?',
+            nameOf: ({ version, name }) => `${version}_${name}`,
+          },
+          io,
+        )
   if (found === undefined) return undefined
   const { mark, offers, statements, version } = found
-  const offer = await pick(offers, { menu: offerMenu(found), question: 'What is to be done?' }, io)
+  const offer = await pick(
+    offers,
+    {
+      menu: offerMenu(found),
+      question: 'What is to be done?',
+      nameOf: (one) => one.choice,
+    },
+    io,
+  )
   if (offer === undefined) return undefined
   const { choice } = offer
   if (choice !== 'continue-at') return { version, choice: { kind: choice }, seen: mark }
@@ -109,11 +125,15 @@ async function askPerson(cases: readonly RepairCase[], io: Io): Promise<Decision
 
 async function pick<T>(
   items: readonly T[],
-  { menu, question }: { readonly menu: string; readonly question: string },
+  {
+    menu,
+    nameOf,
+    question,
+  }: { readonly menu: string; readonly question: string; readonly nameOf: (item: T) => string },
   io: Io,
 ): Promise<T | undefined> {
   io.stderr.write(visible(menu))
-  const number = await askNumber(question, items.length, io)
+  const number = await askNumber(question, items.length, io, items.map(nameOf))
   return number === undefined ? undefined : items[number - 1]
 }
 
