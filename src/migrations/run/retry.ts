@@ -77,7 +77,7 @@ function isDeadlock({ details }: PoststackError): boolean {
 
 interface Watch {
   /** Those seen last, in words; of a deadlock in which none was seen, those that the server names. */
-  last(error: PoststackError): Promise<readonly string[]>
+  last(failure: PoststackError): Promise<readonly string[]>
   stop(): void
 }
 
@@ -110,9 +110,9 @@ function watchBlockers(run: Run, job: Job): Watch {
   }, soonMs)
   timer.unref()
   return {
-    last: async (error) => {
+    last: async (failure) => {
       if (blockers.length === 0) await Promise.race([looking, sleep(lastLookMs, undefined, { ref: false })])
-      if (blockers.length === 0 && isDeadlock(error)) blockers = await namedBy(run, error, pid).catch(() => [])
+      if (blockers.length === 0 && isDeadlock(failure)) blockers = await namedBy(run, failure, pid).catch(() => [])
       return blockers
     },
     stop: () => {

@@ -119,13 +119,19 @@ test('several are named one by one, and a next migration takes them in', async (
   expect((await drift()).filter(({ rule }) => rule === 'drift')).toEqual([])
 })
 
+/** Of drift alone: the files may be others than those that are asked about. */
+async function onlyDrift(): Promise<readonly Finding[]> {
+  return (await drift()).filter(({ rule }) => rule.startsWith('drift'))
+}
+
+async function fingerprint(): Promise<unknown> {
+  const rows = await database.rows('SELECT schema_fingerprint AS f FROM poststack.schema_migrations WHERE version = 1')
+  return rows[0]?.['f']
+}
+
 describe('a rollback that restores too little', () => {
-  // The files are others than those that drift() is asked with.
-  const found = async (): Promise<readonly Finding[]> => (await drift()).filter(({ rule }) => rule.startsWith('drift'))
   const column: SqlFiles = { '002_c.sql': 'ALTER TABLE a ADD c int', '002_c.rollback.sql': 'SELECT 1' }
   const one: SqlFiles = { '001_a.sql': 'CREATE TABLE a ()', '001_a.rollback.sql': 'DROP TABLE a' }
-  const fingerprint = async (): Promise<unknown> =>
-    (await database.rows('SELECT schema_fingerprint AS f FROM poststack.schema_migrations WHERE version = 1'))[0]?.['f']
 
   test('must leave the fingerprint of what was applied before, be told by name, and stay drift', async () => {
     await apply(database, one)
@@ -141,10 +147,10 @@ describe('a rollback that restores too little', () => {
       // oxlint-disable-next-line no-await-in-loop
       expect(await fingerprint()).toBe(before)
       // oxlint-disable-next-line no-await-in-loop
-      expect(await found()).toMatchObject([{ rule: 'drift', version: '001' }])
+      expect(await onlyDrift()).toMatchObject([{ rule: 'drift', version: '001' }])
     }
     await database.rows('ALTER TABLE a DROP c1, DROP c2')
-    expect(await found()).toEqual([])
+    expect(await onlyDrift()).toEqual([])
   })
 
   test('where nothing is left to compare with must be told, and drift be unknown', async () => {
@@ -154,16 +160,16 @@ describe('a rollback that restores too little', () => {
     await database.rows('DELETE FROM poststack.schema_snapshot')
     await takeBack(database)
     expect(await fingerprint()).toBe(before)
-    expect((await found()).map(({ rule }) => rule)).toEqual(['drift-unknown'])
+    expect((await onlyDrift()).map(({ rule }) => rule)).toEqual(['drift-unknown'])
   })
 
   test('to one without a fingerprint is what drift is told by from then on; what is older is known still', async () => {
     await apply(database, one)
     await apply(database, { ...one, ...column, '003_d.sql': 'CREATE TABLE d ()', '003_d.rollback.sql': 'DROP TABLE d' })
     await takeBack(database)
-    expect(await found()).toEqual([])
+    expect(await onlyDrift()).toEqual([])
     await takeBack(database)
-    expect((await found())[0]?.lines).toEqual(['+ column public.a.c'])
+    expect((await onlyDrift())[0]?.lines).toEqual(['+ column public.a.c'])
   })
 
   test('in nothing but the order of columns is taken as it is', async () => {
@@ -171,7 +177,7 @@ describe('a rollback that restores too little', () => {
     const drop = { '002_b.sql': 'ALTER TABLE a DROP x', '002_b.rollback.sql': 'ALTER TABLE a ADD x int' }
     await apply(database, { '001_a.sql': 'CREATE TABLE a (x int, y int)', ...drop })
     await takeBack(database)
-    expect(await found()).toEqual([])
+    expect(await onlyDrift()).toEqual([])
   })
 })
 

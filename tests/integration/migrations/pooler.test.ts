@@ -232,15 +232,17 @@ describe('through a pooler nothing stays in a server session', () => {
     (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks`
 })
 
+/** What the session that the pool hands out next still has. */
+async function left(): Promise<readonly string[]> {
+  const session = await open()
+  // The pool has one session, or hands out the one that was used last.
+  const { rows } = await session.query(
+    'SELECT name FROM pg_prepared_statements WHERE from_sql UNION ALL SELECT name FROM pg_cursors WHERE is_holdable',
+  )
+  return rows.map(({ name }) => String(name))
+}
+
 describe('what outlives its transaction', () => {
-  const left = async (): Promise<readonly string[]> => {
-    const session = await open()
-    // The pool has one session, or hands out the one that was used last.
-    const { rows } = await session.query(
-      'SELECT name FROM pg_prepared_statements WHERE from_sql UNION ALL SELECT name FROM pg_cursors WHERE is_holdable',
-    )
-    return rows.map(({ name }) => String(name))
-  }
   const keeps = 'PREPARE "My plan" AS SELECT 1; DECLARE mine CURSOR WITH HOLD FOR SELECT 1;'
 
   test.each([
