@@ -161,7 +161,9 @@ export function connectionLost(
 ): PoststackError {
   const reason = loss.cause instanceof Error ? loss.cause.message : String(loss.cause)
   const details = factsOf(job, progress)
-  const hint = 'See why the server or the network went away, then run again: it goes on where this one stopped.'
+  const hint = endsSessions(job)
+    ? `${job?.file} calls pg_terminate_backend, which may have ended the very session that it runs in: take that out, or have it pass over pg_backend_pid(), then run again.`
+    : 'See why the server or the network went away, then run again: it goes on where this one stopped.'
   const options = { hint, details, cause: loss.cause }
   const committed = 'It was being committed, so it is either done and recorded, or not at all.'
   if (job === undefined) {

@@ -52,6 +52,14 @@ describe('what a file does to its own session or to the ledger', () => {
     await apply(database, { '1_a.sql': 'CREATE TABLE a ();' })
   })
 
+  test('that it ends its own session is told', async () => {
+    const error = await failApply(database, { '1_a.sql': 'SELECT pg_terminate_backend(pg_backend_pid())' })
+    expect([error.code, error.hint]).toEqual([
+      'DATABASE_UNREACHABLE',
+      '1_a.sql calls pg_terminate_backend, which may have ended the very session that it runs in: take that out, or have it pass over pg_backend_pid(), then run again.',
+    ])
+  })
+
   test('a temporary table of a statement that is done is gone for the run that goes on', async () => {
     const sql = 'CREATE TEMP TABLE Kept AS SELECT 1 AS a; VACUUM; SELECT * FROM kept;'
     await failApply(database, { '1_a.sql': `${sql} SELECT 1/0` })

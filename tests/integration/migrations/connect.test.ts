@@ -92,6 +92,12 @@ describe('a connection that fails must say why', () => {
     expect(performance.now() - started).toBeLessThan(2000)
   })
 
+  test('a role that has as many connections as it may', async () => {
+    await database.rows(`CREATE ROLE few LOGIN PASSWORD 'test-password' CONNECTION LIMIT 0`)
+    const error = await failureOf(connect({ ...database.target, user: 'few' }, forever))
+    expect(error.hint).toContain('ALTER ROLE "few" CONNECTION LIMIT')
+  })
+
   test('TLS asked of a server without it', async () => {
     expect(await told({ parameters: 'sslmode=require' })).toMatchInlineSnapshot(`
       "DATABASE_UNREACHABLE
