@@ -69,7 +69,7 @@ const gettingStarted: readonly SeedRow[] = [
     check: async () => {
       const ended = await run('container', 'build')
       expect([ended.code, ended.stdout]).toEqual([4, ''])
-      expect(ended.stderr).toContain('try: choose an engine: --runtime podman, or --runtime docker')
+      expect(ended.stderr).toContain('choose it: --runtime podman, or --runtime docker')
       expect(await project.world.containers()).toEqual([])
     },
   },

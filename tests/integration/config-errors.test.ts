@@ -135,11 +135,11 @@ describe.each(ways)('$way: what goes wrong in a config', ({ trusted }) => {
     ['a function that returns nothing', 'export default () => {}', 'exports undefined'],
   ])('refuses %s as a config', async (_, source, message) => {
     const root = await configProject({ ...esm, 'poststack.config.ts': source })
-    const { issues, plain, sources } = await load(root, { trusted })
+    const { file, issues, plain, sources } = await load(root, { trusted })
     expect(plain).toBe(null)
     expect(issues).toHaveLength(1)
     expect(issues[0]?.message).toContain(message)
-    const error: unknown = await parseConfig(plain, { root, issues, sources }).catch((thrown: unknown) => thrown)
+    const error: unknown = await parseConfig(plain, { root, file, issues, sources }).catch((thrown: unknown) => thrown)
     if (!isPoststackError(error)) throw new Error('expected an error')
     expect(error.hint).toContain("import { defineConfig, postgres } from 'poststack'")
     if (!source.includes('export default')) return
