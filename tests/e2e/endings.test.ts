@@ -73,9 +73,11 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
     errors.delete('memory')
     if (runtime === 'docker') {
       const health = await project.run('container', 'health', 'memory', 'e137')
-      expect(health.stdout).toMatch(
-        /memory +failed: it ended with exit code 137\n[^]*try: It used more memory than it may\. /,
-      )
+      // Not every engine sees each time that it was the kernel; without that the code says no more than that it was killed.
+      if (/"OOMKilled":\s*true/.test(await project.world.inspectAll()))
+        expect(health.stdout).toMatch(
+          /memory +failed: it ended with exit code 137\n[^]*try: It used more memory than it may\. /,
+        )
       expect(health.stdout).toMatch(
         /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run\. Start it: poststack container start e137/,
       )

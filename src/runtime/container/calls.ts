@@ -70,10 +70,14 @@ export function read(engine: Engine, path: string, signal: AbortSignal): Promise
  * Asks again when podman fails because of something that another program removes or has not finished: a list fails as a whole, to show
  * or remove one image podman looks into all of them, for its parent and its children, and to make a network into all interfaces.
  */
-export async function whilePassing(signal: AbortSignal, send: () => Promise<EngineAnswer>): Promise<EngineAnswer> {
+export async function whilePassing(
+  signal: AbortSignal,
+  send: () => Promise<EngineAnswer>,
+  words = /no such|not found|not known|does not exist/i,
+): Promise<EngineAnswer> {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await send()
-    const passing = answer.status === 500 && /no such|not found|not known|does not exist/i.test(messageOf(answer))
+    const passing = answer.status === 500 && words.test(messageOf(answer))
     if (!passing || attempt === 5) return answer
     await pause(30 * attempt, signal)
   }
@@ -134,7 +138,10 @@ export async function findContainer(
 
 async function lookAt(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {
   const key = encodeURIComponent(target.id ?? target.name)
-  const answer = await engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
+  const look = (): Promise<EngineAnswer> =>
+    engine.client.send({ method: 'GET', path: `/containers/${key}/json`, signal })
+  // Of one whose program ends at this moment, podman has not found the process: `read /proc/27001/cgroup: no such process`.
+  const answer = await whilePassing(signal, look, /\/proc\/\d+\/.*no such/i)
   // Podman answers 500 for a container that goes while it is being looked at.
   const gone = answer.status === 500 && /no such container/i.test(messageOf(answer))
   if (answer.status === 404 || gone) return undefined

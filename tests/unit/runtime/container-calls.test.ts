@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 
-import { findContainer, listWanted, read, readList } from '../../../src/runtime/container/calls.ts'
+import { findContainer, inspectContainer, listWanted, read, readList } from '../../../src/runtime/container/calls.ts'
 import { watchEnds } from '../../../src/runtime/container/events.ts'
 import { label } from '../../../src/plan/labels.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
@@ -130,6 +130,14 @@ test('podman must be asked until an ended container is off its network, and dock
   const other = engineOf(() => ended('stopped'))
   await findContainer({ ...other.engine, flavour: 'docker' }, { name: 'job' }, signal)
   expect(other.asked()).toBe(1)
+})
+
+test('a container whose program ends while podman looks at it must be looked at again', async () => {
+  const { engine, asked } = engineOf((times) =>
+    times === 0 ? { status: 500, body: { message: 'read /proc/27001/cgroup: no such process' } } : ended('exited'),
+  )
+  expect(await inspectContainer(engine, { name: 'job' }, signal)).toMatchObject({ name: 'job', exitCode: 0 })
+  expect(asked()).toBe(2)
 })
 
 test('a container that stays on its network, as after a kill of its monitor, must be told as ended all the same', async () => {
