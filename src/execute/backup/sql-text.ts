@@ -4,6 +4,7 @@
 import { onAbort, throwIfAborted } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import type { Connection, ServerError } from '../../migrations/connection.ts'
+import { cancelUntil } from '../../migrations/heeding.ts'
 import { isHarmlessCommand } from '../../migrations/sql/psql.ts'
 import { scanSql, type Statement } from '../../migrations/sql/statements.ts'
 
@@ -30,7 +31,8 @@ export async function runSqlText(
   // Between statements nothing of it would be sent, and all behind it be missing.
   if (unclosed !== undefined && text.startsWith('/*', unclosed))
     throw refused(file, lineAt(text, unclosed), 'the comment that begins there is never closed')
-  const forget = onAbort(signal, () => void connection.cancel())
+  const over = new AbortController()
+  const forget = onAbort(signal, () => void cancelUntil(connection, over.signal))
   try {
     for (const batch of batches(statements)) {
       throwIfAborted(signal)
@@ -43,6 +45,7 @@ export async function runSqlText(
     }
   } finally {
     forget()
+    over.abort()
   }
 }
 

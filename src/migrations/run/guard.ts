@@ -1,6 +1,7 @@
 /**
  * Work that the caller, or the loss of the lock, may stop at any moment.
  */
+import { cancelUntil } from '../heeding.ts'
 import { isServerError, type ServerError } from '../connection.ts'
 import { bookkeepingFailed, connectionLost, lockLost, onStandby, stoppedOnRequest } from './failure.ts'
 import type { Job, Run } from './run.ts'
@@ -12,19 +13,22 @@ import { isLost, rollback } from './session.ts'
  */
 export async function guarded<T>(run: Run, job: Job | undefined, work: () => Promise<T>): Promise<T> {
   const stop = AbortSignal.any([run.signal, run.lock.lost])
+  const over = new AbortController()
   let cancelled: Promise<void> | undefined
   const cancel = (): void => {
-    cancelled ??= run.work.cancel()
+    cancelled ??= cancelUntil(run.work, over.signal)
   }
   try {
     throwIfStopped(run, job)
     stop.addEventListener('abort', cancel)
     const result = await work()
+    over.abort()
     stop.removeEventListener('abort', cancel)
     await cancelled
     throwIfStopped(run, job)
     return result
   } catch (error) {
+    over.abort()
     stop.removeEventListener('abort', cancel)
     // The request must have reached the server before anything else is sent, or it would hit that instead.
     await cancelled

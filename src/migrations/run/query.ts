@@ -3,6 +3,7 @@
  */
 import { onAbort, throwIfAborted } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
+import { cancelUntil } from '../heeding.ts'
 import { type Answer, type Connection, isServerError, type ServerError } from '../connection.ts'
 import { codeFrame, placeAt } from '../sql/frame.ts'
 import { indexOfCharacter } from '../sql/locate.ts'
@@ -13,7 +14,8 @@ import { indexOfCharacter } from '../sql/locate.ts'
  */
 export async function runQuery(connection: Connection, text: string, signal: AbortSignal): Promise<readonly Answer[]> {
   throwIfAborted(signal)
-  const forget = onAbort(signal, () => void connection.cancel())
+  const over = new AbortController()
+  const forget = onAbort(signal, () => void cancelUntil(connection, over.signal))
   try {
     return await connection.answers(text)
   } catch (error) {
@@ -21,6 +23,7 @@ export async function runQuery(connection: Connection, text: string, signal: Abo
     throw isServerError(error) ? queryFailed(text, error) : error
   } finally {
     forget()
+    over.abort()
   }
 }
 

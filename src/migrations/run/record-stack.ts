@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { onAbort, throwIfAborted } from '../../abort.ts'
 import { PoststackError } from '../../errors.ts'
 import { type Connect, type Connection, isServerError, type ServerError } from '../connection.ts'
+import { cancelUntil } from '../heeding.ts'
 import { ensureStackTables, readStackTables, writeStackTables, type StackRecord } from '../ledger/stack-tables.ts'
 import { acquireLock, describeHolder } from '../lock/lock.ts'
 
@@ -28,7 +29,8 @@ const lockTimeoutMs = 300_000
 export async function recordStack(options: RecordOptions): Promise<boolean> {
   const { connect, record, signal, toolVersion } = options
   const connection = await connect({ applicationName: `poststack record ${self()}`, signal })
-  const takeBack = onAbort(signal, () => void connection.cancel())
+  const over = new AbortController()
+  const takeBack = onAbort(signal, () => void cancelUntil(connection, over.signal))
   try {
     const found = await readStackTables(connection)
     if (found === 'foreign' || (found === undefined && !(await createTables(connection, options)))) return false
@@ -40,6 +42,7 @@ export async function recordStack(options: RecordOptions): Promise<boolean> {
     throw isServerError(error) ? refused(error) : error
   } finally {
     takeBack()
+    over.abort()
     await connection.close()
   }
 }

@@ -196,3 +196,20 @@ describe('a run that was killed in a statement', () => {
     expect(await indexesOf(database)).toEqual(['i valid', 'j valid', 'j_ccnew INVALID'])
   })
 })
+
+describe('a run that is told to stop', () => {
+  test('at any moment of a file must have its statement cancelled, also where the request comes between two', async () => {
+    const file = { '1_s.sql': 'SELECT 1; SELECT pg_sleep(20);' }
+    for (const afterMs of [0, 1, 2, 3, 4, 6, 8, 12]) {
+      const stop = new AbortController()
+      const onStart = ({ type }: MigrationEvent): void => {
+        if (type === 'migration-started') setTimeout(() => stop.abort(), afterMs)
+      }
+      const began = performance.now()
+      // oxlint-disable-next-line no-await-in-loop
+      const error = await failureOf(apply(database, file, { signal: stop.signal, onEvent: onStart }))
+      expect([afterMs, error.code]).toEqual([afterMs, 'INTERRUPTED'])
+      expect(performance.now() - began).toBeLessThan(10_000)
+    }
+  })
+})
