@@ -173,7 +173,7 @@ describe('convergence', () => {
           expectRecorded(world, ledgers, last)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 })
