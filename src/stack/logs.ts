@@ -2,7 +2,7 @@
  * The output of several services as one stream.
  */
 import { setMaxListeners } from 'node:events'
-import { pause } from '../abort.ts'
+import { pause, throwIfAborted } from '../abort.ts'
 import { openSecrets } from '../config/secrets.ts'
 import { PoststackError } from '../errors.ts'
 import { currentContainer } from '../plan/current.ts'
@@ -69,6 +69,11 @@ async function readService(opened: Opened, source: Source, request: LogsRequest)
     if (next?.id !== current.id) lines = createOnce(request.onLine)
     more = { ...request, tail: undefined, since: lines.again() }
     current = next
+    if (next?.state === 'running' || next === undefined) continue
+    // It may have come and gone between two looks, and been removed since.
+    const last = { ...more, follow: false, onLine: lines.onLine }
+    await runtime.readLogs(next, last, { signal }).catch(() => throwIfAborted(signal))
+    return
   }
 }
 
@@ -102,14 +107,15 @@ export function createOnce(onLine: LogsRequest['onLine']): Once {
   }
 }
 
+/** The service's container when it runs again, or as it is when it has had its time for that. */
 async function comesBack(opened: Opened, { runtime, service, signal }: Source): Promise<ObservedContainer | undefined> {
-  for (const until = performance.now() + comeBackMs; performance.now() < until;) {
+  const until = performance.now() + comeBackMs
+  for (;;) {
     const { desired, observed } = await lookAtNames(opened, runtime)
     const found = currentContainer(service, observed.containers, desired)
-    if (found?.state === 'running') return found
+    if (found?.state === 'running' || performance.now() > until) return found
     await pause(lookMs, signal)
   }
-  return undefined
 }
 
 async function containersFor(

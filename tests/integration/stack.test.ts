@@ -111,3 +111,23 @@ test('when one log cannot be read, the others are not followed any longer', asyn
   await expect(readLogs(opened(config), runtime, { follow: true, onLine: () => undefined })).rejects.toThrow('broken')
   await vi.waitFor(() => expect(stopped).toBe(true))
 })
+
+test('a followed service that comes and goes between two looks has said all that it said', async () => {
+  const config = stackConfig([containerService({ name: 'a' })])
+  const memory = createMemoryRuntime()
+  const stack = memoryStack(memory)
+  await stack.up(desiredOf(config))
+  const [container] = memory.world.containers.values()
+  if (container === undefined) throw new Error('no container')
+  const said: string[] = []
+  const runtime: Runtime = {
+    ...memory,
+    readLogs: async (_target, { follow, onLine }) => {
+      container.state = 'exited'
+      onLine({ stream: 'stdout', text: follow ? 'first' : 'between', time: follow ? '1' : '2' })
+    },
+  }
+  const onLine = ({ text }: { readonly text: string }): void => void said.push(text)
+  await readLogs(opened(config), runtime, { follow: true, onLine })
+  expect(said).toEqual(['first', 'between'])
+})
