@@ -21,6 +21,9 @@ async function main(): Promise<number> {
   // Where Node has it, the compiled form of the chunks that follow is kept between runs.
   const { enableCompileCache } = (await import('node:module')) as { enableCompileCache?: () => unknown }
   enableCompileCache?.()
+  // The parser of SQL is WebAssembly with functions of a size whose optimizing costs half a second of two cores, and a run ends before it has
+  // paid. V8 counts what a function has run, in bytes about; with this budget only texts of megabytes have it optimized.
+  process.getBuiltinModule('node:v8').setFlagsFromString('--wasm-tiering-budget=100000000')
 
   const { ExitCode, PoststackError: Interruption } = await import('../errors.ts')
   const interruption = new AbortController()

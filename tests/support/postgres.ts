@@ -5,7 +5,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, openSync, readFileSync } from 'node:fs'
-import { mkdtemp, mkdir, readFile, rm, statfs, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, mkdir, readFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -35,6 +35,9 @@ export interface TestDatabase {
 
 const run = promisify(execFile)
 const password = 'test-password'
+
+/** Variable with the folder of the clusters that all test files of a run share. */
+export const clusterFolder = 'POSTSTACK_TEST_CLUSTERS'
 
 interface Binaries {
   readonly folder: string
@@ -78,12 +81,7 @@ export async function startPostgres(
   await linkLibraries(found.folder)
   const folder = await mkdtemp(join(durable ? tmpdir() : await fastFolder(), 'poststack-pg-'))
   const data = join(folder, 'data')
-  await writeFile(join(folder, 'password'), password)
-  const initdb = asOrdinaryUser(join(found.folder, 'bin', 'initdb'), [
-    ...`-D ${data} -U postgres -A scram-sha-256 --pwfile ${join(folder, 'password')} --no-sync`.split(' '),
-    ...`-E UTF8 --locale=${found.locale}`.split(' '),
-  ])
-  await run(initdb.program, [...initdb.args])
+  await copyCluster(found, data)
   if (standby) await writeFile(join(data, 'standby.signal'), '')
   const port = await freePort()
   const options = {
@@ -110,6 +108,35 @@ export async function startPostgres(
     if (child.exitCode === null) await once(child, 'exit')
     await rm(folder, { recursive: true, force: true })
   })
+}
+
+/** A cluster as initdb makes it, which takes most of a second, is made once for all test files of a run and copied. */
+async function copyCluster(binaries: Binaries, data: string): Promise<void> {
+  const shared = process.env[clusterFolder]
+  if (shared === undefined) {
+    await makeCluster(binaries, data)
+    return
+  }
+  const made = join(shared, binaries.folder.replaceAll('/', '_'))
+  if (!existsSync(made)) {
+    // Two files may be first at once: each makes one, and the first to be complete stays.
+    const own = `${made}.${String(process.pid)}`
+    await makeCluster(binaries, own)
+    await rename(own, made).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    })
+  }
+  await run('cp', ['-a', made, data])
+}
+
+async function makeCluster({ folder, locale }: Binaries, data: string): Promise<void> {
+  const passwordFile = `${data}.password`
+  await writeFile(passwordFile, password)
+  const initdb = asOrdinaryUser(join(folder, 'bin', 'initdb'), [
+    ...`-D ${data} -U postgres -A scram-sha-256 --pwfile ${passwordFile} --no-sync`.split(' '),
+    ...`-E UTF8 --locale=${locale}`.split(' '),
+  ])
+  await run(initdb.program, [...initdb.args])
 }
 
 function createTestServer(port: number, stop: () => Promise<void>): TestServer {
@@ -160,7 +187,7 @@ function createTestServer(port: number, stop: () => Promise<void>): TestServer {
 }
 
 // A database is hundreds of small files: in memory, where there is room, it is made several times faster.
-async function fastFolder(): Promise<string> {
+export async function fastFolder(): Promise<string> {
   const memory = '/dev/shm'
   if (!existsSync(memory)) return tmpdir()
   const { bavail, bsize } = await statfs(memory)
