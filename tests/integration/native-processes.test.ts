@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { readProcess, signalProcess } from '../../src/runtime/native/process.ts'
 import { createNativeRuntime } from '../../src/runtime/native/native.ts'
+import { compiled } from '../support/compiled.ts'
 import {
   ask,
   askWhenReady,
@@ -25,7 +26,7 @@ import {
 } from '../support/native-project.ts'
 import { freePort } from '../support/ports.ts'
 
-const script = join(import.meta.dirname, '../support/start-native.ts')
+const script = await compiled(join(import.meta.dirname, '../support/start-native.ts'))
 const linux = process.platform === 'linux'
 
 afterEach(destroyProjects)
@@ -34,7 +35,7 @@ describe('processes', () => {
   test('the server outlives the process that started it, and another one finds it', async () => {
     const root = await emptyProject()
     const port = await freePort()
-    await promisify(execFile)(process.execPath, ['--import', 'tsx', script, root, String(port)])
+    await promisify(execFile)(process.execPath, [script, root, String(port)])
     expect(await askWhenReady({ port }, 'select 1')).toBe(1)
     const one = { root, port, runtime: createNativeRuntime({ root, env: process.env }) }
     expect(await one.runtime.inspect(target, options)).toMatchObject({ state: 'running', ports: [{ host: port }] })
@@ -64,7 +65,7 @@ describe('processes', () => {
       for (let round = 0; round < 10; round++) {
         const root = await emptyProject()
         const port = await freePort()
-        const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
+        const child = spawn(process.execPath, [script, root, String(port)], {
           stdio: ['ignore', 'pipe', 'inherit'],
         })
         const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -113,7 +114,7 @@ describe('processes', () => {
   test.runIf(linux)('a dead server whose parent never asks how it ended does not prevent the next start', async () => {
     const root = await emptyProject()
     const port = await freePort()
-    const parent = spawn(process.execPath, ['--import', 'tsx', script, root, String(port), 'stay'])
+    const parent = spawn(process.execPath, [script, root, String(port), 'stay'])
     try {
       await expect
         .poll(() => ask({ port }, 'create table kept as select 3 as answer').catch(() => 'not yet'), {
@@ -174,7 +175,7 @@ describe('processes', () => {
   test('runtimes that start one container at the same time end up with one server', async () => {
     const one = await project()
     const others = [1, 2].map(() => createNativeRuntime({ root: one.root, env: process.env }))
-    const another = promisify(execFile)(process.execPath, ['--import', 'tsx', script, one.root, String(one.port)])
+    const another = promisify(execFile)(process.execPath, [script, one.root, String(one.port)])
     await Promise.all([start(one), ...others.map((runtime) => start({ ...one, runtime })), another])
     expect(await askWhenReady(one, 'select 1')).toBe(1)
     expect(await state(one)).toBe('running')
@@ -207,7 +208,7 @@ async function interruptedDuring(program: string): Promise<boolean> {
   const root = await emptyProject()
   const port = await freePort()
   // The leader of a group, as a command in a terminal is: Ctrl-C goes to all of the group.
-  const child = spawn(process.execPath, ['--import', 'tsx', script, root, String(port)], {
+  const child = spawn(process.execPath, [script, root, String(port)], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -23,6 +23,7 @@ import { findBinaries, packageName } from '../../src/runtime/native/binaries.ts'
 import { label } from '../../src/plan/labels.ts'
 import { linkLibraries } from '../../src/runtime/native/libraries.ts'
 import { createNativeRuntime, whyNoServer } from '../../src/runtime/native/native.ts'
+import { compiled } from '../support/compiled.ts'
 import {
   ask,
   askWhenReady,
@@ -38,7 +39,7 @@ import { freePort } from '../support/ports.ts'
 
 const run = promisify(execFile)
 const options = { signal: new AbortController().signal }
-const script = join(import.meta.dirname, '../support/start-native.ts')
+const script = await compiled(join(import.meta.dirname, '../support/start-native.ts'))
 const nobody = 65_534
 /** These change users, which only root may. */
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
@@ -292,11 +293,10 @@ describe.skipIf(!isRoot)('a package installed without its scripts', () => {
 })
 
 async function startAsNobody(root: string, port: number): Promise<void> {
-  // A home of its own, for the loader's cache.
   const home = await temporaryFolder()
   await chown(home, nobody, nobody)
   const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: home }
-  await run(process.execPath, ['--import', 'tsx', script, root, String(port)], { uid: nobody, gid: nobody, env })
+  await run(process.execPath, [script, root, String(port)], { uid: nobody, gid: nobody, env })
 }
 
 /** The package as an install leaves it that runs no scripts, in the project's own node_modules. */

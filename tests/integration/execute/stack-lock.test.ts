@@ -10,8 +10,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ownIdentity } from '../../../src/runtime/process-identity.ts'
 import { withStackLock } from '../../../src/execute/stack-lock.ts'
 import type { StackLockOptions } from '../../../src/execute/stack-lock.ts'
+import { compiled } from '../../support/compiled.ts'
 
-const worker = fileURLToPath(new URL('lock-worker.ts', import.meta.url))
+const worker = await compiled(fileURLToPath(new URL('lock-worker.ts', import.meta.url)))
 let root: string
 let children: ChildProcess[]
 
@@ -31,7 +32,7 @@ function options(changes: Partial<StackLockOptions> = {}): StackLockOptions {
 }
 
 function startWorker(times: number, insideMs: number): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', worker, root, String(times), String(insideMs)], {
+  const child = spawn(process.execPath, [worker, root, String(times), String(insideMs)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   children.push(child)

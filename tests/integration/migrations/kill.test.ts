@@ -1,13 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
 import { compareSnapshots } from '../../../src/migrations/snapshot/difference.ts'
 import { readSnapshot } from '../../../src/migrations/snapshot/read.ts'
+import { compiled } from '../../support/compiled.ts'
 import { apply, indexesOf, ledgerRow, noticesOf, type SqlFiles, tablesOf, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import { chooseSeed, randomNumbers } from '../../support/random.ts'
@@ -17,25 +16,11 @@ let server: TestServer
 let database: TestDatabase
 const workers: ChildProcess[] = []
 
-// In one file, because fifty processes would spend more time on reading TypeScript than on migrating.
-const program = fileURLToPath(
-  new URL(`../../../node_modules/.cache/poststack-worker-${process.pid}.mjs`, import.meta.url),
-)
-
 beforeAll(async () => {
   server = await startPostgres()
-  await build({
-    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-  })
 })
 afterAll(async () => {
   for (const worker of workers) worker.kill('SIGKILL')
-  await rm(program, { force: true })
   await server.stop()
 })
 beforeEach(async () => {
@@ -43,7 +28,7 @@ beforeEach(async () => {
 })
 
 async function startWorker(): Promise<ChildProcess> {
-  const worker = fork(program)
+  const worker = fork(await compiled(fileURLToPath(new URL('worker.ts', import.meta.url))))
   workers.push(worker)
   await once(worker, 'message')
   return worker

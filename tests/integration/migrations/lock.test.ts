@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PoststackError } from '../../../src/errors.ts'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
 import { acquireLock, describeHolder, findHolder } from '../../../src/migrations/lock/lock.ts'
+import { compiled } from '../../support/compiled.ts'
 import { apply, failApply, failureOf, ledgerOf, shown, tablesOf, type SqlFiles } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import type { WorkerOrder, WorkerReport } from './worker.ts'
@@ -28,7 +29,7 @@ beforeEach(async () => {
 
 async function startWorker(): Promise<ChildProcess> {
   const file = fileURLToPath(new URL('worker.ts', import.meta.url))
-  const worker = fork(file, { execArgv: ['--import', 'tsx'] })
+  const worker = fork(await compiled(file))
   workers.push(worker)
   await once(worker, 'message')
   return worker

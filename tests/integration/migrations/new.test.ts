@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { createMigration, type NewMigration } from '../../../src/migrations/files/new.ts'
 import { readMigrations } from '../../../src/migrations/files/read.ts'
+import { compiled } from '../../support/compiled.ts'
 import { configProject } from '../../support/config-project.ts'
 import { failureOf } from '../../support/migrations.ts'
 
@@ -90,7 +91,7 @@ test('processes at once must get a number each, and lose no file', async () => {
   await writeFile(join(folder, '041-first.sql'), '')
   const started = await Promise.all(
     ['same', 'same', 'other'].map(async (name) => {
-      const worker = fork(fileURLToPath(new URL('new-worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+      const worker = fork(await compiled(fileURLToPath(new URL('new-worker.ts', import.meta.url))))
       workers.push(worker)
       await once(worker, 'message')
       return { worker, name }

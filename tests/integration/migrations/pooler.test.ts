@@ -9,6 +9,7 @@ import { acquireLock, findHolder, type MigrationLock } from '../../../src/migrat
 import { isPooled, serverPid } from '../../../src/migrations/lock/pooler.ts'
 import { sessionRules } from '../../../src/migrations/run/session.ts'
 import { describeServer } from '../../../src/migrations/server.ts'
+import { compiled } from '../../support/compiled.ts'
 import { apply, failApply, failureOf, ledgerOf, tablesOf } from '../../support/migrations.ts'
 import { pgbouncerMissing, startPgBouncer, type TestPooler } from '../../support/pgbouncer.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
@@ -143,7 +144,7 @@ describe('a pooler', () => {
 
   test('the lock is free the moment its client is gone, and does not stay behind in the pool', async () => {
     const file = fileURLToPath(new URL('worker.ts', import.meta.url))
-    const worker = fork(file, { execArgv: ['--import', 'tsx'] })
+    const worker = fork(await compiled(file))
     workers.push(worker)
     await once(worker, 'message')
     worker.send({

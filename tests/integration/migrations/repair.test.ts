@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isPoststackError } from '../../../src/errors.ts'
 import type { RepairCase } from '../../../src/migrations/repair/cases.ts'
+import { compiled } from '../../support/compiled.ts'
 import { apply, failApply, failureOf, ledgerOf, tablesOf } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import { repairSteps } from '../../support/repair.ts'
@@ -274,7 +275,7 @@ test('after kill -9 in a concurrent build, the INVALID index must be named, and 
   const blocker = await database.session()
   await blocker.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   await blocker.query('SELECT * FROM other')
-  const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  const worker = fork(await compiled(fileURLToPath(new URL('worker.ts', import.meta.url))))
   try {
     await once(worker, 'message')
     worker.send({ target: database.target, files: sql } satisfies WorkerOrder)

@@ -8,6 +8,7 @@ import type { Connect } from '../../../src/migrations/connection.ts'
 import { withinDatabase } from '../../../src/migrations/verify/beyond.ts'
 import { withScratch } from '../../../src/migrations/verify/scratch.ts'
 import { verify, type VerifyReport } from '../../../src/migrations/verify/verify.ts'
+import { compiled } from '../../support/compiled.ts'
 import { apply, failureOf, folderOf, type SqlFiles, until } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 import type { VerifyOrder } from './verify-worker.ts'
@@ -79,7 +80,7 @@ test('sessions last for as long as a try-out takes, and one that was lost at res
 /** A process that is in the middle of a try-out, in a database of its own. */
 async function sleeper(): Promise<{ readonly worker: ChildProcess; readonly database: TestDatabase }> {
   const database = await server.createDatabase()
-  const worker = fork(fileURLToPath(new URL('verify-worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  const worker = fork(await compiled(fileURLToPath(new URL('verify-worker.ts', import.meta.url))))
   workers.push(worker)
   await once(worker, 'message')
   const files = {
