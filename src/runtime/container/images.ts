@@ -42,11 +42,25 @@ export async function builtImages(
     .toSorted((one, other) => (one.id < other.id ? -1 : 1))
 }
 
+const removals = new WeakMap<Engine, Promise<void>>()
+
 /**
  * Engines refuse to remove an image that a container uses, or that has another name, by its id. Podman leaves what the image was built
- * upon, step by step, as images without a name, or removes some of them, while other images go: those that nothing else stands on go with it.
+ * upon, step by step, as images without a name: those that nothing else stands on go with it. One image after the other there, for two
+ * that stand on the same steps, removed at once, leave each other's.
  */
-export async function removeImage(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+export function removeImage(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  if (engine.flavour !== 'podman') return removeAlone(engine, target, signal)
+  const before = removals.get(engine) ?? Promise.resolve()
+  const removal = before.then(() => removeAlone(engine, target, signal))
+  removals.set(
+    engine,
+    removal.catch(() => undefined),
+  )
+  return removal
+}
+
+async function removeAlone(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
   const key = target.id ?? encodeURIComponent(engineImageName(target.name, engine.flavour))
   const remove = (image: string): Promise<EngineAnswer> =>
     whilePassing(signal, () => engine.client.send({ method: 'DELETE', path: `/images/${image}`, signal }))

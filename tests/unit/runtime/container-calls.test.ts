@@ -99,6 +99,32 @@ test('what an image was built upon must go with it, also where podman has remove
   expect(deleted).toEqual([top, top, 'two', 'one', 'one'])
 })
 
+test('podman must remove one image after the other, also after one that it refused', async () => {
+  let open = 0
+  const { engine, asked } = engineOf(() => ({ status: 200, body: {} }))
+  const slow: Engine = {
+    ...engine,
+    client: {
+      ...engine.client,
+      send: async (request) => {
+        expect(request.method === 'DELETE' ? ++open : 1).toBe(1)
+        const answer = await engine.client.send(request)
+        await new Promise(setImmediate)
+        if (request.method === 'DELETE') open--
+        return request.path.endsWith('refused') ? { ...answer, status: 409 } : answer
+      },
+    },
+  }
+  const names = ['one', 'refused', 'two']
+  const removals = names.map((id) => removeImage(slow, { name: id, id }, signal))
+  expect((await Promise.allSettled(removals)).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ])
+  expect(asked()).toBe(6)
+})
+
 test('what stays wrong must be told with the words of the engine, after a bounded number of tries', async () => {
   const { engine, asked } = answering([500, 'image not known'])
   await expect(readList(engine, '/images/json', signal)).rejects.toMatchObject({
