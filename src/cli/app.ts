@@ -66,6 +66,11 @@ const config: PartialApplicationConfiguration = {
   localization: {
     text: {
       ...text_en,
+      briefs: {
+        ...text_en.briefs,
+        help: 'print this help',
+        argumentEscapeSequence: 'what follows are arguments, not flags',
+      },
       formatException: (error) => (error instanceof Error ? error.message : String(error)),
       exceptionWhileParsingArguments: wrongWords,
       exceptionWhileLoadingCommandContext: rethrow,
@@ -77,7 +82,7 @@ const config: PartialApplicationConfiguration = {
 
 const application = buildApplication(root, config, {
   help: help({
-    brief: text_en.briefs.help,
+    brief: 'print this help',
     defaultForRouteMap: true,
     // A line with every flag of every command is one that nobody reads; each command's own help lists them.
     formatting: { onlyRequiredInUsageLine: true, useAliasInUsageLine: false, caseStyle: 'convert-camel-to-kebab' },
@@ -121,13 +126,14 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * The parser shows words that may be given any number of times as if one of them had to be, and of each flag that is off without being given, that
- * it is.
+ * The parser shows words that may be given any number of times as if one of them had to be, of each flag what it is without being given, and a
+ * comma as what stands between values.
  */
 function withoutNoise(text: string): string {
   return text
     .replaceAll(/(?<!\[(?:-- )?)<(?:service|argument)>\.{3}/g, '[$&]')
-    .replaceAll(/ +\[default = false\]$/gm, '')
+    .replaceAll(/ +\[default = (?:false|true)\]$/gm, '')
+    .replaceAll('[separator = ,]', '[one, or several: a,b]')
 }
 
 /** What may stand where the line ends, for the scripts of `completion`. */

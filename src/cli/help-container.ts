@@ -1,7 +1,7 @@
 /**
  * The longer help of the commands in group `container`: what each does, two examples, exit codes.
  */
-import { exitCodesHelp } from './help.ts'
+import { exitCodesHelp, exitCodesOf } from './help.ts'
 
 export const containerHelp = `Acts on the containers and images of the stack, and leaves migrations alone. Containers are named by their services, or
 by their own names. Containers of other stacks and other checkouts are never touched.
@@ -108,5 +108,5 @@ EXAMPLES
 export type ContainerCommand = keyof typeof descriptions
 
 export function containerHelpOf(command: ContainerCommand): string {
-  return `${descriptions[command]}\n${exitCodesHelp}`
+  return `${descriptions[command]}\n${exitCodesOf(command)}`
 }

@@ -1,7 +1,7 @@
 /**
  * The longer help of the commands in group `database`: what each does, two examples, exit codes.
  */
-import { exitCodesHelp } from './help.ts'
+import { exitCodesHelp, exitCodesOf } from './help.ts'
 
 export const databaseHelp = `Acts on one database: the declared one (with --service or --database where there are several), or any other with --url.
 A password may stand in the URL or, better, in the environment as PGPASSWORD. Migrations are read from the folder that
@@ -173,5 +173,5 @@ EXAMPLES
 export type DatabaseCommand = keyof typeof descriptions
 
 export function databaseHelpOf(command: DatabaseCommand): string {
-  return `${descriptions[command]}\n${exitCodesHelp}`
+  return `${descriptions[command]}\n${exitCodesOf(command)}`
 }

@@ -1,7 +1,7 @@
 /**
  * The longer help of the commands in group `logs`.
  */
-import { exitCodesHelp } from './help.ts'
+import { exitCodesHelp, exitCodesOf } from './help.ts'
 
 export const logsHelp = `What Poststack has done in this project, as lines of JSON in the folder "logs": one file for each category (main, container,
 database), and what the last build of each image has said. What services say is shown by "container logs".
@@ -41,5 +41,5 @@ EXAMPLES
 } as const
 
 export function logsHelpOf(command: keyof typeof descriptions): string {
-  return `${descriptions[command]}\n${exitCodesHelp}`
+  return `${descriptions[command]}\n${exitCodesOf(command)}`
 }

@@ -2,14 +2,33 @@
  * The longer help of each command: what it does, two examples, exit codes.
  */
 
-export const exitCodesHelp = `EXIT CODES
-  0   done, or already as declared
-  1   a step failed
-  2   what was asked is wrong: arguments, config, migration files
-  3   with --check: not as declared
-  4   the machine lacks something: an engine, PostgreSQL's binaries
-  70  a bug of Poststack
-  130, 143  stopped by Ctrl-C or SIGTERM; what was begun is taken back, and running it again converges`
+const exitCodes = {
+  own: '  what is run has its own; before it runs:',
+  done: '  0   done, or already as declared',
+  failed: '  1   failed: a step, a query, what was to be proved',
+  wrong: '  2   what was asked is wrong: arguments, config, migration files',
+  check: '  3   with --check: not as declared',
+  machine: "  4   the machine lacks something: an engine, PostgreSQL's binaries",
+  bug: '  70  a bug of Poststack',
+  stopped: '  130, 143  stopped by Ctrl-C or SIGTERM; what was begun is taken back, and running it again converges',
+} as const
+
+/** All that commands of this program exit with. */
+export const exitCodesHelp = exitCodesBut('own')
+
+const programs: ReadonlySet<string> = new Set(['exec', 'run', 'psql', 'shell'])
+const checks: ReadonlySet<string> = new Set(['plan', 'status', 'migration-status'])
+
+/** What this command exits with, by its last word. */
+export function exitCodesOf(command: string): string {
+  if (programs.has(command)) return exitCodesBut('done', 'check', 'stopped')
+  return checks.has(command) ? exitCodesHelp : exitCodesBut('own', 'check')
+}
+
+function exitCodesBut(...others: readonly (keyof typeof exitCodes)[]): string {
+  const lines = Object.entries(exitCodes).filter(([name]) => !others.some((other) => other === name))
+  return ['EXIT CODES', ...lines.map(([, line]) => line)].join('\n')
+}
 
 const descriptions = {
   init: `Writes poststack.config.ts in this folder, with a comment for each choice, from what stands there: migrations/,
@@ -163,5 +182,5 @@ EXAMPLES
 } as const
 
 export function helpOf(command: keyof typeof descriptions): string {
-  return `${descriptions[command]}\n${exitCodesHelp}`
+  return `${descriptions[command]}\n${exitCodesOf(command)}`
 }

@@ -29,7 +29,7 @@ export function planStop(desired: Desired, observed: Snapshot, { names, all }: S
   const leaving = inStopOrder(desired, observed).filter(wanted)
   blockedByDamage(concerned(names.length > 0 ? services : [...declared], desired), { desired, observed, draft })
   for (const { container, service } of leaving) if (!isRunning(container)) draft.unchanged(service)
-  planLeaving(leaving, { desired, draft, cause: 'stop', remove: false })
+  planLeaving(leaving, { desired, draft, cause: 'asked for', remove: false })
   return draft.finish()
 }
 
@@ -55,7 +55,7 @@ export function planRemove(desired: Desired, observed: Snapshot, { names, force 
     }
     return draft.finish()
   }
-  planLeaving(leaving, { desired, draft, cause: 'remove', remove: true })
+  planLeaving(leaving, { desired, draft, cause: 'asked for', remove: true })
   return draft.finish()
 }
 

@@ -119,7 +119,7 @@ const logs = buildCommand({
       tail: {
         kind: 'parsed',
         parse: tailCount,
-        brief: 'last lines of each service; all without it',
+        brief: 'how many of the last lines of each service (default: all)',
         placeholder: 'n',
         optional: true,
       },

@@ -61,7 +61,7 @@ const migrate = buildCommand({
   parameters: {
     flags: {
       targetVersion: {
-        ...valued('number', 'last migration to apply; all without it', versionNumber),
+        ...valued('number', 'last migration to apply (default: all)', versionNumber),
         ...versionProposals,
       },
       dryRun,
@@ -151,7 +151,7 @@ const repair = buildCommand({
   parameters: {
     flags: {
       version: {
-        ...valued('number', 'number of the migration; all without it', versionNumber),
+        ...valued('number', 'number of the migration (default: all)', versionNumber),
         ...versionProposals,
       },
       choose: {

@@ -126,6 +126,24 @@ describe('the command line', () => {
     expect(stdout).toContain('EXIT CODES')
   })
 
+  test.each([
+    [['plan'], ['0', '1', '2', '3', '4', '70', '130']],
+    [
+      ['db', 'migration-status'],
+      ['0', '1', '2', '3', '4', '70', '130'],
+    ],
+    [['down'], ['0', '1', '2', '4', '70', '130']],
+    [
+      ['container', 'exec'],
+      ['1', '2', '4', '70'],
+    ],
+  ])('%j --help tells those exit codes that it has', async (words, codes) => {
+    const { stdout } = await run(...words, '--help')
+    const [, table = ''] = /EXIT CODES\n(.*?)\n\n/s.exec(stdout) ?? []
+    expect([...table.matchAll(/^ +(\d+)/gm)].map(([, code]) => code)).toEqual(codes)
+    expect(table.includes('what is run has its own')).toBe(!codes.includes('0'))
+  })
+
   test.each([[['db']], [['database']], [['db', '--help']]])('%j shows what the group has', async (words) => {
     const { exitCode, stdout } = await run(...words)
     expect(exitCode).toBe(0)

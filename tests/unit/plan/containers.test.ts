@@ -68,12 +68,12 @@ describe('stop', () => {
     const { plan } = await running()
     expect(await plan((desired, observed) => planStop(desired, observed, { names: [], all: false })))
       .toMatchInlineSnapshot(`
-      "shop on memory: 2 steps
+        "shop on memory: 2 steps
 
-        #1 service:web  stop  stop  [downtime]
-        #2 service:db   stop  stop  [downtime]  after #1
-      "
-    `)
+          #1 service:web  stop  asked for  [downtime]
+          #2 service:db   stop  asked for  [downtime]  after #1
+        "
+      `)
   })
 
   test('goes by service or container, leaves the rest, and has nothing to do twice', async () => {
@@ -82,7 +82,7 @@ describe('stop', () => {
     expect(await stop('shop-db', 'db')).toMatchInlineSnapshot(`
       "shop on memory: 1 step for db
 
-        #1 service:db  stop  stop  [downtime]
+        #1 service:db  stop  asked for  [downtime]
       "
     `)
     runtime.kill('shop-db', 0)
@@ -152,14 +152,14 @@ describe('remove', () => {
     expect(await remove(true, 'web', 'db')).toMatchInlineSnapshot(`
       "shop on memory: 4 steps for db, web
 
-        #1 service:web  stop    remove  [downtime]
-        #2 service:web  remove  remove  after #1
-        #3 service:db   stop    remove  [downtime]  after #2
-        #4 service:db   remove  remove  after #2 #3
+        #1 service:web  stop    asked for  [downtime]
+        #2 service:web  remove  asked for  after #1
+        #3 service:db   stop    asked for  [downtime]  after #2
+        #4 service:db   remove  asked for  after #2 #3
       "
     `)
     runtime.kill('shop-web', 0)
-    expect(await remove(false, 'web')).toContain('#1 service:web  remove  remove')
+    expect(await remove(false, 'web')).toContain('#1 service:web  remove  asked for')
     runtime.drop('shop-web')
     expect(await remove(false, 'web')).toContain('nothing to do')
   })
