@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pause } from '../../abort.ts'
 import { isPoststackError, PoststackError } from '../../errors.ts'
-import { type Blocker, describeBlocker, findBlockers, findNamed } from '../lock/blockers.ts'
+import { describeBlocker, findBlockers, findNamed } from '../lock/blockers.ts'
 import { isRaised, isServerError } from '../connection.ts'
 import { throwIfStopped } from './guard.ts'
 import type { Job, RetryLimits, Run } from './run.ts'
@@ -94,7 +94,8 @@ function watchBlockers(run: Run, job: Job): Watch {
   const look = async (): Promise<void> => {
     if (run.working === undefined) return
     ;({ pid } = run.working)
-    const found = await lookFor(run, pid).catch(() => [])
+    // The file may have ended before it is this one's turn.
+    const found = await run.look(async (session) => (stopped ? [] : findBlockers(session, pid))).catch(() => [])
     if (stopped || found.length === 0) return
     blockers = found.map(describeBlocker)
     const waitedMs = Math.round(performance.now() - began)
@@ -124,11 +125,7 @@ function watchBlockers(run: Run, job: Job): Watch {
 
 async function namedBy(run: Run, { cause }: PoststackError, pid: number): Promise<readonly string[]> {
   const text = isServerError(cause) ? (cause.detail ?? '') : ''
-  return (await findNamed(await run.observer(), text, pid)).map(describeBlocker)
-}
-
-async function lookFor(run: Run, pid: number): Promise<readonly Blocker[]> {
-  return await findBlockers(await run.observer(), pid)
+  return (await run.look((session) => findNamed(session, text, pid))).map(describeBlocker)
 }
 
 function gaveUp(error: PoststackError, blockers: readonly string[], tries: number): PoststackError {

@@ -8,8 +8,9 @@ import type { MigrationEvent } from '../events.ts'
 import type { LedgerAuthor, RecordedMigration } from '../ledger/record.ts'
 import type { Program } from '../sql/program.ts'
 import { asking, ownPath } from '../own-path.ts'
-import type { Queryable, SqlText } from '../types.ts'
+import type { SqlText } from '../types.ts'
 import { acquireLock, describeHolder, type MigrationLock } from '../lock/lock.ts'
+import { createObserver, type Observer } from './observer.ts'
 import { endOrphans } from './orphans.ts'
 import { isPooled } from '../lock/pooler.ts'
 import { sessionRules, type SessionRules } from './session.ts'
@@ -76,10 +77,10 @@ export interface Run {
   readonly work: Connection
   readonly lock: MigrationLock
   /**
-   * A connection to look around with while the work waits, opened when it is asked for first. Never the one with the lock: a CREATE
-   * INDEX CONCURRENTLY that meets a transaction in the moment of a query waits for the end of that transaction.
+   * Looks around while the work waits, on a connection of its own. Never the one with the lock: a CREATE INDEX CONCURRENTLY that meets a
+   * transaction in the moment of a query waits for the end of that transaction.
    */
-  readonly observer: () => Promise<Queryable>
+  readonly look: Observer['look']
   author: LedgerAuthor
   readonly signal: AbortSignal
   readonly emit: (event: MigrationEvent) => void
@@ -105,7 +106,7 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
   const lock = await takeLock(options, emit, self)
   try {
     const work = await (options.connectWork ?? connect)({ applicationName: `poststack migrate ${self}`, signal })
-    const observer = openedWhenAsked(() => asking(connect)({ applicationName: `poststack watch ${self}`, signal }))
+    const observer = createObserver(() => asking(connect)({ applicationName: `poststack watch ${self}`, signal }))
     try {
       const pooled = await isPooled(work)
       // Until a file begins. Somebody else's session is left as it is.
@@ -114,7 +115,7 @@ export async function withRun<T>(options: RunOptions, body: (run: Run) => Promis
       const run: Run = {
         work,
         lock,
-        observer: observer.session,
+        look: observer.look,
         author: { appliedBy: userName(), host: hostname(), toolVersion: options.toolVersion, gitCommit: undefined },
         signal,
         emit,
@@ -188,31 +189,6 @@ function telling(listener: RunOptions['onEvent']): { readonly emit: Run['emit'];
     if (thrown.length > 0) throw thrown[0]
   }
   return { emit, throwThrown }
-}
-
-/** A session that is opened when it is asked for first, and anew when it could not be or was lost. */
-function openedWhenAsked(open: () => Promise<Connection>): {
-  readonly session: () => Promise<Connection>
-  readonly close: () => Promise<void>
-} {
-  let opening: Promise<Connection> | undefined
-  const forget = (): void => {
-    opening = undefined
-  }
-  const begin = async (): Promise<Connection> => {
-    try {
-      const session = await open()
-      session.onLost(forget)
-      return session
-    } catch (error) {
-      forget()
-      throw error
-    }
-  }
-  return {
-    session: async () => await (opening ??= begin()),
-    close: async () => await opening?.then((session) => session.close()).catch(() => undefined),
-  }
 }
 
 /** Has the run record the commit of the checkout; asked for only when something is going to be written. */

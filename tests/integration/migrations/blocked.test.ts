@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PoststackError } from '../../../src/errors.ts'
 import type { Connect, Connection } from '../../../src/migrations/connection.ts'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
-import { apply, ledgerOf } from '../../support/migrations.ts'
+import { apply, ledgerOf, type SqlFiles } from '../../support/migrations.ts'
 import { startPostgres, type TestDatabase, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -61,6 +62,34 @@ describe('the look at who is in the way', () => {
     }))
     await apply(database, { ...add, '2_b.sql': 'SELECT pg_sleep(0.2)' }, { connect, onEvent: told, lockTimeoutMs: 0 })
     expect(types()).toEqual(['migration-started', 'migration-applied'])
+  })
+
+  test('is one at a time on its session, which is at rest when it is given back', async () => {
+    const asking = new Set<symbol>()
+    let most = 0
+    let atEnd: number | undefined
+    const connect = looking((session) => ({
+      ...session,
+      query: async (text, values) => {
+        const one = Symbol(text)
+        asking.add(one)
+        most = Math.max(most, asking.size)
+        try {
+          // As on a busy machine: longer than a file takes.
+          await sleep(400)
+          return await session.query(text, values)
+        } finally {
+          asking.delete(one)
+        }
+      },
+      close: async () => {
+        atEnd = asking.size
+        await session.close()
+      },
+    }))
+    const slow = ['1_a.sql', '2_b.sql', '3_c.sql', '4_d.sql'].map((file) => [file, 'SELECT pg_sleep(0.2)'])
+    await apply(database, Object.fromEntries(slow) as SqlFiles, { connect, lockTimeoutMs: 0 })
+    expect({ most, atEnd }).toEqual({ most: 1, atEnd: 0 })
   })
 
   test('is taken again on another session when the first could not be opened', async () => {
