@@ -48,6 +48,14 @@ export function onAbort(signal: AbortSignal, stop: () => void): () => void {
   }
 }
 
+/** What `look` says in the very moment of the signal; at once if that was given before. */
+export function given<Seen>(signal: AbortSignal, look: () => Seen): Promise<Seen> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(look())
+    else onAbort(signal, () => resolve(look()))
+  })
+}
+
 /** What the work comes to, or the interruption when the signal is given before; the work itself goes on. */
 export function orInterrupted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {

@@ -7,6 +7,7 @@ import { onAbort } from '../abort.ts'
 import { PoststackError, type ErrorRecord } from '../errors.ts'
 import type { Plan } from '../plan/step.ts'
 import type { Io } from './context.ts'
+import type { Keys } from './keys.ts'
 import { fit } from './report/fit.ts'
 import { visible } from './report/visible.ts'
 
@@ -20,6 +21,38 @@ export async function confirm(question: string, io: Io): Promise<boolean> {
   if (!canAsk(io)) return false
   if (/^y(es)?$/i.test((await ask(question, io)) ?? '')) return true
   throw declined()
+}
+
+interface KeyQuestion {
+  readonly io: Io
+  readonly keys: Keys
+  /** Nobody waits for the answer any more. */
+  readonly withdrawn: AbortSignal
+}
+
+/**
+ * The same where single keys are heard: `y` means yes, `n` and Enter mean no, and what ends the command does; no other key means anything. False
+ * when it is withdrawn.
+ */
+export async function confirmByKey(question: string, { io, keys, withdrawn }: KeyQuestion): Promise<boolean> {
+  if (!canAsk(io) || withdrawn.aborted) return false
+  io.stderr.write(fit(visible(question), io.stderr))
+  const answer = await new Promise<'y' | 'n' | undefined>((resolve) => {
+    const end = (said: 'y' | 'n' | undefined): void => {
+      takeBack()
+      forget()
+      resolve(said)
+    }
+    const takeBack = keys.divert((key) => {
+      if (/y/i.test(key)) end('y')
+      else if (/[n\r\n]/i.test(key)) end('n')
+      return !/q/i.test(key)
+    })
+    const forget = onAbort(withdrawn, () => end(undefined))
+  })
+  io.stderr.write(`${answer ?? ''}\n`)
+  if (answer === 'n') throw declined()
+  return answer === 'y'
 }
 
 /** A person was asked and did not agree: there is nothing to teach, and nothing to mend. */

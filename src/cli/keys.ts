@@ -4,8 +4,8 @@
 import type { Io } from './context.ts'
 
 export interface Keys {
-  /** Gives the terminal back while something else reads from it, such as a question. */
-  pause<Result>(body: () => Promise<Result>): Promise<Result>
+  /** Has the keys that `take` says it takes go there and nowhere else, such as to a question. The result ends that. */
+  divert(take: (key: string) => boolean): () => void
   close(): void
 }
 
@@ -14,34 +14,29 @@ const controlC = '\u0003'
 /** Calls `onKey` for each key that is pressed; without a terminal nothing is ever pressed. */
 export function listenToKeys({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>, onKey: (key: string) => void): Keys {
   if (stdin.isTTY !== true || stderr.isTTY !== true || stdin.setRawMode === undefined)
-    return { pause: (body) => body(), close: () => undefined }
+    return { divert: () => () => undefined, close: () => undefined }
+  let diverted: ((key: string) => boolean) | undefined
   const hear = (data: Buffer | string): void => {
     for (const key of String(data)) {
       // A terminal that hands over single keys makes no signal of this one.
       if (key === controlC) process.kill(process.pid, 'SIGINT')
-      else onKey(key)
+      else if (diverted?.(key) !== true) onKey(key)
     }
   }
-  const open = (): void => {
-    stdin.setRawMode?.(true)
-    stdin.on('data', hear)
-    stdin.resume()
-  }
-  const close = (): void => {
-    stdin.removeListener('data', hear)
-    stdin.setRawMode?.(false)
-    stdin.pause()
-  }
-  open()
+  stdin.setRawMode(true)
+  stdin.on('data', hear)
+  stdin.resume()
   return {
-    pause: async (body) => {
-      close()
-      try {
-        return await body()
-      } finally {
-        open()
+    divert: (take) => {
+      diverted = take
+      return () => {
+        diverted = undefined
       }
     },
-    close,
+    close: () => {
+      stdin.removeListener('data', hear)
+      stdin.setRawMode?.(false)
+      stdin.pause()
+    },
   }
 }

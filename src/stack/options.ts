@@ -10,7 +10,7 @@ import type { ServiceStatus, StackStatus } from '../plan/status.ts'
 import type { Plan } from '../plan/step.ts'
 import type { ObservedContainer, RuntimeName } from '../plan/types.ts'
 import type { AttachedProgram, LogLine } from '../runtime/runtime.ts'
-import type { OnEdit, TakeBackQuestion } from '../watch/take-back.ts'
+import type { ConfirmTakeBack, OnEdit } from '../watch/take-back.ts'
 
 /** Those of `openStack` that the config depends on. */
 export interface ConfigOptions {
@@ -79,8 +79,11 @@ export interface StackWatchOptions extends SelectOptions {
    * ended; `refuse` leaves it and says so. Databases that Poststack does not run itself are never touched in this way. @default 'rollback'
    */
   readonly onEdit?: OnEdit | undefined
-  /** Asked before migrations whose files are gone are taken back. @default nobody agrees */
-  readonly confirm?: ((question: TakeBackQuestion) => Promise<boolean>) | undefined
+  /**
+   * Asked before migrations whose files are gone are taken back. When files change before it has answered, the signal is given and the answer counts
+   * no more: whether anything is to be taken back is then found anew, and asked anew. @default nobody agrees
+   */
+  readonly confirm?: ConfirmTakeBack | undefined
   /** Gets what became of each run. @default nobody */
   readonly onOutcome?: ((outcome: Outcome) => void) | undefined
 }

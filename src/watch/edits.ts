@@ -46,6 +46,16 @@ export function decideEdits(files: readonly Migration[], applied: readonly Ledge
   }
 }
 
+/** Whether the same migrations would go back, for the same reasons, as was decided before. What an edited file holds by now is no matter. */
+export function isSameDecision(one: EditDecision, other: EditDecision): boolean {
+  return JSON.stringify(backOf(one)) === JSON.stringify(backOf(other))
+}
+
+function backOf(decision: EditDecision): readonly unknown[] {
+  const rows = decision.kind === 'left' ? decision.rows : decision.kind === 'none' ? [] : [{ ...decision, why: '' }]
+  return [decision.kind, ...rows.map(({ row: { version, name, checksum }, why }) => [version, name, checksum, why])]
+}
+
 interface Standing {
   readonly is: 'same' | 'edited' | 'gone'
   readonly file: Migration | undefined

@@ -10,7 +10,7 @@ import type { Plan } from '../plan/step.ts'
 import type { EndOptions } from '../runtime/runtime.ts'
 import type { InputSources } from './inputs.ts'
 import type { Proofs } from './proofs.ts'
-import { type OnEdit, takeBackEdits, type TakeBackQuestion } from './take-back.ts'
+import { type ConfirmTakeBack, type OnEdit, type TakeBackEnd, takeBackEdits } from './take-back.ts'
 
 /** What watching needs of a stack that was opened. */
 export interface WatchedStack extends InputSources {
@@ -35,23 +35,34 @@ export interface RunRequest {
   readonly pull: boolean
   readonly onEdit: OnEdit
   readonly proofs: Proofs
-  readonly confirm?: ((question: TakeBackQuestion) => Promise<boolean>) | undefined
+  readonly confirm?: ConfirmTakeBack | undefined
+  /** Given when files have changed since the run began. */
+  readonly changed: AbortSignal
   readonly emit: Emit
   readonly signal: AbortSignal
 }
 
-/** Makes the stack as declared. Fails as `up` does, and as taking back does. */
-export async function runOnce(request: RunRequest): Promise<Outcome> {
+/**
+ * Makes the stack as declared. Fails as `up` does, and as taking back does. Nothing where files have changed before anything was taken back: then
+ * it is to be begun anew.
+ */
+export async function runOnce(request: RunRequest): Promise<Outcome | undefined> {
   const { stack, services, expectsChange, pull } = request
+  let refused: () => Outcome
   try {
     const outcome = await stack.up({ services, expectsChange, pull })
     // Where the database did not run yet, what is wrong with its migrations shows only under way.
-    const hasMet = outcome.results.some(({ error }) => error !== undefined && isMendable(error.code))
-    if (!hasMet || !(await takeBack(request))) return outcome
+    if (!outcome.results.some(({ error }) => error !== undefined && isMendable(error.code))) return outcome
+    refused = () => outcome
   } catch (error) {
-    if (!isPoststackError(error) || !isMendable(error.code) || !(await takeBack(request))) throw error
+    if (!isPoststackError(error) || !isMendable(error.code)) throw error
+    refused = () => {
+      throw error
+    }
   }
-  return await stack.up({ services, expectsChange: true, pull: false })
+  const end = await takeBack(request)
+  if (end === 'stale') return undefined
+  return end === 'nothing' ? refused() : await stack.up({ services, expectsChange: true, pull: false })
 }
 
 /** The selected databases that Poststack runs itself and migrates. */
@@ -70,12 +81,14 @@ function isMendable(code: ErrorCode): boolean {
   return mendable.has(code)
 }
 
-async function takeBack(request: RunRequest): Promise<boolean> {
-  const { confirm, emit, onEdit, proofs, signal } = request
-  let hasDone = false
+async function takeBack(request: RunRequest): Promise<TakeBackEnd> {
+  const { changed, confirm, emit, onEdit, proofs, signal } = request
+  let all: TakeBackEnd = 'nothing'
   for (const database of await ownedDatabases(request)) {
     // oxlint-disable-next-line no-await-in-loop -- each may ask, and a person answers one question after the other
-    if (await takeBackEdits({ database, onEdit, proofs, confirm, emit, signal })) hasDone = true
+    const end = await takeBackEdits({ database, onEdit, proofs, confirm, changed, emit, signal })
+    if (end === 'stale') return end
+    if (end === 'done') all = end
   }
-  return hasDone
+  return all
 }

@@ -2,6 +2,7 @@
  * Takes back what the files of a database do not hold any more, so that a run can apply what they hold now. Only in databases that
  * the stack owns, only with the text that was stored, and never without proof or consent.
  */
+import { given } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { DeclaredDatabase } from '../execute/database/choice.ts'
@@ -12,7 +13,7 @@ import { rollback } from '../migrations/run/rollback.ts'
 import type { Migration } from '../migrations/types.ts'
 import type { RollbackProof } from '../migrations/verify/proof.ts'
 import { replay } from '../migrations/verify/replay.ts'
-import { decideEdits, type EditDecision, type LeftRow } from './edits.ts'
+import { decideEdits, type EditDecision, isSameDecision, type LeftRow } from './edits.ts'
 import { migrationOf, type Proofs, readRows } from './proofs.ts'
 
 /** What becomes of the newest applied migration when its file is edited. */
@@ -30,74 +31,104 @@ export interface TakeBackQuestion {
   }[]
 }
 
+/** The signal is given when the question is withdrawn: files have changed, and whatever is answered to it counts no more. */
+export type ConfirmTakeBack = (question: TakeBackQuestion, withdrawn: AbortSignal) => Promise<boolean>
+
+/** `stale`: nothing, because the files are not any more as they were when it was decided. */
+export type TakeBackEnd = 'nothing' | 'done' | 'stale'
+
 export interface TakeBackOptions {
   readonly database: DeclaredDatabase
   readonly onEdit: OnEdit
   readonly proofs: Proofs
   /** Asked before more is taken back than an edit of the newest asks for. Without it nobody agrees. */
-  readonly confirm?: ((question: TakeBackQuestion) => Promise<boolean>) | undefined
+  readonly confirm?: ConfirmTakeBack | undefined
+  /** Given when files have changed since the run began: a question that is open then is withdrawn. */
+  readonly changed: AbortSignal
   readonly emit: Emit
   readonly signal: AbortSignal
 }
 
 /**
- * True when something was taken back. Fails with a `PoststackError` that says why it may not be: `MIGRATION_CHANGED`, `CONSENT_NEEDED`,
- * `MIGRATION_IRREVERSIBLE`, or what `rollback` fails with.
+ * Fails with a `PoststackError` that says why nothing may be taken back: `MIGRATION_CHANGED`, `CONSENT_NEEDED`, `MIGRATION_IRREVERSIBLE`, or
+ * what `rollback` fails with.
  */
-export async function takeBackEdits(options: TakeBackOptions): Promise<boolean> {
-  const { migrations, owned, root } = options.database
-  if (!owned || migrations === undefined) return false
-  const folder = await readMigrations(migrations, { root })
-  const rows = await readRows(options.database, options.signal)
-  const decision = decideEdits(folder.migrations, rows)
+export async function takeBackEdits(options: TakeBackOptions): Promise<TakeBackEnd> {
+  const { migrations, owned } = options.database
+  if (!owned || migrations === undefined) return 'nothing'
+  const { decision, rows } = await decide(migrations, options)
+  const ahead = await prepare(decision, rows, options)
+  if (ahead === undefined) return 'nothing'
+  // While somebody thought about it, or a rollback was tried, files may have been put back: what stands in them again must not lose its rows.
+  if (ahead === 'stale' || !isSameDecision(decision, (await decide(migrations, options)).decision)) {
+    const message = 'files have changed meanwhile, so nothing is taken back, and all is looked at anew'
+    options.emit({ type: 'warning', message: `${options.database.service}: ${message}` })
+    return 'stale'
+  }
+  await ahead()
+  return 'done'
+}
+
+interface Decided {
+  readonly decision: EditDecision
+  readonly rows: readonly LedgerRow[]
+}
+
+async function decide(path: string, { database, signal }: TakeBackOptions): Promise<Decided> {
+  const folder = await readMigrations(path, { root: database.root })
+  const rows = await readRows(database, signal)
+  return { decision: decideEdits(folder.migrations, rows), rows }
+}
+
+/** What is to be done once it may be. */
+type Ahead = () => Promise<void>
+
+/** Has what is to be done proved and agreed to. Nothing where nothing is to be taken back. */
+async function prepare(
+  decision: EditDecision,
+  rows: readonly LedgerRow[],
+  options: TakeBackOptions,
+): Promise<Ahead | 'stale' | undefined> {
   switch (decision.kind) {
     case 'none':
-      return false
+      return undefined
     case 'older':
       throw older(decision)
     case 'edited':
-      await takeBackNewest(decision, rows, options)
-      return true
+      return await prepareNewest(decision, rows, options)
     case 'left':
-      await takeBackLeft(decision, options)
-      return true
+      return await prepareLeft(decision, options)
   }
 }
 
 type Edited = Extract<EditDecision, { kind: 'edited' }>
 
-async function takeBackNewest(
+async function prepareNewest(
   { file, row }: Edited,
   rows: readonly LedgerRow[],
   options: TakeBackOptions,
-): Promise<void> {
+): Promise<Ahead | 'stale'> {
   const { database, emit, onEdit, proofs } = options
-  if (onEdit === 'replay') {
-    await replayEdited({ file, before: rows.slice(0, -1) }, options)
-    return
-  }
+  if (onEdit === 'replay') return () => replayEdited({ file, before: rows.slice(0, -1) }, options)
   if (onEdit === 'refuse') throw changed(file, 'and --on-edit=refuse leaves it so. ')
   if (row.rollback === undefined) throw withoutRollback(file)
   const proof = await proofs.of(database, rows)
   const { version, name, verdict } = proof
   emit({ type: 'rollback-proved', migration: version, name, file: proof.file, verdict, number: 1, total: 1 })
   if (verdict !== 'exact' && verdict !== 'column-order') throw changed(file, `and ${unproved(proof)}`)
-  if (onEdit === 'ask') await agree([{ row, why: 'edited' }], options)
-  await goBack({ steps: 1 }, [row], options)
+  if (onEdit === 'ask' && !(await isAgreed([{ row, why: 'edited' }], options))) return 'stale'
+  return () => goBack({ steps: 1 }, [row], options)
 }
 
-async function takeBackLeft(
+async function prepareLeft(
   { rows, target }: Extract<EditDecision, { kind: 'left' }>,
   options: TakeBackOptions,
-): Promise<void> {
+): Promise<Ahead | 'stale'> {
   const stuck = rows.find(({ row }) => row.rollback === undefined)
   if (stuck !== undefined) throw irreversible(stuck, rows)
-  await agree(rows, options)
-  await goBack(
-    { target },
-    rows.map(({ row }) => row),
-    options,
-  )
+  if (!(await isAgreed(rows, options))) return 'stale'
+  const back = rows.map(({ row }) => row)
+  return () => goBack({ target }, back, options)
 }
 
 async function goBack(
@@ -152,13 +183,17 @@ async function replayEdited(
   })
 }
 
-async function agree(
+/** False when the question was withdrawn; fails when nobody agrees. */
+async function isAgreed(
   rows: readonly { readonly row: LedgerRow; readonly why: TakeBackQuestion['migrations'][number]['why'] }[],
-  { database, confirm }: TakeBackOptions,
-): Promise<void> {
+  { changed: withdrawn, confirm, database }: TakeBackOptions,
+): Promise<boolean> {
   const migrations = rows.map(({ row, why }) => ({ version: row.version, name: row.name, why }))
   const question = { service: database.service, database: database.database, migrations }
-  if ((await confirm?.(question)) === true) return
+  // Whoever answers at once is not kept from it by files that are written again and again.
+  const answer = await Promise.race([confirm?.(question, withdrawn), given(withdrawn, () => false)])
+  if (answer === true) return true
+  if (withdrawn.aborted) return false
   const list = migrations.map(({ version, name }) => `"${version} ${name}"`).join(', ')
   throw new PoststackError(
     'CONSENT_NEEDED',

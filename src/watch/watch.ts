@@ -3,7 +3,7 @@
  */
 import { relative } from 'node:path'
 
-import { interruption, onAbort } from '../abort.ts'
+import { given, interruption } from '../abort.ts'
 import { type ErrorRecord, isPoststackError, recordError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { selectServices } from '../plan/order.ts'
@@ -18,8 +18,9 @@ import { ownedDatabases, type RunRequest, runOnce, type WatchedStack } from './o
 import { createProofs, type Proofs } from './proofs.ts'
 import { type SchemaWatch, watchSchemas } from './schema.ts'
 import type { OnEdit } from './take-back.ts'
+import { nothingWanted, type Wanted, wantAgain, wantChanged } from './wanted.ts'
 
-export interface WatchOptions extends Omit<RunRequest, 'stack' | 'expectsChange' | 'pull' | 'proofs'> {
+export interface WatchOptions extends Omit<RunRequest, 'stack' | 'expectsChange' | 'pull' | 'proofs' | 'changed'> {
   /** Reads the config: the one that is found, and from then on that very file. */
   readonly open: (configFile: string | undefined) => Promise<WatchedStack>
   /** Gets what became of each run. */
@@ -56,14 +57,14 @@ export async function watch(options: WatchOptions): Promise<Watching> {
       emit: options.emit,
       signal: options.signal,
       onChanged: (paths) => {
-        for (const path of paths) session.wanted.paths.add(path)
+        wantChanged(session.wanted, paths)
         request()
       },
     }),
     schemas: watchSchemas(options),
     proofs: createProofs(options.signal),
     crashes: createCrashes(),
-    wanted: { isAsked: true, paths: new Set(), ended: new Map() },
+    wanted: { ...nothingWanted(), isAsked: true },
     isRunning: false,
     isFirst: true,
     failure: undefined,
@@ -83,7 +84,7 @@ export async function watch(options: WatchOptions): Promise<Watching> {
   const ended = async (): Promise<WatchEnd> => {
     try {
       const inRun = await Promise.race(
-        [options.signal, broken.signal].map((signal) => aborted(signal, () => session.isRunning)),
+        [options.signal, broken.signal].map((signal) => given(signal, () => session.isRunning)),
       )
       broken.signal.throwIfAborted()
       await running.catch(() => undefined)
@@ -102,13 +103,6 @@ export async function watch(options: WatchOptions): Promise<Watching> {
     },
     ended: ended(),
   }
-}
-
-/** What has come up since the last run began. */
-interface Wanted {
-  isAsked: boolean
-  paths: Set<string>
-  ended: Map<string | undefined, number>
 }
 
 interface Session {
@@ -153,10 +147,10 @@ async function orClose<Result>(work: Promise<Result>, close: () => Promise<void>
 async function step(session: Session): Promise<void> {
   const { crashes, options } = session
   const { emit, signal } = options
-  const { isAsked, paths, ended } = session.wanted
-  session.wanted = { isAsked: false, paths: new Set(), ended: new Map() }
+  const { isAsked, isAgain, paths, ended } = session.wanted
+  session.wanted = nothingWanted()
   if (signal.aborted) return
-  const isChange = isAsked || paths.size > 0
+  const isChange = isAsked || isAgain || paths.size > 0
   const began = performance.now()
   // A change asks for a run whatever has ended.
   const { died, isWanted, looping }: Judgement = isChange
@@ -176,7 +170,11 @@ async function step(session: Session): Promise<void> {
     const isConfig = [...paths].some((path) => isConfigInput(session.inputs, path))
     if (isConfig || (isAsked && session.unread !== undefined)) await reload(session)
     else if (session.unread !== undefined) emit({ type: 'warning', message: staleConfig })
-    await bringUp(session, { expectsChange: paths.size > 0, pull: isAsked })
+    if (!(await bringUp(session, { expectsChange: paths.size > 0, pull: isAsked }))) {
+      wantAgain(session.wanted, { paths })
+      session.request()
+      return
+    }
   } catch (error) {
     if (signal.aborted) return
     if (!isPoststackError(error) || (session.isFirst && isHopeless(error.code))) throw error
@@ -222,16 +220,18 @@ async function reload(session: Session): Promise<void> {
   listenTo(session)
 }
 
-async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' | 'pull'>): Promise<void> {
+/** False when it is to be begun anew. */
+async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' | 'pull'>): Promise<boolean> {
   const { crashes, options, proofs, schemas, stack } = session
   // Left out for as long as nothing changes; what it needs is looked after for the others that need it.
   const looping = loopingIn(session)
   const services =
     looping.length === 0 ? options.services : wantedServices(session).filter((name) => !looping.includes(name))
   // Nobody is left; an empty list would stand for everybody.
-  if (looping.length > 0 && services.length === 0) return
-  const request = { ...options, stack, services, proofs, ...how }
+  if (looping.length > 0 && services.length === 0) return true
+  const request = { ...options, stack, services, proofs, changed: session.wanted.changed.signal, ...how }
   const outcome = await runOnce(request)
+  if (outcome === undefined) return false
   const started = outcome.results.filter(({ kind, status }) => kind === 'start' && status === 'done')
   crashes.started(
     started.map(({ subject }) => subject.replace(/^service:/, '')),
@@ -248,6 +248,7 @@ async function bringUp(session: Session, how: Pick<RunRequest, 'expectsChange' |
     })
     if (outcome.ok && provesRollbacks(options.onEdit)) proofs.ahead(database)
   }
+  return true
 }
 
 function provesRollbacks(onEdit: OnEdit): boolean {
@@ -284,14 +285,6 @@ async function followInputs(session: Session, { since, paths }: Follow): Promise
   const inputs = await readInputs(session.stack)
   session.inputs = session.unread === undefined ? inputs : withEveryModule(inputs, session.stack.config)
   await session.files.follow(session.inputs, { since, anew })
-}
-
-/** What `look` says in the very moment of the signal. */
-function aborted<Seen>(signal: AbortSignal, look: () => Seen): Promise<Seen> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(look())
-    else onAbort(signal, () => resolve(look()))
-  })
 }
 
 /** Milliseconds, as file systems count them: their clock may be behind by a tick. */

@@ -15,6 +15,10 @@ const notes = (columns: string): Record<string, string> => ({
   [file('002_notes.sql')]: `CREATE TABLE notes (${columns});\n`,
   [file('002_notes.rollback.sql')]: 'DROP TABLE notes;\n',
 })
+const tableFiles = (version: string, name: string): Record<string, string> => ({
+  [file(`${version}_${name}.sql`)]: `CREATE TABLE ${name} ();\n`,
+  [file(`${version}_${name}.rollback.sql`)]: `DROP TABLE ${name};\n`,
+})
 const columnsOf = `SELECT string_agg(column_name, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'notes'`
 
 const errorOf = (events: readonly WatchedEvent[]): unknown =>
@@ -219,13 +223,14 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
   })
 
   test('on a terminal single keys must run again, show plan and logs, ask before a rollback, and quit', async () => {
-    await project.write({
-      [file('006_keys.sql')]: 'CREATE TABLE keys ();\n',
-      [file('006_keys.rollback.sql')]: 'DROP TABLE keys;\n',
-    })
-    const leave = async (): Promise<string> => {
-      await rm(join(project.root, file('006_keys.sql')))
-      await rm(join(project.root, file('006_keys.rollback.sql')))
+    const [keys, later] = [tableFiles('006', 'keys'), tableFiles('007', 'later')]
+    await project.write(keys)
+    const write = async (files: Record<string, string>): Promise<string> => {
+      await project.write(files)
+      return ''
+    }
+    const leave = async (files: Record<string, string>): Promise<string> => {
+      for (const path of Object.keys(files)) await rm(join(project.root, path))
       return ''
     }
     const ended = await project.runWith(['watch'], {
@@ -233,8 +238,13 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
         ['q quit', 'p'],
         ['everything is as declared', 'l'],
         ['db |', 'r'],
-        ['nothing to do', leave],
-        ['Roll back? [y/N]', 'y\n'],
+        ['nothing to do', () => leave(keys)],
+        // What is put back while it is asked about stays, and so does the watch.
+        ['006_keys  (its file is gone)', () => write(keys)],
+        ['files have changed meanwhile', () => write(later)],
+        ['+ table public.later', () => leave({ ...keys, ...later })],
+        // One key answers, and other keys do not.
+        ['007_later  (its file is gone)', 'ry'],
         ['- table public.keys', 'Q'],
       ],
     })

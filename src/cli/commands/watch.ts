@@ -8,7 +8,7 @@ import type { TakeBackQuestion } from '../../watch/take-back.ts'
 import type { WatchEnd } from '../../watch/watch.ts'
 import { formatPlan } from '../../plan/format.ts'
 import { configOptions } from '../config-options.ts'
-import { confirm } from '../confirm.ts'
+import { confirmByKey } from '../confirm.ts'
 import type { Context } from '../context.ts'
 import type { CommonFlags } from '../flags.ts'
 import { type Keys, listenToKeys } from '../keys.ts'
@@ -41,10 +41,13 @@ export async function watch(this: Context, flags: WatchFlags, ...services: strin
       onOutcome: (outcome) => {
         report.ran(outcome)
       },
-      confirm: (question) => {
-        if (flags.yes) return Promise.resolve(true)
-        const ask = (): Promise<boolean> => report.aside(() => confirm(questionText(question), io))
-        return keys === undefined ? ask() : keys.pause(ask)
+      confirm: async (question, changed) => {
+        if (flags.yes) return true
+        const heard = keys
+        // They are heard long before the first run can ask.
+        if (heard === undefined) return false
+        const withdrawn = AbortSignal.any([changed, signal])
+        return await report.aside(() => confirmByKey(questionText(question), { io, keys: heard, withdrawn }))
       },
       signal,
     })

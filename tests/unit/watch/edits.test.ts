@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LedgerRow } from '../../../src/migrations/ledger/rows.ts'
 import type { Migration } from '../../../src/migrations/types.ts'
-import { decideEdits } from '../../../src/watch/edits.ts'
+import { decideEdits, type EditDecision, isSameDecision } from '../../../src/watch/edits.ts'
 
 /** `1_a:x` is number 1, named a, with the text x; `!` behind it is half-applied. */
 function parts(label: string): { readonly version: string; readonly name: string; readonly checksum: string } {
@@ -13,7 +13,7 @@ function list(text: string): readonly string[] {
   return text.split(' ').filter((label) => label !== '')
 }
 
-function decide(files: string, ledger: string) {
+function decisionOf(files: string, ledger: string): EditDecision {
   const migrations = list(files).map((label) => ({ ...parts(label), file: label }) as unknown as Migration)
   const rows = list(ledger).map(
     (label) =>
@@ -22,7 +22,11 @@ function decide(files: string, ledger: string) {
         ...(label.endsWith('!') ? { unfinished: { state: 'failed' } } : {}),
       }) as unknown as LedgerRow,
   )
-  const decision = decideEdits(migrations, rows)
+  return decideEdits(migrations, rows)
+}
+
+function decide(files: string, ledger: string): string {
+  const decision = decisionOf(files, ledger)
   switch (decision.kind) {
     case 'none':
       return 'none'
@@ -52,4 +56,22 @@ test.each([
   ['one is half-applied', '1_a:n', '1_a:x 2_b:y!', 'none'],
 ])('%s', (_, files, ledger, expected) => {
   expect(decide(files, ledger)).toBe(expected)
+})
+
+test.each([
+  ['nothing has changed', '1_a:x', '1_a:x 2_b:y 3_c:z', true],
+  ['one of those that were gone is back', '1_a:x 2_b:y', '1_a:x 2_b:y 3_c:z', false],
+  ['all are back', '1_a:x 2_b:y 3_c:z', '1_a:x 2_b:y 3_c:z', false],
+  ['one is back with another text', '1_a:x 3_c:n', '1_a:x 2_b:y 3_c:z', false],
+  ['one is back above what is gone', '1_a:x 3_c:z', '1_a:x 2_b:y 3_c:z', false],
+  ['somebody has migrated', '1_a:x', '1_a:x 2_b:y', false],
+])('what is asked about must hold on as long as it is the same: %s', (_, files, ledger, expected) => {
+  const before = decisionOf('1_a:x', '1_a:x 2_b:y 3_c:z')
+  expect(isSameDecision(before, decisionOf(files, ledger))).toBe(expected)
+})
+
+test('an edit must hold on until it is undone, whatever it holds by then', () => {
+  const before = decisionOf('1_a:n', '1_a:x')
+  expect(isSameDecision(before, decisionOf('1_a:m', '1_a:x'))).toBe(true)
+  expect(isSameDecision(before, decisionOf('1_a:x', '1_a:x'))).toBe(false)
 })
