@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { PoststackError } from '../errors.ts'
 import { isRecord } from './is-record.ts'
 import type { FoundConfig } from './load/find.ts'
-import { describeDenial } from './load/denied.ts'
+import { describeDenial, fromFolder } from './load/denied.ts'
 import { addressesOf } from './handed.ts'
 import type { HandedStack, ScriptReport } from './child/script-protocol.ts'
 
@@ -13,7 +13,8 @@ export function failureIn(said: string, script: FoundConfig, stack: HandedStack)
   if (report === undefined) return undefined
   if (report.kind === 'denied') {
     const { what, hint, details } = describeDenial(report.denial, script, 'script')
-    return new PoststackError('SCRIPT_DENIED', `${script.file}: ${what}`, { hint, details })
+    const at = report.place ?? fromFolder(script.root, script.file)
+    return new PoststackError('SCRIPT_DENIED', `${at}: ${what}`, { hint, details })
   }
   if (report.kind === 'refused') return unanswered(report.address, stack)
   const { code, details = {}, hint, message } = report.error

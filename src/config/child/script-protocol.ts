@@ -48,7 +48,7 @@ export interface HandedStack {
 
 /** What comes back on descriptor 3 when an error ended the script that the script itself cannot tell whole. */
 export type ScriptReport =
-  | { readonly kind: 'denied'; readonly denial: Denial }
+  | { readonly kind: 'denied'; readonly denial: Denial; readonly place?: string | undefined }
   /** An error of ours, which Node has not printed. */
   | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly place?: string | undefined }
   /** Nobody listens there: `host:port`. */

@@ -25,14 +25,14 @@ function takeJob(): ScriptJob {
 function tellEnd(error: unknown): void {
   const denial = denialIn(error)
   if (denial !== undefined) {
-    tell({ kind: 'denied', denial })
+    tell({ kind: 'denied', denial, place: placeInProject(error) })
     return
   }
   // The script has an answer of its own.
   if (process.listenerCount('uncaughtException') > 0) return
   const ours = ourError(error)
   if (ours !== undefined) {
-    if (tell({ kind: 'failed', error: recordError(ours), place: placeInProject(error as Error) })) process.exit(1)
+    if (tell({ kind: 'failed', error: recordError(ours), place: placeInProject(error) })) process.exit(1)
     return
   }
   const address = refusedAddress(error)
@@ -56,8 +56,9 @@ function tell(report: ScriptReport): boolean {
 }
 
 /** The innermost place of the project's own code on the way to the error: `scripts/import.ts:3:14`. */
-function placeInProject({ stack = '' }: Error): string | undefined {
+function placeInProject(error: unknown): string | undefined {
   const { root } = job.stack
+  const { stack = '' } = error instanceof Error ? error : {}
   for (const [, path = '', position = ''] of stack.matchAll(
     /(?:\(|at (?:async )?)(?:file:\/\/)?(\/[^()\n]+?)(:\d+:\d+)\)?$/gm,
   )) {

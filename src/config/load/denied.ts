@@ -76,7 +76,7 @@ function entryOf({
 }
 
 /** Relative where that is a short way. */
-function fromFolder(folder: string, path: string): string {
+export function fromFolder(folder: string, path: string): string {
   const short = relative(folder, path)
   return short === '' || short.startsWith(`..${sep}..`) ? path : short
 }

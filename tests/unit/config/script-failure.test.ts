@@ -7,6 +7,15 @@ const stack = { name: 'shop', root: '/shop', services: {} }
 test('what a script says on our descriptor by itself, or was cut off in, is no failure of ours', () => {
   for (const said of ['', 'hello\n', '5\n', 'null\n', '{"kind":"other"}\n', '{"kind":"denied","den'])
     expect(failureIn(said, script, stack)).toBeUndefined()
-  const denied = { kind: 'denied', denial: { permission: 'Env', resource: 'TOKEN' } }
-  expect(failureIn(`${JSON.stringify(denied)}\n`, script, stack)).toMatchObject({ code: 'SCRIPT_DENIED' })
+})
+
+test('what was denied must be told with the place, or at least with the script, as the project calls it', () => {
+  const denial = { permission: 'Env', resource: 'TOKEN' }
+  const told = (place?: string) => failureIn(`${JSON.stringify({ kind: 'denied', denial, place })}\n`, script, stack)
+  const what = 'the script may not read the environment variable TOKEN (it lacks `--allow-env=TOKEN`)'
+  expect(told('lib/token.ts:3:14')).toMatchObject({
+    code: 'SCRIPT_DENIED',
+    message: `lib/token.ts:3:14: ${what}`,
+  })
+  expect(told()).toMatchObject({ message: `ask.ts: ${what}` })
 })
