@@ -53,6 +53,8 @@ export interface Seed {
   readonly checksum: string
   /** The same of a script with the line ends that it has, where these are others: an older ledger has that. */
   readonly asWritten?: string
+  /** The moment of a hook that is remembered as seeds are; none of a seed. */
+  readonly hook?: string
   readonly content:
     | { readonly kind: 'sql'; readonly text: SqlText }
     | { readonly kind: 'script'; readonly path: string }

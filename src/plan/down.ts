@@ -62,7 +62,7 @@ export function planDown(
       if (job === undefined) continue
       const owed = owedBy(volume)
       const subject = owed ?? (job.service.includes(':') ? job.service : `service:${job.service}`)
-      const cause = owed === undefined ? 'so that it runs again' : 'it is owed no more'
+      const cause = owed === undefined ? 'so that it runs again' : 'it is not to be run any more'
       draft.add(subject, { kind: 'forget', target: { name } }, cause, { needs: all })
     }
   }

@@ -267,7 +267,7 @@ function stateAfter(job: Job, progress: Progress): string {
 export function countOf({ jobs, done, direction, noun: one = 'migration' }: Progress): string {
   const noun = jobs.length === 1 ? one : `${one}s`
   return direction === 'apply'
-    ? `${done} of ${jobs.length} pending ${noun} applied`
+    ? `${done} of ${jobs.length} pending ${noun} ${one === 'hook' ? 'run' : 'applied'}`
     : `${done} of ${jobs.length} ${noun} rolled back`
 }
 

@@ -63,7 +63,7 @@ export interface Job {
 export interface Progress {
   readonly direction: Job['direction']
   /** What the jobs are. @default 'migration' */
-  readonly noun?: 'migration' | 'seed'
+  readonly noun?: 'migration' | 'seed' | 'hook' | 'file'
   /** All that this run is to do, in order. */
   readonly jobs: readonly Pick<Job, 'version' | 'file'>[]
   /** How many of them are done. */

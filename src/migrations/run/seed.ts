@@ -47,7 +47,7 @@ async function seedLocked(run: Run, options: SeedOptions): Promise<readonly stri
   const jobs = await guarded(run, undefined, () => prepareJobs(run, pending.flatMap(jobOf)))
   refuseAlone(jobs)
   await recordCommit(run, options)
-  run.progress = { direction: 'apply', noun: 'seed', jobs: pending.map(stepOf), done: 0, before: undefined }
+  run.progress = { direction: 'apply', noun: nounOf(pending), jobs: pending.map(stepOf), done: 0, before: undefined }
   for (const [index, one] of pending.entries()) {
     throwIfStopped(run, undefined)
     const job = jobs.find(({ file }) => file === one.file)
@@ -56,6 +56,12 @@ async function seedLocked(run: Run, options: SeedOptions): Promise<readonly stri
     run.progress = { ...run.progress, done: index + 1 }
   }
   return pending.map(({ file }) => file)
+}
+
+/** Hooks may be among them that are remembered as seeds are. */
+function nounOf(pending: readonly Seed[]): 'seed' | 'hook' | 'file' {
+  if (pending.every(({ hook }) => hook === undefined)) return 'seed'
+  return pending.every(({ hook }) => hook !== undefined) ? 'hook' : 'file'
 }
 
 // What a run tells of a file has a version, which seeds have none of.
@@ -123,7 +129,8 @@ async function seedScript(run: Run, one: Seed, { runScript }: SeedOptions): Prom
     const why = run.lock.lost.aborted ? cutByLoss(one, progress) : error
     if (!isPoststackError(why)) throw why
     const { code, hint, details } = why
-    const state = `${countOf(progress)}; what ${one.file} has done by itself stays.`
+    const count = one.hook === undefined ? countOf(progress) : `The next up runs the hook ${one.hook} again`
+    const state = `${count}; what ${one.file} has done by itself stays.`
     throw new PoststackError(code, `${why.message}\n${state}`, { hint, details, cause: error })
   }
   await recordScript(run, one)

@@ -72,7 +72,7 @@ export async function readRemembered(
   })
   const imports = await importsOf([path], root)
   const checksums = await scriptChecksums(bytes, imports.get(path)?.files ?? [], root)
-  return { file, ...checksums, content: { kind: 'script', path } }
+  return { file, ...checksums, hook: event, content: { kind: 'script', path } }
 }
 
 /** The scripts of a folder of seeds, absolute; none where it cannot be read. */

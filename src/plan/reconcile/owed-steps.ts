@@ -32,7 +32,7 @@ export function planOwing(owed: OwedHook, needs: HookMoment['needs'], world: Wor
   if (!isDeclared(owed, desired) || memoryOf(owed, world) !== undefined) return undefined
   const labels = { ...ownerLabels(desired), [label.job]: keyOf(owed), [label.done]: notDone }
   const action: Action = { kind: 'remember', name: nameOf(owed, desired), labels, outdated: [] }
-  return draft.add(subjectOf(owed), action, 'it is owed until it has ended well', { needs })
+  return draft.add(subjectOf(owed), action, 'if it does not end well now, the next up runs it', { needs })
 }
 
 /** The hook where it is owed, in this run or since an earlier one, and behind it the step that says that it is so no more. Gives the first. */
@@ -61,7 +61,11 @@ export function forgetUndeclared({ desired, observed, draft }: World): void {
   for (const volume of observed.volumes) {
     const subject = owedBy(volume)
     if (subject === undefined || !isOurs(volume.owner, desired) || declared.has(subject)) continue
-    draft.add(subject, { kind: 'forget', target: { name: volume.name } }, 'it was owed, and is no longer declared')
+    draft.add(
+      subject,
+      { kind: 'forget', target: { name: volume.name } },
+      'it was still to be run, and is no longer declared',
+    )
   }
 }
 

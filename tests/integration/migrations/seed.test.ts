@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { throwIfAborted } from '../../../src/abort.ts'
+import { PoststackError } from '../../../src/errors.ts'
 import type { MigrationEvent } from '../../../src/migrations/events.ts'
 import { seed, type SeedOptions } from '../../../src/migrations/run/seed.ts'
 import type { Seed } from '../../../src/migrations/types.ts'
@@ -69,6 +70,17 @@ test('a lock that is lost while a script runs stops it, and is told as what it i
     Find out who or what ended the connection (a restart of the server, an administrator, the network), then run again: it goes on where this one stopped."
   `)
   expect(await recorded()).toEqual([])
+})
+
+test('a hook that is remembered as seeds are must be told as a hook', async () => {
+  const hook: Seed = { ...script('hooks/fill.ts'), hook: 'afterMigrate' }
+  const failed = new PoststackError('SCRIPT_FAILED', 'hooks/fill.ts ended with 3.')
+  expect((await failureOf(run([hook], { runScript: () => Promise.reject(failed) }))).message).toBe(
+    'hooks/fill.ts ended with 3.\nThe next up runs the hook afterMigrate again; what hooks/fill.ts has done by itself stays.',
+  )
+  const stop = new AbortController()
+  const stopped = run([script('1.ts'), hook], { runScript: async () => stop.abort(), signal: stop.signal })
+  expect((await failureOf(stopped)).message).toContain('1 of 2 pending files applied')
 })
 
 test('a script may run for longer than a session of the role may idle', async () => {

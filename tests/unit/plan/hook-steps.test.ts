@@ -58,7 +58,7 @@ describe('hooks', () => {
       "shop on memory: 21 steps
 
         #1  hook:beforeUp                               hook            beforeUp runs make x: 20 steps are to be done
-        #2  hook:afterReady                             remember        it is owed until it has ended well  after #1
+        #2  hook:afterReady                             remember        if it does not end well now, the next up runs it  after #1
         #3  image:poststack/base-debian:latest          build           not found  after #2
         #4  image:poststack/postgres:17                 build           not found  after #3
         #5  network:shop                                create-network  not found  after #2
@@ -67,7 +67,7 @@ describe('hooks', () => {
         #8  service:db                                  start           created by #7  after #7
         #9  service:db                                  wait            started by #8  after #8
         #10 service:db                                  hook            beforeMigrate runs hooks/x.ts: 1 pending: 001_change.sql  after #9
-        #11 hook:afterMigrate:db                        remember        it is owed until it has ended well  after #10
+        #11 hook:afterMigrate:db                        remember        if it does not end well now, the next up runs it  after #10
         #12 service:db                                  migrate         1 pending: 001_change.sql  after #10 #11
         #13 service:db                                  hook            afterMigrate runs hooks/x.ts: migrations are applied  after #12
         #14 hook:afterMigrate:db                        forget          it has ended well  after #13
@@ -162,7 +162,7 @@ describe('hooks', () => {
     expect(formatPlan(without)).toMatchInlineSnapshot(`
       "shop on memory: 1 step
 
-        #1 hook:afterMigrate:db  forget  it was owed, and is no longer declared
+        #1 hook:afterMigrate:db  forget  it was still to be run, and is no longer declared
       "
     `)
     expect(
