@@ -48,7 +48,7 @@ export function createWatchBlock(now: () => Date = () => new Date()): WatchBlock
         ...shown.map(({ service, addresses }) => [service, addresses.join(' ')]),
         ...(more > 0 ? [['', `and ${String(more)} more`]] : []),
         ['last run', last.join('  ')],
-        ...(error === undefined ? [] : [['error', error.message.split('\n')[0] ?? '']]),
+        ...(error === undefined ? [] : [['error', shortOf(error)]]),
       ]
       const rows = table(facts).map((text): Row => ({ text }))
       const [wrong] = error === undefined ? [] : rows.splice(-1)
@@ -61,6 +61,12 @@ export function createWatchBlock(now: () => Date = () => new Date()): WatchBlock
       ]
     },
   }
+}
+
+/** Its first line; and the first of what that announces, as the mistakes of a config are. */
+function shortOf({ message }: ErrorRecord): string {
+  const [first = '', next = ''] = message.split('\n').filter((line) => line.trim() !== '')
+  return first.endsWith(':') ? `${first} ${next.trim()}` : first
 }
 
 /** A service whose migration has failed runs all the same. */

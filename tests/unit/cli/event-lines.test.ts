@@ -52,6 +52,14 @@ test('a migration of a watch that failed outside of any step must not be shown a
   expect(shown()?.split('\n').at(-1)).toMatch(/^ {2}not as declared; 3 files · r re-run/)
 })
 
+test('of an error that announces more, the first of it must stand in the row of a watch', () => {
+  const { event, shown } = printer()
+  const message = 'poststack.config.ts has 2 mistakes:\n\n  - services.db: unknown key `prot`\n  - name: it is missing'
+  const error = { code: 'CONFIG_INVALID', message } as const
+  event({ type: 'watch-waiting', files: 3, asDeclared: false, error, durationMs: 40 })
+  expect(shown()).toContain('  error     poststack.config.ts has 2 mistakes: - services.db: unknown key `prot`\n')
+})
+
 const outcomeOf = (services: Outcome['services'], failed: readonly object[] = []): Outcome =>
   ({ ok: failed.length === 0, services, results: failed, durationMs: 1 }) as unknown as Outcome
 
