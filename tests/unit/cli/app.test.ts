@@ -127,21 +127,15 @@ describe('the command line', () => {
   })
 
   test.each([
-    [['plan'], ['0', '1', '2', '3', '4', '70', '130']],
-    [
-      ['db', 'migration-status'],
-      ['0', '1', '2', '3', '4', '70', '130'],
-    ],
-    [['down'], ['0', '1', '2', '4', '70', '130']],
-    [
-      ['container', 'exec'],
-      ['1', '2', '4', '70'],
-    ],
-  ])('%j --help tells those exit codes that it has', async (words, codes) => {
-    const { stdout } = await run(...words, '--help')
-    const [, table = ''] = /EXIT CODES\n(.*?)\n\n/s.exec(stdout) ?? []
-    expect([...table.matchAll(/^ +(\d+)/gm)].map(([, code]) => code)).toEqual(codes)
-    expect(table.includes('what is run has its own')).toBe(!codes.includes('0'))
+    ['plan', '0 1 2 3 4 70 130'],
+    ['db migration-status', '0 1 2 3 4 70 130'],
+    ['down', '0 1 2 4 70 130'],
+    ['container exec', '1 2 4 70'],
+  ])('%s --help tells those exit codes that it has', async (words, codes) => {
+    const { stdout } = await run(...words.split(' '), '--help')
+    const [, told = ''] = /EXIT CODES\n(.*?)\n\n/s.exec(stdout) ?? []
+    expect([...told.matchAll(/^ +(\d+)/gm)].map(([, code]) => code).join(' ')).toBe(codes)
+    expect(told.includes('what is run has its own')).toBe(!codes.startsWith('0'))
   })
 
   test.each([[['db']], [['database']], [['db', '--help']]])('%j shows what the group has', async (words) => {
