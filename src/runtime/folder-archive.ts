@@ -22,8 +22,7 @@ async function fill(archive: Pack, folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const { size } = await lstat(join(folder, name))
     const entry = archive.entry({ name, size, mode: 0o600 })
-    for await (const chunk of createReadStream(join(folder, name)) as AsyncIterable<Buffer>)
-      if (!entry.write(chunk)) await emptied(entry)
+    await pour(createReadStream(join(folder, name)), entry)
     entry.end(undefined)
   }
   archive.finalize()
@@ -37,7 +36,7 @@ export async function unpackFiles(archive: Readable, folder: string): Promise<vo
   const entries = extract()
   const feed = async (): Promise<void> => {
     try {
-      for await (const chunk of archive as AsyncIterable<Buffer>) if (!entries.write(chunk)) await emptied(entries)
+      await pour(archive, entries)
       entries.end(undefined)
     } catch (error) {
       entries.destroy(error instanceof Error ? error : new Error(String(error)))
@@ -61,10 +60,22 @@ export async function unpackFiles(archive: Readable, folder: string): Promise<vo
   }
 }
 
+/** All of it, for as long as it is taken: the library's streams are not Node's own, whose pipeline does not hear of their end. */
+async function pour(chunks: AsyncIterable<Buffer>, stream: Extract | ReturnType<Pack['entry']>): Promise<void> {
+  for await (const chunk of chunks) {
+    if (!stream.write(chunk)) await emptied(stream)
+    // It takes nothing any more, and says nothing any more either.
+    if (stream.destroyed) return
+  }
+}
+
 /** Until there is room for more, or it has ended. */
-function emptied(stream: Extract | ReturnType<Pack['entry']>): Promise<void> {
-  return new Promise((resolve) => {
+async function emptied(stream: Extract | ReturnType<Pack['entry']>): Promise<void> {
+  if (stream.destroyed) return
+  await new Promise<void>((resolve) => {
     const go = (): void => {
+      stream.removeListener('drain', go)
+      stream.removeListener('close', go)
       resolve()
     }
     stream.once('drain', go)
