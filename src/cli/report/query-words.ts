@@ -2,7 +2,7 @@
  * What a query gave, as a table for people and as values for programs.
  */
 import type { Answer } from '../../migrations/connection.ts'
-import { displayWidth } from '../../migrations/sql/frame.ts'
+import { displayWidth, widthOfAll } from '../../migrations/sql/frame.ts'
 import type { QueryDocument } from './documents.ts'
 
 /** Tables under each other, each with the number of its rows; the server's word for statements that give none. */
@@ -15,9 +15,7 @@ function answerLines({ columns, command, count, rows }: Answer): readonly string
   if (columns.length === 0) return [count === undefined ? command : `${command} ${String(count)}`]
   const names = columns.map(({ name }) => name)
   const cells = rows.map((row) => row.map((value) => (value === null ? '(null)' : onOneLine(value))))
-  const widths = names.map((name, column) =>
-    Math.max(displayWidth(name), ...cells.map((row) => displayWidth(row[column] ?? ''))),
-  )
+  const widths = names.map((name, column) => widthOfAll([name, ...cells.map((row) => row[column] ?? '')]))
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) => {

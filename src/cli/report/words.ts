@@ -4,7 +4,7 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent, StepResult } from '../../events.ts'
 import type { ServiceStatus, StackStatus } from '../../plan/status.ts'
-import { displayWidth } from '../../migrations/sql/frame.ts'
+import { displayWidth, widthOfAll } from '../../migrations/sql/frame.ts'
 import { changesOf, noServices } from '../../plan/format.ts'
 import type { Cause, Plan, StepKind } from '../../plan/step.ts'
 
@@ -249,7 +249,7 @@ function migrationsText({ migrations }: ServiceStatus): string {
 
 /** Columns two spaces apart, indented by two, without trailing blanks. */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))))
+  const widths = (rows[0] ?? []).map((_, column) => widthOfAll(rows.map((row) => row[column] ?? '')))
   const padded = (cell: string, column: number): string =>
     cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell)))
   return rows.map((row) => `  ${row.map(padded).join('  ')}`.trimEnd())

@@ -22,7 +22,7 @@ export interface ReadRequest {
 export async function readLog({ categories, filter, folder, onEntry, tail }: ReadRequest): Promise<void> {
   const files = (await findLogs(folder)).filter(({ category, isOutput }) => !isOutput && categories.includes(category))
   const entries: LogEntry[] = []
-  for (const { path } of files) entries.push(...entriesIn(await textOf(path), filter))
+  for (const { path } of files) for (const entry of entriesIn(await textOf(path), filter)) entries.push(entry)
   const sorted = entries.toSorted((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0))
   for (const entry of tail === 0 ? [] : sorted.slice(-tail)) onEntry(entry)
 }

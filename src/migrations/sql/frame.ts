@@ -51,6 +51,11 @@ export function displayWidth(text: string): number {
   return width
 }
 
+/** Columns that the widest takes up; there may be more texts than a call takes arguments. */
+export function widthOfAll(texts: readonly string[]): number {
+  return texts.reduce((width, text) => Math.max(width, displayWidth(text)), 0)
+}
+
 /** As much of a text as so many columns hold. */
 export function cutToWidth(text: string, columns: number): string {
   let kept = ''

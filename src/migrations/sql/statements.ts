@@ -58,7 +58,7 @@ export function scanSql(sql: string): Scan {
   const statements: Statement[] = []
   const commands: Command[] = []
   const directives: DirectiveComment[] = []
-  const strays: Span[] = []
+  let strays: Span[] = []
   let trailing: Span[] = []
   let depth = newDepth()
   let start = -1
@@ -92,7 +92,7 @@ export function scanSql(sql: string): Scan {
   const open = start !== -1
   if (open) statements.push({ start, end })
   // After the last word of all, where no semicolon closes the statement.
-  if (open) strays.push(...trailing)
+  if (open) strays = [...strays, ...trailing]
   return { statements, commands, directives, strays, open, unclosed }
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { answerDocuments, answersText } from '../../../src/cli/report/query-words.ts'
+import { table } from '../../../src/cli/report/words.ts'
 import type { Answer } from '../../../src/migrations/connection.ts'
 
 const [text, int4, int8, bool, json, float8] = [25, 23, 20, 16, 114, 701]
@@ -74,4 +75,11 @@ test('JSON with a number that would be rounded must stay the text that it is', (
   expect(document?.rows).toEqual([
     { c0: texts[0], c1: texts[1], c2: [9007199254740991, 0.30000000000000004], c3: '12345678901234567890' },
   ])
+})
+
+test('an answer may have more rows than a call takes arguments', () => {
+  const rows = Array.from({ length: 200_000 }, (_, index) => [String(index + 1)])
+  const many: Answer = { command: 'SELECT', count: rows.length, columns: [{ name: 'n', type: int4 }], rows }
+  expect(answersText([many]).split('\n').slice(-3)).toEqual(['200000', '(200000 rows)', ''])
+  expect(table(rows)).toHaveLength(200_000)
 })
