@@ -67,7 +67,7 @@ async function pathWith(...programs: readonly string[]): Promise<string> {
   return folder
 }
 
-const pathWithoutUnshare = () => pathWith('id', 'test', 'tee')
+const pathWithoutUnshare = () => pathWith('id')
 
 /** A project of root's where nobody else may enter. */
 async function privateProject(): Promise<string> {
@@ -168,6 +168,22 @@ describe.skipIf(!isRoot)('started by root', () => {
     const runtime = createNativeRuntime({ root, env })
     const labels = { ...labelsOf(root), [label.postgres]: '17' }
     await expect(runtime.createVolume(volume, labels, options)).rejects.toMatchObject(lacking)
+  })
+
+  test('in a home that nobody else may enter, without namespaces, nothing is made, and both are named', async () => {
+    const root = await privateProject()
+    const env = { PATH: await pathWithoutUnshare() }
+    const lacking = { code: 'PROGRAM_MISSING', details: { program: 'unshare', folder: root } }
+    expect(await whyNoServer({ root, env, major: 17, ...options })).toMatchObject(lacking)
+    const runtime = createNativeRuntime({ root, env })
+    const labels = { ...labelsOf(root), [label.postgres]: '17' }
+    await expect(runtime.createVolume(volume, labels, options)).rejects.toMatchObject(lacking)
+    // Made where there was one, and now there is none.
+    const { runtime: before } = await makeContainer(root, process.env)
+    await before.startContainer(target, files, options)
+    await before.stopContainer(target, 20, options)
+    await expect(runtime.startContainer(target, files, options)).rejects.toMatchObject(lacking)
+    expect((await stat(dataIn(root))).uid).toBe(0)
   })
 
   test('without namespaces it runs as another user too, and goes on doing so', async () => {

@@ -13,7 +13,7 @@ import type { Binaries } from './binaries.ts'
 import { syncFolder } from './folders.ts'
 import { listProcesses, readProcess, signalProcess } from './process.ts'
 import type { ServerPlan } from './records.ts'
-import { commandAs } from './user.ts'
+import { commandAs, shell } from './user.ts'
 import type { RunAs } from './user.ts'
 
 export interface ClusterRequest {
@@ -94,9 +94,11 @@ async function initialise(request: ClusterRequest, folder: string): Promise<void
 async function allowPasswordLogins(request: ClusterRequest, data: string): Promise<void> {
   const kinds = ['local all', 'host  all', 'local replication', 'host  replication']
   const lines = kinds.map((kind) => `${kind} all ${kind.startsWith('host') ? 'all ' : ''}scram-sha-256`)
-  const input = `# type database user [address] method\n${lines.join('\n')}\n`
+  const text = `# type database user [address] method\n${lines.join('\n')}\n`
+  const file = join(data, 'pg_hba.conf')
+  if (request.runAs.kind !== 'user') await writeFile(file, text)
   // As the user whose folder it is: root would follow a link that somebody put there.
-  await run(request, 'tee', [join(data, 'pg_hba.conf')], { input })
+  else await run(request, shell, ['-c', 'printf %s "$1" >"$0"', file, text])
 }
 
 /** Without a server, so that nobody can connect before the database is there. */

@@ -42,7 +42,7 @@ export async function launchServer(request: StartRequest, surroundings: Surround
   if (exitCode === undefined) return
   if (request.runAs.kind === 'namespace' && /^unshare: /m.test(await readFrom(log, from))) {
     // The machine does not let us use a namespace (any longer): from now on the data belong to an ordinary user.
-    const runAs = await ordinaryUser(surroundings)
+    const runAs = await ordinaryUser(request.binaries, surroundings)
     await openWay(runAs, surroundings, request.volumeFolder)
     await giveTo(runAs, data)
     exitCode = await attempt({ ...request, runAs }, surroundings, log)

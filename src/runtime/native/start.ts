@@ -113,8 +113,8 @@ export async function requireBinaries(context: NativeContext, major: number, sig
 
 /** The same, and fails with `PROGRAM_MISSING` or `RUNTIME_MISSING` where a new one would have no user to run as. */
 export async function requireServer(context: NativeContext, major: number, signal: AbortSignal): Promise<void> {
-  await requireBinaries(context, major, signal)
-  await requireUser({ ...context, signal })
+  const binaries = await binariesFor(context, major, { thorough: false, signal })
+  await requireUser(binaries, { ...context, signal })
 }
 
 export async function binariesFor(

@@ -36,6 +36,9 @@ export interface Command {
   readonly gid?: number
 }
 
+/** Where PostgreSQL itself looks for it. What we ask of it is its own, and needs no other program. */
+export const shell = '/bin/sh'
+
 /** `nobody` on every Linux: PostgreSQL wants a user that has a name. It is who root seems to be in the namespace. */
 const nobody = '65534'
 
@@ -67,12 +70,12 @@ export async function userForNew(
   const runs = async (runAs: RunAs) =>
     (await answer({ ...probe, ...commandAs(runAs, probe.program, probe.args) }, surroundings)) !== undefined
   for await (const user of otherUsers(surroundings)) {
-    if (!(await reachesProject(user, surroundings)) || !(await mayOwn(user, volumeFolder))) continue
+    if ((await closedTo(user, await projectFolders(surroundings), surroundings)) !== undefined || !(await mayOwn(user, volumeFolder))) continue
     await openWay(user, surroundings, volumeFolder)
     if (await runs(user)) return user
   }
   if (await runs({ kind: 'namespace' })) return { kind: 'namespace' }
-  const user = await ordinaryUser(surroundings)
+  const user = await ordinaryUser(binaries, surroundings)
   await openWay(user, surroundings, volumeFolder)
   return user
 }
@@ -95,19 +98,30 @@ export async function userForExisting(data: string, surroundings: Surroundings):
   })
 }
 
-/** What takes the place of the namespace when the machine does not allow one (any longer): the data become this user's. */
-export async function ordinaryUser(surroundings: Surroundings): Promise<OtherUser> {
-  for await (const user of otherUsers(surroundings)) return user
-  throw await noUser(surroundings)
+/**
+ * What takes the place of the namespace when the machine does not allow one (any longer): the data become this user's, who must get at
+ * them and at the programs.
+ */
+export async function ordinaryUser(
+  { postgres }: Pick<Binaries, 'postgres'>,
+  surroundings: Surroundings,
+): Promise<OtherUser> {
+  const folders = [...(await projectFolders(surroundings)), dirname(postgres)]
+  let closed: string | undefined
+  for await (const user of otherUsers(surroundings)) {
+    const folder = await closedTo(user, folders, surroundings)
+    if (folder === undefined) return user
+    closed ??= folder
+  }
+  throw closed === undefined ? await noUser(surroundings) : await noWay(closed, surroundings)
 }
 
 /** Fails with `PROGRAM_MISSING` or `RUNTIME_MISSING` where a new server would have nobody to run as. Changes nothing. */
-export async function requireUser(surroundings: Surroundings): Promise<void> {
+export async function requireUser(binaries: Pick<Binaries, 'postgres'>, surroundings: Surroundings): Promise<void> {
   if (process.getuid?.() !== 0) return
-  for await (const _ of otherUsers(surroundings)) return
   const { env } = surroundings
   const looks = commandAs({ kind: 'namespace' }, process.execPath, ['--version'])
-  if ((await answer({ ...looks, env }, surroundings)) === undefined) throw await noUser(surroundings)
+  if ((await answer({ ...looks, env }, surroundings)) === undefined) await ordinaryUser(binaries, surroundings)
 }
 
 async function noUser({ env }: Surroundings): Promise<PoststackError> {
@@ -121,6 +135,26 @@ async function noUser({ env }: Surroundings): Promise<PoststackError> {
     'RUNTIME_MISSING',
     'PostgreSQL does not run as root, and there is no other user to run it as.',
     { hint: 'Run the command as an ordinary user, or make a user "nobody".' },
+  )
+}
+
+/** Where root alone gets at the project, the namespace is the only way. */
+async function noWay(closed: string, { env }: Surroundings): Promise<PoststackError> {
+  const missing = (await findProgram('unshare', env)) === undefined
+  const start = `PostgreSQL does not run as root, other users may not enter ${closed}, and`
+  const others = [
+    `Or let others pass through that folder: chmod o+x ${closed}`,
+    'Or move the project to where they may, or run the command as an ordinary user.',
+  ]
+  return new PoststackError(
+    missing ? 'PROGRAM_MISSING' : 'RUNTIME_MISSING',
+    missing
+      ? `${start} there is no program "unshare" on PATH to hide from the server that it is root.`
+      : `${start} this machine does not allow a user namespace that hides from the server that it is root.`,
+    {
+      hint: [missing ? 'Install it (package util-linux).' : 'Allow user namespaces.', ...others].join('\n'),
+      details: { folder: closed, ...(missing ? { program: 'unshare' } : {}) },
+    },
   )
 }
 
@@ -141,14 +175,28 @@ async function userNamed(name: string, surroundings: Surroundings): Promise<Othe
   return { kind: 'user', uid: Number(uid), gid: Number(gid) }
 }
 
-/** Up to our own private folders, through which a way can be opened. */
-async function reachesProject(user: OtherUser, surroundings: Surroundings): Promise<boolean> {
-  const { folders, env } = surroundings
-  // `.poststack` may be a link to another disk.
-  for (const folder of [folders.root, dirname(await realpath(folders.state))]) {
-    if ((await answer({ ...commandAs(user, 'test', ['-x', folder]), env }, surroundings)) === undefined) return false
-  }
-  return true
+/** Up to our own private folders, through which a way can be opened. `.poststack` may be a link to another disk. */
+async function projectFolders({ folders: { root, state } }: Surroundings): Promise<readonly string[]> {
+  return [root, dirname(await realpath(state).catch(() => state))]
+}
+
+/** The uppermost folder on the way to one of these that the user may not enter. */
+async function closedTo(
+  user: OtherUser,
+  folders: readonly string[],
+  surroundings: Surroundings,
+): Promise<string | undefined> {
+  const { env } = surroundings
+  const script = 'for folder do test -x "$folder" || { printf %s "$folder"; exit 0; }; done'
+  const way = [...new Set(folders.flatMap(wayTo))]
+  const said = await answer({ ...commandAs(user, shell, ['-c', script, shell, ...way]), env }, surroundings)
+  return said === undefined ? folders[0] : said === '' ? undefined : said
+}
+
+/** From the root of all down to the folder. */
+function wayTo(folder: string): readonly string[] {
+  const above = dirname(folder)
+  return above === folder ? [folder] : [...wayTo(above), folder]
 }
 
 /** Some file systems and containers let not even root give a folder away. */
