@@ -23,6 +23,12 @@ test('init and up must work in an empty folder without an engine, and init never
   expect(again.code).toBe(2)
   expect(JSON.parse(again.stdout)).toMatchObject({ type: 'error', error: { code: 'CONFIG_EXISTS' } })
   expect(await readFile(file, 'utf8')).toBe(text)
+
+  await project.write({ 'inner/migrations/001_a.sql': 'SELECT 1;\n', 'data/poststack.config.yaml': 'services: {}\n' })
+  const inner = await project.runWith(['-C', 'inner', ...init], { bare: true })
+  expect([inner.code, inner.stdout]).toEqual([0, expect.stringContaining(`instead of ${file}`)])
+  const beside = await project.runWith(['-C', 'data', ...init], { bare: true })
+  expect([beside.code, beside.stderr]).toEqual([2, expect.stringContaining('poststack.config.yaml')])
 })
 
 test('init must take over what it finds, ask on a terminal, and what it writes be a config', async () => {

@@ -33,9 +33,20 @@ export async function init(this: Context, flags: InitFlags): Promise<void> {
     const found = foundIn(facts, choices)
     const { name, port, version: postgres } = choices
     const left = leftIn(facts, choices)
+    const { above } = facts
     report.result(
-      { type: 'init', file, service: starterService(facts), name, postgres, port, found, left },
-      initText(found, left),
+      {
+        type: 'init',
+        file,
+        service: starterService(facts),
+        name,
+        postgres,
+        port,
+        found,
+        left,
+        ...(above !== undefined && { above }),
+      },
+      initText({ found, left, above }),
     )
     this.exitCode = ExitCode.ok
   } catch (error) {
@@ -111,8 +122,15 @@ function foundIn(
   ]
 }
 
-function initText(found: readonly string[], left: readonly string[]): string {
+interface Told {
+  readonly found: readonly string[]
+  readonly left: readonly string[]
+  readonly above: string | undefined
+}
+
+function initText({ above, found, left }: Told): string {
+  const note = above === undefined ? '' : `\nnote: in this folder it counts instead of ${above}\n`
   const from = found.length === 0 ? '' : ` from what was found: ${found.join('; ')}`
   const rest = left.length === 0 ? '' : `\nnot taken over:\n${left.map((one) => `  ${one}\n`).join('')}`
-  return `poststack.config.ts is written${from}\n${rest}\nnext: poststack up\nfor completion and types in your editor: npm install --save-dev poststack\n`
+  return `poststack.config.ts is written${from}\n${rest}${note}\nnext: poststack up\nfor completion and types in your editor: npm install --save-dev poststack\n`
 }

@@ -35,9 +35,10 @@ export function backupText(document: BackupDocument): string {
 }
 
 export function restoreText(document: RestoreDocument): string {
-  const { database, durationMs, file, kept } = document
+  const { compared, database, durationMs, file, kept } = document
+  const what = compared ? `is as in ${file} (${ledgerText(document)}` : `was made from ${file} (not compared`
   return [
-    `${placeText(database)} is as in ${file} (${ledgerText(document)}; ${duration(durationMs)})`,
+    `${placeText(database)} ${what}; ${duration(durationMs)})`,
     ...(kept === undefined
       ? []
       : [

@@ -43,6 +43,8 @@ export interface InitDocument {
   readonly found: readonly string[]
   /** What was found, and is not in it. */
   readonly left: readonly string[]
+  /** Absolute path of the config in a folder above, which counts in this one no longer. */
+  readonly above?: string
 }
 
 interface Answer {

@@ -37,6 +37,8 @@ export interface RestoreDocument {
   readonly bytes: number
   /** Where the database is now that had the name before. */
   readonly kept?: string
+  /** The copy is what the manifest says; without one nothing is known of what it should be. */
+  readonly compared: boolean
   readonly migrations?: number
   readonly newest?: string
   /** What could not be compared, or is printed in other words than in the backup. */

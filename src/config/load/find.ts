@@ -7,6 +7,9 @@ import { suggest } from '../nearest.ts'
 /** What a config file may be called. */
 export const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((extension) => `poststack.config.${extension}`)
 
+/** Names of configs that hold data, and are taken only where they are named. */
+const dataNames = ['yaml', 'yml', 'json'].map((extension) => `poststack.config.${extension}`)
+
 /** Whether a file of this name holds data, YAML or JSON, instead of a program. */
 export function isData(file: string): boolean {
   return /\.(?:ya?ml|json)$/i.test(file)
@@ -74,10 +77,7 @@ async function findUpward(cwd: string): Promise<FoundConfig | undefined> {
 export async function refuseUnnamed(cwd: string, found: FoundConfig | undefined): Promise<void> {
   const start = await realpath(cwd)
   for (let folder = start; folder !== found?.root; folder = dirname(folder)) {
-    const entries = new Set(await readdir(folder).catch((): string[] => []))
-    const name = ['yaml', 'yml', 'json']
-      .map((extension) => `poststack.config.${extension}`)
-      .find((one) => entries.has(one))
+    const [name] = await namesIn(folder, dataNames)
     if (name !== undefined) {
       const file = join(folder, name)
       throw new PoststackError('CONFIG_NOT_FOUND', `${file} is read only where it is named`, {
@@ -90,7 +90,23 @@ export async function refuseUnnamed(cwd: string, found: FoundConfig | undefined)
 }
 
 /** A folder of that name counts: it is a mistake to report, not a reason to look further up. */
-export async function candidatesIn(folder: string): Promise<readonly string[]> {
+async function candidatesIn(folder: string): Promise<readonly string[]> {
+  return await namesIn(folder, configNames)
+}
+
+/** The config that stands in a folder, or else the nearest above it; programs and data alike. */
+export async function configsAround(folder: string): Promise<{ readonly here?: string; readonly above?: string }> {
+  const names = [...configNames, ...dataNames]
+  const [here] = await namesIn(folder, names)
+  if (here !== undefined) return { here }
+  for (let inner = folder, outer = dirname(inner); outer !== inner; inner = outer, outer = dirname(inner)) {
+    const [above] = await namesIn(outer, names)
+    if (above !== undefined) return { above: join(outer, above) }
+  }
+  return {}
+}
+
+async function namesIn(folder: string, names: readonly string[]): Promise<readonly string[]> {
   const entries = new Set(await readdir(folder).catch((): string[] => []))
-  return configNames.filter((name) => entries.has(name))
+  return names.filter((name) => entries.has(name))
 }

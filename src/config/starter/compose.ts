@@ -99,7 +99,7 @@ function portFacts(ports: unknown): Pick<ComposePostgres, 'port'> {
 }
 
 function hostPort(entry: unknown): number | undefined {
-  const text = isRecord(entry) ? portText(entry) : filledIn(said(entry))
+  const text = filledIn(isRecord(entry) ? portText(entry) : said(entry))
   const port = Number(/(?:^|:)(\d{1,5}):5432(?:\/tcp)?$/.exec(text ?? '')?.[1])
   return port >= 1 && port <= 65_535 ? port : undefined
 }

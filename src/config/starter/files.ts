@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path'
 import { isCode, PoststackError } from '../../errors.ts'
 import { projectContainers } from '../parse/conventions.ts'
 import { readEnvironmentIn, filledVariable } from '../environment/environment.ts'
-import { candidatesIn } from '../load/find.ts'
+import { configsAround } from '../load/find.ts'
 import { stackName } from '../parse/parse.ts'
 import { readEnvFile } from '../environment/env-file.ts'
 import { parsePostgresUrl } from '../postgres-url.ts'
@@ -18,8 +18,8 @@ import { stateFolder } from '../state-folder.ts'
  * @throws `CONFIG_EXISTS` when there is a config in this folder, and `ENV_INVALID`.
  */
 export async function readStarterFacts(root: string): Promise<StarterFacts> {
-  const [config] = await candidatesIn(root)
-  if (config !== undefined) throw exists(config)
+  const { above, here } = await configsAround(root)
+  if (here !== undefined) throw exists(here)
   // Variables of the process pass; the config is made of what stays.
   const { variables } = await readEnvironmentIn(root, { cwd: root, env: {} })
   const folder = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? './migrations'
@@ -40,6 +40,7 @@ export async function readStarterFacts(root: string): Promise<StarterFacts> {
     left: typeof existing === 'string' ? [...left, existing] : left,
     variables: { ...(port !== undefined && { port }), ...(containerName !== undefined && { containerName }) },
     isConventional: await isFolder(stateFolder(root)),
+    ...(above !== undefined && { above }),
   }
 }
 
@@ -58,7 +59,7 @@ export async function writeStarter(file: string, text: string): Promise<void> {
 
 function exists(name: string): PoststackError {
   return new PoststackError('CONFIG_EXISTS', `there is a config already: ${name}`, {
-    hint: 'Edit it; init never writes over a file.',
+    hint: 'Edit it; init never writes over a file, nor beside another config.',
     details: { file: name },
   })
 }

@@ -16,6 +16,8 @@ export interface StarterFacts {
   readonly variables: { readonly port?: string; readonly containerName?: string }
   /** The project has run without a config: what conventions have named keeps its name, and with it its data. */
   readonly isConventional: boolean
+  /** Absolute path of the config that has counted in this folder until now. */
+  readonly above?: string
 }
 
 /** One that runs already, as a variable of `.env` names it. */

@@ -156,6 +156,7 @@ describe('a compose file', () => {
     [{ ports: ['5433:5432'] }, { port: 5433 }],
     [{ ports: ['127.0.0.1:5434:5432/tcp'] }, { port: 5434 }],
     [{ ports: [{ target: 5432, published: '5435' }] }, { port: 5435 }],
+    [{ ports: [{ target: 5432, published: '${PORT:-5437}' }] }, { port: 5437 }],
     [{ ports: ['${PORT:-5436}:5432'] }, { port: 5436 }],
     [{ ports: ['${PORT}:5432', '5432', '99999:5432'] }, {}],
     [

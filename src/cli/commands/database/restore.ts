@@ -54,6 +54,7 @@ export async function restore(this: Context, flags: RestoreFlags, name: string):
       file: backup.file,
       bytes: backup.bytes,
       ...(kept === undefined ? {} : { kept }),
+      compared: backup.manifest !== undefined,
       ...(backup.manifest === undefined ? {} : ledgerFacts(backup.manifest)),
       notes,
       durationMs,
