@@ -127,8 +127,9 @@ EXAMPLES
   poststack psql --database postgres -- -c '\\l'
 `,
   'config-validate': `Reads the config and tells all of its mistakes at once, each with its path, its value and its line; exit code 2. Files that its
-services name are looked at, too; nothing else is, and nothing is started. With --types the project's own TypeScript
-is asked as well, as your editor does: it must be installed in the project.
+services name (env files, Dockerfiles) are looked at, too; nothing else is, and nothing is started. The
+migrations are checked by \`poststack plan\`, and by \`poststack database verify-migrations\` against the database.
+With --types the project's own TypeScript is asked as well, as your editor does: it must be installed in the project.
 
 EXAMPLES
   poststack config-validate

@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 
-import { parseDatabaseUrl } from '../config/database-url.ts'
+import { parseDatabaseUrl, wrongDatabaseUrl } from '../config/database-url.ts'
 import {
   filledVariable,
   invalidEnvironment,
@@ -11,7 +11,7 @@ import {
   readEnvironmentIn,
   showVariable,
 } from '../config/environment/environment.ts'
-import { isPoststackError, PoststackError } from '../errors.ts'
+import { PoststackError } from '../errors.ts'
 import type { FindProgram } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import type { DeclaredDatabase } from '../execute/database/choice.ts'
@@ -56,15 +56,12 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
   }
   const variable = filledVariable(variables, 'DATABASE_URL')
   if (variable === undefined) return undefined
-  try {
-    const target = urlTarget(variable.value, flags, { cwd, env, folder, signal })
-    report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
-    report.keepLog(logPlaceIn(environment, flags.logLevel))
-    return target
-  } catch (error) {
-    if (!isPoststackError(error)) throw error
-    throw invalidEnvironment([{ variable, message: error.message.replace(/^The database URL (.*)\.$/s, '$1') }])
-  }
+  const wrong = wrongDatabaseUrl(variable.value)
+  if (wrong !== undefined) throw invalidEnvironment([{ variable, message: wrong }])
+  const target = urlTarget(variable.value, flags, { cwd, env, folder, signal })
+  report.event({ type: 'notice', message: `${showVariable(variable)} names the database` })
+  report.keepLog(logPlaceIn(environment, flags.logLevel))
+  return target
 }
 
 function urlTarget(

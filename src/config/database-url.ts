@@ -1,5 +1,5 @@
 /** The URL that a command is given for a database of its own: `--url`. */
-import { PoststackError } from '../errors.ts'
+import { isPoststackError, PoststackError } from '../errors.ts'
 import { parsePostgresUrl, type PostgresUrl } from './postgres-url.ts'
 
 export interface DatabaseUrlOptions {
@@ -24,6 +24,17 @@ export function parseDatabaseUrl(text: string, options: DatabaseUrlOptions = {})
   }
   const { host, password, ...rest } = parsed
   return { ...rest, host: socket?.folder ?? host, password: password ?? options.password }
+}
+
+/** What is wrong with the value of a variable that should be one; finishes the sentence that its name begins, and never shows the URL. */
+export function wrongDatabaseUrl(text: string): string | undefined {
+  try {
+    parseDatabaseUrl(text)
+    return undefined
+  } catch (error) {
+    if (!isPoststackError(error)) throw error
+    return error.message.replace(/^The database URL (.*)\.$/s, '$1')
+  }
 }
 
 /** A URL that `parseDatabaseUrl` took, as it may be shown: the same, without the password that it may hold. */

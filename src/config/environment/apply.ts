@@ -1,5 +1,6 @@
 /** What `POSTSTACK_…` variables mean for a config: they win over what it says. Pure; every mistake at once. */
 import { logChoices, runtimeChoices } from '../choices.ts'
+import { wrongDatabaseUrl } from '../database-url.ts'
 import {
   invalidEnvironment,
   prefix,
@@ -95,6 +96,9 @@ export function applyEnvironment(plain: PlainValue, { variables }: Pick<Environm
   for (const variable of variables.values()) {
     if (known.has(variable.name) && variable.value === '') mistakes.push({ variable, message: 'is empty' })
   }
+  const database = filled(variables.get(`${prefix}DATABASE_URL`))
+  const wrong = database === undefined ? undefined : wrongDatabaseUrl(database.value)
+  if (database !== undefined && wrong !== undefined) mistakes.push({ variable: database, message: wrong })
   const runtime = filled(variables.get(`${prefix}CONTAINER_RUNTIME`))
   if (runtime !== undefined) {
     const value = runtime.value.toLowerCase()

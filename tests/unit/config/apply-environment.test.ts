@@ -109,6 +109,15 @@ describe('mistakes', () => {
     `)
   })
 
+  it('a database that is none, without showing it', () => {
+    expect(mistakes(one, { POSTSTACK_DATABASE_URL: 'hush@db' })).toBe(
+      'POSTSTACK_DATABASE_URL (environment) is not of the form `postgres://user:password@host:port/database`',
+    )
+    expect(() =>
+      applyEnvironment(one, variables({ POSTSTACK_DATABASE_URL: 'postgres://me@/shop?host=/run' })),
+    ).not.toThrow()
+  })
+
   it.each(['0', '65536', '-1', '5433.5', '1e3', '0x10', ' 5433', 'Auto', '8080:80'])('port %j', (value) => {
     expect(mistakes(one, { POSTSTACK_POSTGRES_HOST_PORT: value })).toContain(
       'not a whole number from 1 to 65535, or auto',
