@@ -107,15 +107,16 @@ function rethrow(error: unknown): never {
   throw error
 }
 
-async function runCommand(words: readonly string[], io: Io): Promise<number> {
-  if (words[0] === askingWord) return await propose(words.slice(1), io)
+async function runCommand(typed: readonly string[], io: Io): Promise<number> {
+  if (typed[0] === askingWord) return await propose(typed.slice(1), io)
+  const words = asHelp(typed)
   const parsing: { exitCode?: number | string | null } = {}
   // Commands write to `io`. What comes here is what the parser has to say about the words.
   let complaint = ''
   const stderr = { write: (text: string) => void (complaint += text) }
   const stdout = { write: (text: string) => void io.stdout.write(fitHelp(withoutNoise(text), io.stdout)) }
   const process = Object.assign(parsing, { stdout, stderr, env: io.env })
-  const inputs = words.length === 0 ? ['--help'] : hoistGlobalFlags(words, groupWords)
+  const inputs = hoistGlobalFlags(words, groupWords)
   const command = helpPath(inputs).trim()
   const shown = paged(io, inputs, command)
   const context: Context = { io: { ...shown.io, command }, exitCode: ExitCode.ok, process }
@@ -123,6 +124,12 @@ async function runCommand(words: readonly string[], io: Io): Promise<number> {
   await shown.show()
   if (parsing.exitCode === 0 || parsing.exitCode === undefined) return context.exitCode
   return refuse(Number(parsing.exitCode), complaint, { words, io })
+}
+
+/** `help up` is what others' programs take as `up --help`. */
+function asHelp(words: readonly string[]): readonly string[] {
+  if (words.length === 0) return ['--help']
+  return words[0] === 'help' ? [...words.slice(1), '--help'] : words
 }
 
 /**

@@ -191,6 +191,13 @@ export function endedAtScript(words: readonly string[]): readonly string[] {
   return index < rest.length ? [...flags, ...rest.slice(0, index), '--', ...rest.slice(index)] : words
 }
 
+const levelFlag = /^--(?:log-)?level$/
+
+/** As POSTSTACK_LOG_LEVEL takes it. */
+function levelIn(word: string): string {
+  return word.toLowerCase().replace(/^warn$/, 'warning')
+}
+
 /** What may be typed in another way than the parser takes it. */
 function asParsed(words: readonly string[]): readonly string[] {
   const end = words.indexOf('--')
@@ -198,6 +205,9 @@ function asParsed(words: readonly string[]): readonly string[] {
     if (end !== -1 && index > end) return word
     // As in Deno the value of a grant follows `=` and nothing else; the parser would take the next word for it.
     if (['--allow-read', '--allow-env', '--allow-net'].includes(word)) return `${word}=${everything}`
+    if (levelFlag.test(words[index - 1] ?? '')) return levelIn(word)
+    const [flag = '', level] = word.split('=')
+    if (level !== undefined && levelFlag.test(flag)) return `${flag}=${levelIn(level)}`
     return word.replace(/^--config-file(?==|$)/, '--config')
   })
 }

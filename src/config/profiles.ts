@@ -5,6 +5,13 @@ import type { ConfigIssue } from './schema/issues.ts'
 import type { PlainStack } from './schema/schema.ts'
 import type { ServiceConfig } from './types.ts'
 
+/** A profile that the config itself does not ask for. */
+export interface AskedProfile {
+  readonly name: string
+  /** The variable that asks, as it is shown; absent for a flag. */
+  readonly by?: string
+}
+
 /**
  * Marks the services that do not run by themselves. What an asked one waits for is asked for with it: a stack whose parts cannot find each
  * other is of use to nobody.
@@ -14,11 +21,11 @@ import type { ServiceConfig } from './types.ts'
 export function withIdle(
   services: readonly ServiceConfig[],
   { profiles, services: plain }: Pick<PlainStack, 'profiles' | 'services'>,
-  asked: readonly string[],
+  asked: readonly AskedProfile[],
 ): readonly ServiceConfig[] {
   const profilesOf = (name: string): readonly string[] => plain.get(name)?.profiles ?? []
   refuseUnknown(asked, new Set(services.flatMap(({ name }) => profilesOf(name))))
-  const wanted = new Set([...profiles, ...asked])
+  const wanted = new Set([...profiles, ...asked.map(({ name }) => name)])
   const byName = new Map(services.map((service) => [service.name, service]))
   const running = new Set<string>()
   const run = (name: string): void => {
@@ -35,12 +42,14 @@ export function withIdle(
   )
 }
 
-function refuseUnknown(asked: readonly string[], known: ReadonlySet<string>): void {
-  const unknown = asked.find((profile) => !known.has(profile))
+function refuseUnknown(asked: readonly AskedProfile[], known: ReadonlySet<string>): void {
+  const unknown = asked.find(({ name }) => !known.has(name))
   if (unknown === undefined) return
-  throw new PoststackError('USAGE', `no service has the profile ${JSON.stringify(unknown)}`, {
-    hint: known.size === 0 ? 'Leave it out: no service of this config has a profile.' : suggest(unknown, known),
-    details: { profile: unknown, known: [...known] },
+  const { by, name } = unknown
+  const who = by === undefined ? '' : `, which ${by} asks for`
+  throw new PoststackError('USAGE', `no service has the profile ${JSON.stringify(name)}${who}`, {
+    hint: known.size === 0 ? 'Leave it out: no service of this config has a profile.' : suggest(name, known),
+    details: { profile: name, known: [...known] },
   })
 }
 

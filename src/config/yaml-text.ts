@@ -11,6 +11,8 @@ export interface YamlText {
 
 export interface YamlMistake extends FramePosition {
   readonly message: string
+  /** A tab stands where blanks belong. */
+  readonly isTab?: boolean
 }
 
 /** `comments` stand behind their values, by the paths of these. */
@@ -41,7 +43,13 @@ export function parseYaml(text: string): YamlText | { readonly mistakes: readonl
   const wrong = [...document.errors, ...document.warnings]
   // A tag that nobody knows is a warning of the parser, and its value would be another one than was meant.
   if (wrong.length > 0)
-    return { mistakes: wrong.map(({ code, message, pos }) => ({ message: inWords(code, message), ...at(pos[0]) })) }
+    return {
+      mistakes: wrong.map(({ code, message, pos }) => ({
+        message: inWords(code, message),
+        isTab: code === 'TAB_AS_INDENT',
+        ...at(pos[0]),
+      })),
+    }
   const lost = lostAliases(document)
   if (lost.length > 0)
     return {

@@ -15,6 +15,7 @@ import { isRecord } from '../config/is-record.ts'
 import type { ConfigInputs } from '../config/load/inputs.ts'
 import { loadConfig, type LoadedConfig, takeConfig } from '../config/load/load.ts'
 import { parseConfig, type ParsedConfig } from '../config/parse/parse.ts'
+import type { AskedProfile } from '../config/profiles.ts'
 import { compareText } from '../config/text-order.ts'
 import type { Emit } from '../events.ts'
 import type { ConfigOptions } from './options.ts'
@@ -71,7 +72,7 @@ export async function readConfig(
     origins,
     conventional,
     instance,
-    profiles: [...profilesIn(environment), ...(options.profiles ?? [])],
+    profiles: [...profilesIn(environment), ...(options.profiles ?? []).map((name) => ({ name }))],
     // What passed was the config without the variables.
     passed: cache.passed === true && isUnchanged,
   })
@@ -125,9 +126,11 @@ function containersIn({ root, variables }: Environment): string | undefined {
   return folder === undefined ? undefined : resolve(root, folder.value)
 }
 
-function profilesIn({ variables }: Environment): readonly string[] {
-  const words = filledVariable(variables, 'PROFILES')?.value.split(',') ?? []
-  return words.map((word) => word.trim()).filter((word) => word !== '')
+function profilesIn({ variables }: Environment): readonly AskedProfile[] {
+  const variable = filledVariable(variables, 'PROFILES')
+  if (variable === undefined) return []
+  const words = variable.value.split(',').map((word) => word.trim())
+  return words.filter((word) => word !== '').map((name) => ({ name, by: showVariable(variable) }))
 }
 
 /** Said because any folder is a stack where there is no config file, also one that was entered by mistake. */

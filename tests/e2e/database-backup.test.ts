@@ -319,6 +319,10 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
   test('backups must be listed, and older ones deleted only when that was asked for', async () => {
     const project = await shop()
     await project.write({ 'kept/README': '' })
+    expect(await project.run('backup', '--output', '-')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('cannot go to stdout'),
+    })
     await project.succeed('backup', '--output', 'kept/one.dump')
     await project.succeed('backup', '--output', 'kept/two.dump')
     const deleted = await project.json('backup', '--output', 'kept/three.dump', '--keep', '2')

@@ -145,10 +145,22 @@ services:
       })}`,
       'its aliases cannot be followed',
     ],
-  ])('%s cannot be read', async (_, text, said) => {
+  ])('%s cannot be read', async (what, text, said) => {
     const error = await failure(text)
     expect(error.code).toBe('CONFIG_FAILED')
     expect(error.message).toContain(said)
+    expect(error.hint?.includes('tabs')).toBe(what === 'a tab')
+  })
+
+  test('several mistakes are told in the order of their lines', async () => {
+    const { message } = await failure('a: !reset x\nb: {}\nb: {}\n')
+    expect([...message.matchAll(/config\.yaml:(\d)/g)].map(([, line]) => line)).toEqual(['1', '3'])
+  })
+
+  test('a key that JavaScript passes over is unknown, too', async () => {
+    const { message } = await failure('services: { db: { kind: postgres, __proto__: 1 } }\n__proto__: { a: 1 }\n')
+    expect(message).toContain('__proto__: unknown key: leave it out (config.yaml:2:1)')
+    expect(message).toContain('services.db.__proto__: unknown key: leave it out (config.yaml:1:')
   })
 
   test('a secret does not stand in the lines that are shown', async () => {

@@ -3,10 +3,10 @@ import { PoststackError } from '../../errors.ts'
 import { isRecord } from '../is-record.ts'
 import { suggest } from '../nearest.ts'
 import { failure } from './errors.ts'
-import { parseYaml } from '../yaml-text.ts'
+import { parseYaml, type YamlMistake } from '../yaml-text.ts'
 import type { FramePosition } from '../locate/code-frame.ts'
 import type { FoundConfig } from './find.ts'
-import type { ConfigIssue } from '../schema/issues.ts'
+import type { ConfigIssue, Path } from '../schema/issues.ts'
 import type { PlainValue } from '../serialize.ts'
 
 export interface YamlConfig {
@@ -49,23 +49,33 @@ export async function loadYaml(config: FoundConfig, text: string): Promise<YamlC
   }
   // For editors; it says nothing about the stack.
   const { $schema: _, ...plain } = value as { readonly [key: string]: PlainValue }
-  return { plain, issues: kindless(plain['services']), positions }
+  return { plain, issues: [...kindless(plain['services']), ...lostKeys(plain)], positions }
 }
 
-async function unreadable(
-  config: FoundConfig,
-  mistakes: readonly ({ readonly message: string } & FramePosition)[],
-): Promise<PoststackError> {
+async function unreadable(config: FoundConfig, mistakes: readonly YamlMistake[]): Promise<PoststackError> {
+  // The parser tells its own kinds of mistakes one after the other.
+  const sorted = mistakes.toSorted((one, other) => one.line - other.line || one.column - other.column)
   const errors = await Promise.all(
-    mistakes
+    sorted
       .slice(0, 5)
       .map(({ message, line, column }) =>
         failure({ code: 'CONFIG_FAILED', what: message, place: { file: config.file, line, column } }, config),
       ),
   )
   return new PoststackError('CONFIG_FAILED', errors.map(({ message }) => message).join('\n\n'), {
-    hint: 'Mend the line; YAML wants blanks for indentation, never tabs.',
+    hint: mistakes.some(({ isTab }) => isTab === true)
+      ? 'Mend the line; YAML wants blanks for indentation, never tabs.'
+      : `Mend the ${mistakes.length === 1 ? 'line' : 'lines'}.`,
     details: { ...errors[0]?.details, errors: errors.map(({ details }) => details) },
+  })
+}
+
+/** What a mapping cannot hold in JavaScript: whoever reads the data would pass over it. */
+function lostKeys(value: unknown, path: Path = []): readonly ConfigIssue[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key]
+    return key === '__proto__' ? [{ path: at, message: 'unknown key: leave it out' }] : lostKeys(inner, at)
   })
 }
 

@@ -7,7 +7,7 @@ import { nameLike, namePattern } from '../names.ts'
 import { buildHooks } from './hooks.ts'
 import { invalid, type MistakePlaces, notAConfig } from './mistakes.ts'
 import { withoutCheck } from './plain-parts.ts'
-import { withIdle } from '../profiles.ts'
+import { type AskedProfile, withIdle } from '../profiles.ts'
 import { checkTogether } from '../schema/checks.ts'
 import { readServiceFiles } from './service-files.ts'
 import type { ConfigIssue } from '../schema/issues.ts'
@@ -37,7 +37,7 @@ export interface ParseOptions extends MistakePlaces {
   /** The very same plain form has passed before. */
   readonly passed?: boolean | undefined
   /** Profiles that are asked for beside the config's own. */
-  readonly profiles?: readonly string[] | undefined
+  readonly profiles?: readonly AskedProfile[] | undefined
 }
 
 /** Loads what checks a config. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */

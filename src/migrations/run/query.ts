@@ -20,11 +20,30 @@ export async function runQuery(connection: Connection, text: string, signal: Abo
     return await connection.answers(text)
   } catch (error) {
     throwIfAborted(signal)
-    throw isServerError(error) ? queryFailed(text, error) : error
+    throw isServerError(error) ? (meantForPsql(text, error) ?? queryFailed(text, error)) : error
   } finally {
     forget()
     over.abort()
   }
+}
+
+/** What psql alone does: its own commands, and rows that come from a file. */
+function meantForPsql(text: string, error: ServerError): PoststackError | undefined {
+  const options = { details: { sqlstate: error.code }, cause: error }
+  // The client's own words, which the server repeats in any language.
+  if (error.message.includes('No source stream defined'))
+    return new PoststackError('QUERY_FAILED', 'COPY … FROM stdin waits for rows, and a query brings none.', {
+      ...options,
+      hint: String.raw`Have psql read them: poststack psql -- -c '\copy <table> from rows.csv csv'`,
+    })
+  const failed = queryFailed(text, error)
+  const position = Number(error.position)
+  if (error.code !== '42601' || text[indexOfCharacter(text, position)] !== '\\') return undefined
+  return new PoststackError('QUERY_FAILED', failed.message, {
+    ...options,
+    details: failed.details,
+    hint: String.raw`What begins with \ is a command of psql, which this is not: poststack psql -- -c '\d'`,
+  })
 }
 
 /** What the server has against a text, with the place in it. */

@@ -70,7 +70,11 @@ export async function userForNew(
   const runs = async (runAs: RunAs) =>
     (await answer({ ...probe, ...commandAs(runAs, probe.program, probe.args) }, surroundings)) !== undefined
   for await (const user of otherUsers(surroundings)) {
-    if ((await closedTo(user, await projectFolders(surroundings), surroundings)) !== undefined || !(await mayOwn(user, volumeFolder))) continue
+    if (
+      (await closedTo(user, await projectFolders(surroundings), surroundings)) !== undefined ||
+      !(await mayOwn(user, volumeFolder))
+    )
+      continue
     await openWay(user, surroundings, volumeFolder)
     if (await runs(user)) return user
   }

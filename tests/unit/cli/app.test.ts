@@ -30,7 +30,7 @@ describe('the command line', () => {
 
   test.each([
     [['upp'], 'there is no command `upp`: did you mean `up`?'],
-    [['help'], 'did you mean `--help`?'],
+    [['help', 'upp'], 'there is no command `upp`: did you mean `up`?'],
     [['migrate'], 'did you mean `database migrate`?'],
     [['migrat'], 'did you mean `database migrate`?'],
     [['schema'], '`database create-schema` or `database show-schema` or `database drop-schema`?'],

@@ -12,7 +12,8 @@ const services = {
   mail: { ...web, profiles: ['mail'] },
 }
 
-async function idle(plain: object, profiles: readonly string[] = []): Promise<readonly string[]> {
+async function idle(plain: object, asked: readonly string[] = [], by?: string): Promise<readonly string[]> {
+  const profiles = asked.map((name) => ({ name, ...(by !== undefined && { by }) }))
   const { config } = await parseConfig({ services, ...plain }, { root, profiles })
   return config.services.flatMap((one) => (one.idle === undefined ? [] : [`${one.name}: ${one.idle.join(' ')}`]))
 }
@@ -30,6 +31,9 @@ describe('profiles', () => {
       code: 'USAGE',
       message: 'no service has the profile "debgu"',
       hint: 'did you mean `debug`?',
+    })
+    await expect(idle({}, ['a'], 'POSTSTACK_PROFILES (.env:1)')).rejects.toMatchObject({
+      message: 'no service has the profile "a", which POSTSTACK_PROFILES (.env:1) asks for',
     })
     expect(await mistakes({ profiles: ['tool'], services })).toEqual([
       'profiles[0]: no service has this profile: did you mean `tools`? | "tool"',

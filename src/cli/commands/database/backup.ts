@@ -15,7 +15,8 @@ interface BackupFlags extends DatabaseFlags, Retention, BackupChoices {}
 export async function backup(this: Context, flags: BackupFlags): Promise<void> {
   await runDatabase(this, flags, async (session) => {
     const { facts } = session
-    const { jobs, schemaOnly } = flags
+    const { jobs, output, schemaOnly } = flags
+    if (output === '-') throw noStream()
     if (jobs !== undefined && flags.format !== 'directory') throw jobsMisplaced('a backup of --format directory')
     const began = performance.now()
     const now = new Date()
@@ -43,6 +44,13 @@ export async function backup(this: Context, flags: BackupFlags): Promise<void> {
 export function jobsMisplaced(whole: string): PoststackError {
   return new PoststackError('USAGE', `--jobs is for ${whole}, in which each table has a file.`, {
     hint: 'Leave it out, or make the backup with --format directory.',
+  })
+}
+
+/** A manifest stands beside each backup, and what is written is named when it is whole. */
+function noStream(): PoststackError {
+  return new PoststackError('USAGE', 'A backup is a file with a manifest beside it, and cannot go to stdout.', {
+    hint: 'Give a path: --output shop.dump. For a file that is called so: --output ./-',
   })
 }
 
