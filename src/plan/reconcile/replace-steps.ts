@@ -15,6 +15,7 @@ import {
   blockedByVersion,
   hasLostPassword,
 } from './blocked-steps.ts'
+import { dependencySteps } from './dependency-steps.ts'
 import { portsClash, wantedPorts } from './held-ports.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
@@ -53,9 +54,7 @@ export function bringUp(
     blockedByData(old, context),
   ]
   if (blocked.includes(true)) return undefined
-  const dependencies = service.dependsOn.map(
-    (dependency) => context.milestones.get(dependency.service)?.[dependency.condition],
-  )
+  const dependencies = dependencySteps(service, context)
   const discarded = spare.map((container) => discard(container, [], context))
   const creates = target.id === undefined
   const oldTarget = old === undefined ? undefined : { name: parkedName(old, target), id: old.id }
