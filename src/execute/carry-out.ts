@@ -12,7 +12,7 @@ import type { Limit } from './limits.ts'
 import { stackEventOf } from './migration-events.ts'
 import { openBuildLog } from './build-log.ts'
 import { waitFor } from './probes.ts'
-import { setPassword } from './set-password.ts'
+import { mendPassword, setPassword } from './set-password.ts'
 import { revealTexts } from './reveal.ts'
 import type { World } from './world.ts'
 
@@ -172,6 +172,7 @@ function portIsGone({ handedTo, service }: Act<'start'>, error: unknown): Postst
 
 async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | undefined> {
   const { databases, progress, runtime, secrets, signal } = world
+  const { password } = action
   await waitFor(action.probe, {
     service: action.service,
     target: action.target,
@@ -181,6 +182,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     onProgress: progress,
     hide: (text) => secrets.hide(text),
     probeDatabase: (target, limited) => databases.probe(target, limited),
+    setPassword: password === undefined ? undefined : () => mendPassword(action, revealTexts(password, secrets), world),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
 }

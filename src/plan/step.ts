@@ -83,6 +83,11 @@ export type Action =
       readonly service: string
       readonly probe: Probe
       readonly timeoutMs: number
+      /**
+       * Of a server that runs on data of before: the files of its container, the declared password among them. Nobody can ask a volume for the
+       * password that it holds, so a server that does not let that one in is given it, once.
+       */
+      readonly password?: Readonly<Record<string, SpecText>>
     }
   | {
       readonly kind: 'migrate'

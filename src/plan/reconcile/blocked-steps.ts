@@ -135,11 +135,17 @@ function hasServed({ exitCode, state }: ObservedContainer): boolean {
 }
 
 /** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */
-export function hasLostPassword({ container, desired, observed, resources, service }: JudgeContext): boolean {
-  const { mounts, postgres } = container.spec
-  const [data = ''] = volumesOf(mounts)
+export function hasLostPassword(context: JudgeContext): boolean {
+  const { container, desired, observed, service } = context
+  const { postgres } = container.spec
   if (postgres === undefined || !desired.unkept.includes(postgres.password.name)) return false
-  return !resources.isVolumeMissing(data) && observed.probes[service.name]?.state !== 'ready'
+  return hasData(context) && observed.probes[service.name]?.state !== 'ready'
+}
+
+/** A server of ours whose volume is there already. */
+export function hasData({ container, resources }: JudgeContext): boolean {
+  const [data = ''] = volumesOf(container.spec.mounts)
+  return container.spec.postgres !== undefined && !resources.isVolumeMissing(data)
 }
 
 /**

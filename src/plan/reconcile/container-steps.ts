@@ -9,16 +9,8 @@ import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, containerNames, isOurs, isReplacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Looking, Milestones, Planning, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
-import {
-  addWait,
-  bringUp,
-  discard,
-  lostPassword,
-  planMemory,
-  planNameBack,
-  planPassword,
-  setBeforeStart,
-} from './replace-steps.ts'
+import { lostPassword, planPassword, setBeforeStart } from './password-steps.ts'
+import { addWait, bringUp, discard, planMemory, planNameBack } from './replace-steps.ts'
 import { recordSpec, secretsIn } from '../spec.ts'
 import { diffSpecs } from '../spec-changes.ts'
 import type { Cause, FieldChange } from '../step.ts'

@@ -144,6 +144,13 @@ test('a failed job is not remembered', async () => {
   expect(await up()).toContain(remembered)
 })
 
+/** What the start of web needs, and the step that migrates. */
+const startOf = ({ steps }: Plan) => ({
+  jobs: steps.filter(({ subject }) => /prep|seed/.test(subject)),
+  needs: steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')?.needs,
+  migrated: steps.find(({ action }) => action.kind === 'migrate')?.id,
+})
+
 test('what waits for jobs that are done must wait for what these wait for', async () => {
   const config = stackConfig([
     postgresService({ migrations: '/projects/shop/migrations' }),
@@ -157,12 +164,6 @@ test('what waits for jobs that are done must wait for what these wait for', asyn
   const before = desiredOf(config, { migrations: [migration('001')] })
   await stack.up(before)
   const desired = desiredOf(config, { migrations: [migration('001'), migration('002')] })
-  /** What the start of web needs, and the step that migrates. */
-  const startOf = ({ steps }: Plan) => ({
-    jobs: steps.filter(({ subject }) => /prep|seed/.test(subject)),
-    needs: steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')?.needs,
-    migrated: steps.find(({ action }) => action.kind === 'migrate')?.id,
-  })
   const restart = startOf(reconcile(desired, await observe(desired, stack.world), { goal: 'restart' }))
   const observed = { ...(await observeRuntime(before, stack.world)), runtime: 'memory' as const }
   const down = { volumes: false }
