@@ -3,6 +3,7 @@
  */
 import { isRunning } from '../current.ts'
 import { isSamePort, portsHeld, portText, wantedPorts } from './held-ports.ts'
+import { otherMajor } from '../images.ts'
 import { isOurs, volumesOf } from '../names.ts'
 import type { JudgeContext, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
@@ -101,6 +102,26 @@ export function blockedByVersion({ container, desired, draft, observed, service,
   // Engines do not show what is in a volume, only what it was made for.
   const cause = `volume ${other.name} belongs to PostgreSQL ${String(other.postgres)}, whose data version ${String(wanted)} cannot read`
   draft.add(subject, { kind: 'blocked', code: 'VOLUME_VERSION', ways }, cause)
+  return true
+}
+
+/**
+ * A server of another major than the declared one would label its data wrongly, or refuse those that are there. Where that has happened already,
+ * the server must go on: only it can read them. The container that ran before is the one that is to run on, where there is no other.
+ */
+export function blockedByMajor(before: ObservedContainer | undefined, context: ServiceContext): boolean {
+  const { container, draft, observed, service, subject } = context
+  const { image, postgres } = container.spec
+  const present = observed.images.find(({ ref }) => ref === image)
+  if (postgres === undefined || present === undefined) return false
+  const other = otherMajor(present, { service: service.name, version: postgres.version })
+  if (other === undefined) return false
+  if (hasData(context) && (before === undefined || recordedImage(before.spec) === image)) {
+    const move = `To mend it, run poststack database backup and poststack down --volumes; then, with \`version: ${String(present.postgres)}\`, poststack up and poststack database restore`
+    draft.warn(subject, `${other.cause}, for which its volume was made. ${move}`)
+    return false
+  }
+  draft.add(subject, { kind: 'blocked', code: 'CONFIG_INVALID', ways: other.ways }, other.cause)
   return true
 }
 

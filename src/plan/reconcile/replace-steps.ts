@@ -10,6 +10,7 @@ import { label } from '../labels.ts'
 import {
   blockedByData,
   blockedByLayout,
+  blockedByMajor,
   blockedByMount,
   blockedByPort,
   blockedByVersion,
@@ -51,6 +52,7 @@ export function bringUp(
     // The data of another major move to a new volume anyhow.
     blockedByVersion(context) || blockedByLayout(old, context),
     blockedByData(old, context),
+    blockedByMajor(old, context),
   ]
   if (blocked.includes(true)) return undefined
   const dependencies = dependencySteps(service, context)
