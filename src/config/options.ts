@@ -160,7 +160,8 @@ export interface ManagedPostgresOptions extends CommonOptions {
    */
   readonly version?: number | undefined
   /**
-   * An image that follows the conventions of the official `postgres` image, instead of Poststack's own. Must be of the major in `version`.
+   * An image that follows the conventions of the official `postgres` image, instead of Poststack's own. Must be of the major in `version`: one that
+   * says another one, by `PG_MAJOR` as the official ones do, is refused before anything is made.
    * A change recreates the container; the volume is kept. It is refused where the new image keeps data in another folder of the volume than the
    * old one, as the official images and Poststack's own do: back up, `down --volumes`, `up` and restore. Not used by the native runtime.
    * @default 'poststack/postgres:<version>', built from the Dockerfile that Poststack ships

@@ -4,6 +4,7 @@
 import type { SecretPart } from '../config/types.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { StepFacts } from '../events.ts'
+import { otherMajor } from '../plan/images.ts'
 import { label } from '../plan/labels.ts'
 import { describeStack } from '../plan/record.ts'
 import type { Action, PlanStep } from '../plan/step.ts'
@@ -12,7 +13,7 @@ import type { Limit } from './limits.ts'
 import { stackEventOf } from './migration-events.ts'
 import { openBuildLog } from './build-log.ts'
 import { waitFor } from './probes.ts'
-import { setPassword } from './set-password.ts'
+import { mendPassword, setPassword } from './set-password.ts'
 import { revealTexts } from './reveal.ts'
 import type { World } from './world.ts'
 
@@ -124,9 +125,20 @@ function secretTexts(parts: Readonly<Record<string, SecretPart>> = {}): Readonly
   return Object.fromEntries(Object.entries(parts).map(([id, part]) => [id, { parts: [part] }]))
 }
 
-function pull({ ref, platform }: Act<'pull'>, { progress, runtime, signal }: StepWorld): Promise<undefined> {
-  return quiet(runtime.pullImage(ref, { signal, onLine: progress, platform }))
+async function pull(
+  { ref, platform, makes = [] }: Act<'pull'>,
+  { limit, progress, runtime, signal }: StepWorld,
+): Promise<undefined> {
+  await runtime.pullImage(ref, { signal, onLine: progress, platform })
+  if (makes.length === 0) return
+  const { images } = await limit(() => runtime.observe({ ...nothing, imageRefs: [ref] }, { signal }))
+  for (const use of makes) {
+    const other = otherMajor(images[0] ?? { ref }, use)
+    if (other !== undefined) throw new PoststackError('CONFIG_INVALID', other.cause, { hint: other.ways.join('; ') })
+  }
 }
+
+const nothing = { stack: '', project: '', containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
 
 async function create(
   { container }: Act<'create'>,
@@ -172,6 +184,7 @@ function portIsGone({ handedTo, service }: Act<'start'>, error: unknown): Postst
 
 async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | undefined> {
   const { databases, progress, runtime, secrets, signal } = world
+  const { password } = action
   await waitFor(action.probe, {
     service: action.service,
     target: action.target,
@@ -181,6 +194,7 @@ async function wait(action: Act<'wait'>, world: StepWorld): Promise<string | und
     onProgress: progress,
     hide: (text) => secrets.hide(text),
     probeDatabase: (target, limited) => databases.probe(target, limited),
+    setPassword: password === undefined ? undefined : () => mendPassword(action, revealTexts(password, secrets), world),
   })
   return action.probe.kind === 'completed' ? 'completed' : undefined
 }
@@ -230,8 +244,7 @@ function runHook(
 async function record(action: Act<'record'>, world: StepWorld): Promise<string | undefined> {
   const { databases, limit, progress, runtime, signal } = world
   const { project, stack } = action.declared
-  const scope = { stack, project, containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
-  const { containers, volumes } = await limit(() => runtime.observe(scope, { signal }))
+  const { containers, volumes } = await limit(() => runtime.observe({ ...nothing, stack, project }, { signal }))
   const described = describeStack(action.declared, { runtime: runtime.name, containers, volumes })
   const written = await databases.record({ target: action.database, record: described, signal, onWaiting: progress })
   return written ? undefined : 'tables of these names are not ours and were left alone'

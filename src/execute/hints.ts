@@ -24,8 +24,8 @@ export function hintFor({ exitCode, logs, outOfMemory }: Symptoms): string | und
 
 /** Where the password of a server that was set up before does not fit: waiting does not mend it. */
 export const passwordHint =
-  'A data volume keeps the password of its first start; a new one in the config does not change it. ' +
-  'Put the old password back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database ' +
+  'A data volume keeps the password of its first start, or the one that Poststack has set last, and its roles. ' +
+  'Put what was declared back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database ' +
   '(ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes.'
 
 export const databaseHint =

@@ -16,16 +16,27 @@ export interface WaitContext extends ProbeContext {
   readonly onProgress: (text: string) => void
   /** Takes secrets out of what a service has written. */
   readonly hide: (text: string) => string
+  /** Gives the server the declared password. Nothing when that is done, else why it cannot be. Absent where it is not to be tried. */
+  readonly setPassword?: (() => Promise<string | undefined>) | undefined
 }
 
 /**
  * Probes until the service is ready: every 100 ms at first, then less and less often, at least once a second.
  *
  * Fails with `NOT_READY` at the deadline, and at once when the container is gone, ended or keeps crashing; with `JOB_FAILED` when a job
- * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it.
+ * ended with another code than 0; with `PASSWORD_REJECTED` or `DATABASE_MISSING` when that is plain, as waiting does not mend it. A password
+ * that `setPassword` can mend is mended first.
  */
 export async function waitFor(probe: Probe, context: WaitContext): Promise<void> {
-  const wait: Wait = { probe, context, started: performance.now(), since: new Map(), running: undefined, isLate: false }
+  const wait: Wait = {
+    probe,
+    context,
+    started: performance.now(),
+    since: new Map(),
+    running: undefined,
+    isLate: false,
+    unset: undefined,
+  }
   let delayMs = probe.kind === 'running' ? settleMs / 2 : firstDelayMs
   let said: string | undefined
   let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
@@ -74,6 +85,8 @@ interface Wait {
   /** Since when each look has found the container running, and by which start. */
   running: { readonly since: number; readonly startedAt: string | undefined } | undefined
   isLate: boolean
+  /** Why the password could not be set; empty when it was. Undefined before it is tried. */
+  unset: string | undefined
 }
 
 async function look({ runtime, signal, target }: ProbeContext): Promise<ObservedContainer | undefined> {
@@ -95,8 +108,13 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
   // One attempt must not outlast the deadline by its own time limit.
   const answer = await attempt(probe, container, { ...context, limitMs: context.timeoutMs - elapsed(wait) })
   if (answer.ready) return answer
+  if (answer.code === 'PASSWORD_REJECTED' && wait.unset === undefined && context.setPassword !== undefined) {
+    wait.unset = (await context.setPassword()) ?? ''
+    return answer
+  }
   if (answer.code !== undefined && lasting.has(answer.code)) {
-    if (lasts(wait, answer.code, lastingMs)) throw await failed(wait, { kind: 'lasting', answer, container })
+    const told = wait.unset ? { ...answer, reason: `${answer.reason.replace(/\.$/, '')}. ${wait.unset}` } : answer
+    if (lasts(wait, answer.code, lastingMs)) throw await failed(wait, { kind: 'lasting', answer: told, container })
   } else {
     wait.since.delete('PASSWORD_REJECTED')
     wait.since.delete('DATABASE_MISSING')

@@ -3,6 +3,7 @@
  * own ask for none; or, for a native server, while it does not run. The value is in no argument list and in no log of the server.
  */
 import { pause } from '../abort.ts'
+import { hintFor } from './hints.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import { passwordFile } from '../plan/references.ts'
 import type { Target } from '../plan/types.ts'
@@ -16,6 +17,8 @@ const script = [
 ].join(' ')
 
 const retryMs = 200
+/** For a server that has answered already. */
+const answeredMs = 2000
 
 export interface SetPassword {
   readonly service: string
@@ -40,6 +43,23 @@ export async function setPassword(request: SetPassword, { runtime, signal }: Set
   }
 }
 
+/** For a server that has not let us in. Why not, where it cannot be set: whoever waits for it can tell more of it. */
+export async function mendPassword(
+  { service, target }: Pick<SetPassword, 'service'> & { readonly target: Target | undefined },
+  files: Revealed,
+  { progress, ...setting }: Setting & { readonly progress: (text: string) => void },
+): Promise<string | undefined> {
+  if (target === undefined) return undefined
+  progress('its data have another password: setting the declared one')
+  try {
+    await setPassword({ service, target, files, timeoutMs: answeredMs }, setting)
+    return undefined
+  } catch (error) {
+    if (isPoststackError(error) && error.code === 'STEP_FAILED') return error.message
+    throw error
+  }
+}
+
 /** Tries until the server has started. */
 async function setInside({ service, target, timeoutMs }: SetPassword, { runtime, signal }: Setting): Promise<void> {
   const until = performance.now() + timeoutMs
@@ -49,7 +69,8 @@ async function setInside({ service, target, timeoutMs }: SetPassword, { runtime,
     if (container === undefined || container.state === 'exited' || container.state === 'dead') return
     const said = await ask(target, { runtime, signal })
     if (said === undefined) return
-    const mayPass = /socket|starting up|shutting down|not running/i.test(said)
+    // Each message of psql names the socket, also that of a server which takes connections and knows no such role.
+    const mayPass = /socket|starting up|shutting down|not running/i.test(said) && !/does not exist/i.test(said)
     if (performance.now() > until || !mayPass) throw failed(service, said)
     await pause(retryMs, signal)
   }
@@ -68,7 +89,9 @@ async function ask(target: Target, { runtime, signal }: Setting): Promise<string
 
 function failed(service: string, reason: string): PoststackError {
   return new PoststackError('STEP_FAILED', `The new password of ${service} could not be set: ${reason}`, {
-    hint: 'Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …) while the old one is declared.',
+    hint:
+      hintFor({ exitCode: undefined, logs: [reason] }) ??
+      'Put the old password back, or change it in the database (ALTER ROLE … PASSWORD …) while the old one is declared.',
     details: { service },
   })
 }

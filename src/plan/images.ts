@@ -3,6 +3,7 @@
  */
 import type { BuildConfig, Config, ContainerServiceConfig, ImageConfig } from '../config/types.ts'
 import { selectServices } from './order.ts'
+import type { ImageUse } from './step.ts'
 import type { ContextBulk, DesiredImage, ObservedImage } from './types.ts'
 
 export interface BuildFacts {
@@ -113,6 +114,21 @@ function zealOf(image: DesiredImage): number {
 export function isForPlatform(image: string, wanted: string): boolean {
   const [has, asks] = [image.split('/'), wanted.split('/')]
   return asks.every((part, index) => (index === 2 && has[2] === undefined) || part === has[index])
+}
+
+/** Cause and ways out, where an image is of another major version than the service that is to run it. */
+export function otherMajor(
+  { postgres, ref }: Pick<ObservedImage, 'postgres' | 'ref'>,
+  { service, version }: ImageUse,
+): { readonly cause: string; readonly ways: readonly string[] } | undefined {
+  if (postgres === undefined || postgres === version) return undefined
+  return {
+    cause: `image ${ref} is of PostgreSQL ${String(postgres)}, and \`version\` of ${service} is ${String(version)}`,
+    ways: [
+      `set \`version\` of ${service} to ${String(postgres)}`,
+      `or \`image\` to one of PostgreSQL ${String(version)}`,
+    ],
+  }
 }
 
 /** The images that Poststack brings: the base first, then PostgreSQL in these major versions. */

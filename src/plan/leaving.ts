@@ -48,10 +48,7 @@ export function planLeaving(
   const last = new Map<string, readonly number[]>()
   for (const { container, service, subject } of leaving) {
     const target = { name: container.name, id: container.id }
-    const dependants = desired.services.filter(({ dependsOn }) =>
-      dependsOn.some((dependency) => dependency.service === service),
-    )
-    const needs = dependants.flatMap(({ name }) => last.get(name) ?? [])
+    const needs = dependantSteps(service, { services: desired.services, last })
     const graceSeconds = recordedGrace(container.spec)
     const stopped = isRunning(container)
       ? draft.add(subject, { kind: 'stop', target, graceSeconds }, cause, { needs, risk: 'downtime' })
@@ -62,4 +59,26 @@ export function planLeaving(
     last.set(service, [...(last.get(service) ?? []), ...(step === undefined ? [] : [step])])
   }
   return last
+}
+
+interface Gone {
+  readonly services: Desired['services']
+  readonly last: ReadonlyMap<string, readonly number[]>
+}
+
+/** One that does not go now, such as a job that was done in a run before, stands for what depends on it. */
+function dependantSteps(service: string, { services, last }: Gone): readonly number[] {
+  const steps = new Set<number>()
+  const seen = new Set<string>()
+  const visit = (needed: string): void => {
+    for (const { dependsOn, name } of services) {
+      if (seen.has(name) || !dependsOn.some((dependency) => dependency.service === needed)) continue
+      seen.add(name)
+      const own = last.get(name) ?? []
+      for (const step of own) steps.add(step)
+      if (own.length === 0) visit(name)
+    }
+  }
+  visit(service)
+  return [...steps]
 }

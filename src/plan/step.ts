@@ -35,6 +35,12 @@ export interface Cause {
 
 export type Risk = 'none' | 'downtime' | 'data-loss'
 
+/** A PostgreSQL service that runs an image. */
+export interface ImageUse {
+  readonly service: string
+  readonly version: number
+}
+
 /** What a step does, as one thing that is done or has failed. */
 export type Action =
   | {
@@ -44,7 +50,13 @@ export type Action =
       readonly labels: Readonly<Record<string, string>>
       readonly noCache?: boolean
     }
-  | { readonly kind: 'pull'; readonly ref: string; readonly platform?: string }
+  | {
+      readonly kind: 'pull'
+      readonly ref: string
+      readonly platform?: string
+      /** Services that are to make their data with it: it must be of their major version, where it says its own. */
+      readonly makes?: readonly ImageUse[]
+    }
   | { readonly kind: 'create-network'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'create-volume'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | {
@@ -83,6 +95,11 @@ export type Action =
       readonly service: string
       readonly probe: Probe
       readonly timeoutMs: number
+      /**
+       * Of a server that runs on data of before: the files of its container, the declared password among them. Nobody can ask a volume for the
+       * password that it holds, so a server that does not let that one in is given it, once.
+       */
+      readonly password?: Readonly<Record<string, SpecText>>
     }
   | {
       readonly kind: 'migrate'

@@ -266,6 +266,8 @@ export interface ObservedImage {
   readonly platform?: string
   /** Whether it brings a health check along; absent where it is not known. */
   readonly hasHealthcheck?: boolean
+  /** Major version of the PostgreSQL in it, where it says so as the official image does. */
+  readonly postgres?: number
 }
 
 /** What one look at an engine gives: everything of ours, and whatever else holds a name that we want. */

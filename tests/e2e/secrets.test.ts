@@ -111,6 +111,14 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
       }
       expect(await filesWith(project, [another])).toEqual([])
       expect((await project.runWith(['plan', '--check'], changed)).code).toBe(0)
+
+      // Nor does it matter that no container is left to tell which password the data have.
+      const third = { env: { OTHER_PASSWORD: `${another} again` } }
+      await run('down')
+      const again = await project.runWith(['up', '--verbose'], third)
+      expect([again.code, again.stderr]).toEqual([0, expect.not.stringContaining(another)])
+      expect(await project.sql('SELECT 1', { port, password: third.env.OTHER_PASSWORD })).toEqual([[1]])
+      expect((await project.runWith(['plan', '--check'], third)).code).toBe(0)
     },
   )
 })

@@ -3,6 +3,7 @@
  */
 import { isRunning } from '../current.ts'
 import { isSamePort, portsHeld, portText, wantedPorts } from './held-ports.ts'
+import { otherMajor } from '../images.ts'
 import { isOurs, volumesOf } from '../names.ts'
 import type { JudgeContext, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
@@ -105,6 +106,26 @@ export function blockedByVersion({ container, desired, draft, observed, service,
 }
 
 /**
+ * A server of another major than the declared one would label its data wrongly, or refuse those that are there. Where that has happened already,
+ * the server must go on: only it can read them. The container that ran before is the one that is to run on, where there is no other.
+ */
+export function blockedByMajor(before: ObservedContainer | undefined, context: ServiceContext): boolean {
+  const { container, draft, observed, service, subject } = context
+  const { image, postgres } = container.spec
+  const present = observed.images.find(({ ref }) => ref === image)
+  if (postgres === undefined || present === undefined) return false
+  const other = otherMajor(present, { service: service.name, version: postgres.version })
+  if (other === undefined) return false
+  if (hasData(context) && (before === undefined || recordedImage(before.spec) === image)) {
+    const move = `To mend it, run poststack database backup and poststack down --volumes; then, with \`version: ${String(present.postgres)}\`, poststack up and poststack database restore`
+    draft.warn(subject, `${other.cause}, for which its volume was made. ${move}`)
+    return false
+  }
+  draft.add(subject, { kind: 'blocked', code: 'CONFIG_INVALID', ways: other.ways }, other.cause)
+  return true
+}
+
+/**
  * An image that mounts the volume elsewhere looks for the data in another folder of it, and makes an empty database beside them. A
  * container that never served has written none: putting the image back after a failed try must stay possible.
  */
@@ -135,11 +156,17 @@ function hasServed({ exitCode, state }: ObservedContainer): boolean {
 }
 
 /** True where data are there, and the file that kept their generated password is not. A server that lets us in all the same needs none. */
-export function hasLostPassword({ container, desired, observed, resources, service }: JudgeContext): boolean {
-  const { mounts, postgres } = container.spec
-  const [data = ''] = volumesOf(mounts)
+export function hasLostPassword(context: JudgeContext): boolean {
+  const { container, desired, observed, service } = context
+  const { postgres } = container.spec
   if (postgres === undefined || !desired.unkept.includes(postgres.password.name)) return false
-  return !resources.isVolumeMissing(data) && observed.probes[service.name]?.state !== 'ready'
+  return hasData(context) && observed.probes[service.name]?.state !== 'ready'
+}
+
+/** A server of ours whose volume is there already. */
+export function hasData({ container, resources }: JudgeContext): boolean {
+  const [data = ''] = volumesOf(container.spec.mounts)
+  return container.spec.postgres !== undefined && !resources.isVolumeMissing(data)
 }
 
 /**

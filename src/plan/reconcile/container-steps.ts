@@ -1,7 +1,7 @@
 /**
  * What one service's container needs: nothing, a start, or a new one in its place.
  */
-import { hasLostPassword } from './blocked-steps.ts'
+import { blockedByMajor, hasLostPassword } from './blocked-steps.ts'
 import { inPlace, wordedAs } from './change-in-place.ts'
 import { currentOf, isRunning } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
@@ -9,16 +9,8 @@ import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, containerNames, isOurs, isReplacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Looking, Milestones, Planning, ServiceContext } from '../planning.ts'
 import { waysInConfig } from '../refusal.ts'
-import {
-  addWait,
-  bringUp,
-  discard,
-  lostPassword,
-  planMemory,
-  planNameBack,
-  planPassword,
-  setBeforeStart,
-} from './replace-steps.ts'
+import { lostPassword, planPassword, setBeforeStart } from './password-steps.ts'
+import { addWait, bringUp, discard, planMemory, planNameBack } from './replace-steps.ts'
 import { recordSpec, secretsIn } from '../spec.ts'
 import { diffSpecs } from '../spec-changes.ts'
 import type { Cause, FieldChange } from '../step.ts'
@@ -206,6 +198,7 @@ interface Kept {
 /** Running and as wanted, or made so: only ask whether it is ready, and clear away what an interrupted run left. */
 function keep({ current, others, update }: Kept, context: ServiceContext): Milestones {
   const target = { name: current.name, id: current.id }
+  blockedByMajor(current, context)
   const reason = whyNotReady(current, context)
   const updated = planUpdate(target, update, undefined, context)
   const needs = [updated, ...passwordSteps(target, others, context)]

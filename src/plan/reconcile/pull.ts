@@ -3,14 +3,14 @@
  * is for the plan that comes after.
  */
 import { createDraft } from './draft.ts'
-import type { Action, Plan } from '../step.ts'
+import type { Action, ImageUse, Plan } from '../step.ts'
 import type { Desired, DesiredImage, RuntimeName } from '../types.ts'
 
 export type PulledImage = Extract<DesiredImage, { readonly kind: 'pull' }>
 
 /** The step that brings an image. */
-export function pullAction({ kind, ref, platform }: PulledImage): Action {
-  return { kind, ref, ...(platform === undefined ? {} : { platform }) }
+export function pullAction({ kind, ref, platform }: PulledImage, makes: readonly ImageUse[] = []): Action {
+  return { kind, ref, ...(platform === undefined ? {} : { platform }), ...(makes.length === 0 ? {} : { makes }) }
 }
 
 /** The images that each `up` asks the registry for. */

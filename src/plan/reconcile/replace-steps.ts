@@ -10,19 +10,20 @@ import { label } from '../labels.ts'
 import {
   blockedByData,
   blockedByLayout,
+  blockedByMajor,
   blockedByMount,
   blockedByPort,
   blockedByVersion,
-  hasLostPassword,
+  hasData,
 } from './blocked-steps.ts'
+import { dependencySteps } from './dependency-steps.ts'
 import { portsClash, wantedPorts } from './held-ports.ts'
+import { planPassword, setBeforeStart } from './password-steps.ts'
 import { chooseName, isReplacedName, nameBefore, ownerLabels, replacedName, volumesOf } from '../names.ts'
 import type { JudgeContext, Milestones, ServiceContext } from '../planning.ts'
-import { defaultGraceSeconds, formatRecord, hasNewPassword, recordedGrace, recordSpec } from '../spec.ts'
+import { defaultGraceSeconds, formatRecord, recordedGrace, recordSpec } from '../spec.ts'
 import type { Cause, PlanStep } from '../step.ts'
 import type { ContainerPlan, ObservedContainer, Target } from '../types.ts'
-
-export const lostPassword = '.poststack/secrets.json is gone, and the generated password with it'
 
 type Needs = readonly (number | undefined)[]
 
@@ -51,11 +52,10 @@ export function bringUp(
     // The data of another major move to a new volume anyhow.
     blockedByVersion(context) || blockedByLayout(old, context),
     blockedByData(old, context),
+    blockedByMajor(old, context),
   ]
   if (blocked.includes(true)) return undefined
-  const dependencies = service.dependsOn.map(
-    (dependency) => context.milestones.get(dependency.service)?.[dependency.condition],
-  )
+  const dependencies = dependencySteps(service, context)
   const discarded = spare.map((container) => discard(container, [], context))
   const creates = target.id === undefined
   const oldTarget = old === undefined ? undefined : { name: parkedName(old, target), id: old.id }
@@ -183,25 +183,6 @@ function addWayBack(replacement: Replacement, { container, draft, subject, taker
   draft.add(subject, action, 'the old container runs again', { ...back, undo: { ...back.undo, unlessFailed: halted } })
 }
 
-/** A container has a way in that needs no password while its server runs; the data of a native server have one while it does not. */
-export function setBeforeStart({ observed }: ServiceContext): boolean {
-  return !observed.containersPossible
-}
-
-/** A data volume keeps the password of its first start; that of the config was another one when the old container was made. */
-export function planPassword(
-  { target, old, needs }: Pick<BringUp, 'target' | 'old'> & { readonly needs: Needs },
-  context: ServiceContext,
-): number | undefined {
-  const { container, desired, draft, service, subject } = context
-  const isLost = hasLostPassword(context)
-  if (!isLost && !hasNewPassword(old?.spec, container.spec, desired.digests)) return undefined
-  const { files = {} } = container.spec
-  const { name, readyTimeoutMs: timeoutMs } = service
-  const action = { kind: 'set-password', service: name, target, files, timeoutMs } as const
-  return draft.add(subject, action, isLost ? lostPassword : 'the declared password changed', { needs })
-}
-
 interface Create {
   readonly name: string
   readonly cause: Cause
@@ -260,9 +241,11 @@ export function addWait(
   needs: Needs,
   context: ServiceContext,
 ): number {
-  const { draft, service, subject } = context
+  const { container, draft, service, subject } = context
   const { probe, readyTimeoutMs } = service
-  const action = { kind: 'wait', target, service: service.name, probe, timeoutMs: readyTimeoutMs } as const
+  const wait = { kind: 'wait', target, service: service.name, probe, timeoutMs: readyTimeoutMs } as const
+  const mayRefuse = hasData(context) && !setBeforeStart(context)
+  const action = mayRefuse ? { ...wait, password: container.spec.files ?? {} } : wait
   return draft.add(subject, action, text, { needs, follows: follows === true })
 }
 

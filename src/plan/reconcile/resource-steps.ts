@@ -4,10 +4,10 @@
 import type { Draft } from './draft.ts'
 import { label } from '../labels.ts'
 import { isForPlatform, isOfOtherVersion } from '../images.ts'
-import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames } from '../names.ts'
+import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames, volumesOf } from '../names.ts'
 import { pullAction, type PulledImage } from './pull.ts'
 import { waysInConfig } from '../refusal.ts'
-import type { Action } from '../step.ts'
+import type { Action, ImageUse } from '../step.ts'
 import type { Desired, DesiredImage, Observed } from '../types.ts'
 
 export interface Resources {
@@ -74,7 +74,10 @@ function planImage(ref: string, image: Resources['image'], { desired, observed, 
   const cause = whyNotThere(wanted, observed)
   if (cause === undefined) return undefined
   if (wanted.kind === 'pull') {
-    const action = wanted.policy === 'never' ? imageMissing(wanted, observed) : pullAction(wanted)
+    const action =
+      wanted.policy === 'never'
+        ? imageMissing(wanted, observed)
+        : pullAction(wanted, makers(ref, { desired, observed }))
     return draft.add(`image:${ref}`, action, cause)
   }
   const needs = wanted.needs.map((needed) => image(needed))
@@ -85,6 +88,16 @@ function planImage(ref: string, image: Resources['image'], { desired, observed, 
     wanted.shipped ? 'not found' : 'no image of the present build inputs',
     { needs },
   )
+}
+
+/** The services that would make new data with an image. A volume says for good which version it was made for. */
+function makers(ref: string, { desired, observed }: Pick<Context, 'desired' | 'observed'>): readonly ImageUse[] {
+  return desired.services.flatMap(({ container, name }) => {
+    const { image, mounts, postgres } = container?.spec ?? {}
+    const [data] = volumesOf(mounts)
+    if (image !== ref || postgres === undefined || data === undefined) return []
+    return isVolumeMissing(data, observed.volumes, desired) ? [{ service: name, version: postgres.version }] : []
+  })
 }
 
 function whyNotThere(wanted: DesiredImage, { images }: Observed): string | undefined {

@@ -104,11 +104,15 @@ export function imageFrom(ref: string, value: unknown, flavour: EngineName): Obs
   const config = asOptionalRecord(entry['Config'])
   const labels = labelsOf(config['Labels'])
   const platform = platformOf(entry)
+  const major = asList(config['Env'])
+    .map((variable) => /^PG_MAJOR=(\d+)/.exec(asText(variable))?.[1])
+    .find((found) => found !== undefined)
   return {
     ref,
     id: imageIdOf(entry['Id']),
     fingerprint: labels[label.fingerprint],
     ...(platform === undefined ? {} : { platform }),
+    ...(major === undefined ? {} : { postgres: Number(major) }),
     // Podman leaves it out where there is one, too.
     ...(flavour === 'docker' ? { hasHealthcheck: healthCommand(config['Healthcheck']) !== undefined } : {}),
   }

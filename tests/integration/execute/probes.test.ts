@@ -355,9 +355,23 @@ describe('what a person reads', () => {
     const before = performance.now()
     expect(told(await failureOf(postgres, changes))).toMatchInlineSnapshot(`
       "PASSWORD_REJECTED: Service web runs, but does not let Poststack in: password authentication failed for user "shop".
-      A data volume keeps the password of its first start; a new one in the config does not change it. Put the old password back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes."
+      A data volume keeps the password of its first start, or the one that Poststack has set last, and its roles. Put what was declared back (in the config, or in .poststack/secrets.json where it was generated), or change it in the database (ALTER ROLE … PASSWORD …), or, if the data may go, delete it: poststack down --volumes."
     `)
     expect(performance.now() - before).toBeLessThan(4000)
+  })
+
+  test('when that password could not be set, and why', async () => {
+    const reason = 'password authentication failed for user "shop".'
+    const unset = 'The new password of web could not be set: role "shop" does not exist'
+    const setPassword = vi.fn<() => Promise<string>>(() => Promise.resolve(unset))
+    const failure = await failureOf(postgres, {
+      probeDatabase: rejecting('PASSWORD_REJECTED', reason),
+      setPassword,
+      timeoutMs: 60_000,
+    })
+    expect(failure.code).toBe('PASSWORD_REJECTED')
+    expect(failure.message).toMatch(/failed for user "shop"\. The new password .* does not exist\.$/)
+    expect(setPassword).toHaveBeenCalledOnce()
   })
 
   test('when the database is not in the volume', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { desiredState } from '../../../src/plan/desired.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
-import { createMemoryRuntime } from '../../support/memory-runtime.ts'
+import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 
 test('a service and a project container of one name have each the image of their own files', () => {
@@ -80,5 +80,57 @@ describe('a plan whose image cannot be had', () => {
     `)
     expect(results.find(({ kind }) => kind === 'rename')?.status).toBe('skipped')
     expect(runtime.calls.map(({ method }) => method)).not.toContain('renameContainer')
+  })
+})
+
+/** A registry whose image of any name holds PostgreSQL 17, and says so. */
+function withMajor(runtime = createMemoryRuntime()): MemoryRuntime {
+  return {
+    ...runtime,
+    observe: async (scope, options) => {
+      const snapshot = await runtime.observe(scope, options)
+      return { ...snapshot, images: snapshot.images.map((image) => ({ ...image, postgres: 17 })) }
+    },
+  }
+}
+
+const official = (version: number, image = 'postgres:17') =>
+  desiredOf(stackConfig([postgresService({ version, image })]))
+
+describe('an image of another major version than the declared one', () => {
+  const refused = 'image docker.io/library/postgres:17 is of PostgreSQL 17, and `version` of db is 16'
+
+  test('is refused when it is pulled, before a volume is made for the wrong version', async () => {
+    const runtime = withMajor()
+    const stack = memoryStack(runtime)
+    const { results } = await stack.up(official(16))
+    const [failed] = results.filter(({ status }) => status === 'failed')
+    expect(failed?.error).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: refused,
+      hint: 'set `version` of db to 17; or `image` to one of PostgreSQL 16',
+    })
+    expect([...runtime.world.volumes.keys(), ...runtime.world.containers.keys()]).toEqual([])
+    expect((await stack.plan(official(16))).steps).toMatchObject([
+      { action: { kind: 'blocked', code: 'CONFIG_INVALID' }, cause: { text: refused } },
+    ])
+    expect((await stack.up(official(17))).results.filter(({ status }) => status !== 'done')).toEqual([])
+  })
+
+  test('is refused in place of one that runs', async () => {
+    const runtime = createMemoryRuntime()
+    runtime.world.images.set('docker.io/library/postgres:17', { id: 'there', labels: {} })
+    await memoryStack(runtime).up(official(16, 'postgres:16'))
+    const { steps } = await memoryStack(withMajor(runtime)).plan(official(16))
+    expect(steps).toMatchObject([{ action: { kind: 'blocked', code: 'CONFIG_INVALID' }, cause: { text: refused } }])
+  })
+
+  test('goes on where it has made its data already, as only that can read them, and is told', async () => {
+    const runtime = createMemoryRuntime()
+    await memoryStack(runtime).up(official(16))
+    const { steps, warnings } = await memoryStack(withMajor(runtime)).plan(official(16))
+    expect(steps).toEqual([])
+    expect(warnings).toMatchObject([{ subject: 'service:db' }])
+    expect(warnings[0]?.message).toContain(`${refused}, for which its volume was made`)
   })
 })

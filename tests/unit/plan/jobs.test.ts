@@ -4,11 +4,20 @@ import { execute } from '../../../src/execute/execute.ts'
 import { observe, observeRuntime } from '../../../src/execute/observe.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
+import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
 import { declaredStack, describeStack } from '../../../src/plan/record.ts'
 import { stackStatus } from '../../../src/plan/status.ts'
+import type { Plan } from '../../../src/plan/step.ts'
 import type { Desired } from '../../../src/plan/types.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  migration,
+  postgresService,
+  stackConfig,
+} from '../../support/memory-stack.ts'
 
 const seed = (word: string) =>
   containerService({
@@ -133,4 +142,40 @@ test('a failed job is not remembered', async () => {
   expect([...runtime.world.volumes.keys()].toSorted()).toEqual(['shop-db-data', 'shop-files'])
   runtime.world.behaviour = ({ plan }) => (plan?.service === 'seed' ? { exits: 0 } : 'runs')
   expect(await up()).toContain(remembered)
+})
+
+/** What the start of web needs, and the step that migrates. */
+const startOf = ({ steps }: Plan) => ({
+  jobs: steps.filter(({ subject }) => /prep|seed/.test(subject)),
+  needs: steps.find(({ action, subject }) => action.kind === 'start' && subject === 'service:web')?.needs,
+  migrated: steps.find(({ action }) => action.kind === 'migrate')?.id,
+})
+
+test('what waits for jobs that are done must wait for what these wait for', async () => {
+  const config = stackConfig([
+    postgresService({ migrations: '/projects/shop/migrations' }),
+    containerService({ name: 'prep', job: true, dependsOn: [{ service: 'db', condition: 'migrated' }] }),
+    containerService({ name: 'seed', job: true, dependsOn: [{ service: 'prep', condition: 'completed' }] }),
+    containerService({ name: 'web', dependsOn: [{ service: 'seed', condition: 'completed' }] }),
+  ])
+  const runtime = createMemoryRuntime()
+  runtime.world.behaviour = ({ plan }) => (['prep', 'seed'].includes(plan?.service ?? '') ? { exits: 0 } : 'runs')
+  const stack = memoryStack(runtime)
+  const before = desiredOf(config, { migrations: [migration('001')] })
+  await stack.up(before)
+  const desired = desiredOf(config, { migrations: [migration('001'), migration('002')] })
+  const restart = startOf(reconcile(desired, await observe(desired, stack.world), { goal: 'restart' }))
+  const observed = { ...(await observeRuntime(before, stack.world)), runtime: 'memory' as const }
+  const down = { volumes: false }
+  await execute(planDown(before, observed, down), stack.world)
+  for (const { jobs, migrated, needs } of [restart, startOf(await stack.plan(desired))]) {
+    expect(jobs).toEqual([])
+    expect(needs).toContain(migrated)
+  }
+  await stack.up(desired)
+  const { steps } = planDown(desired, { ...(await observeRuntime(desired, stack.world)), runtime: 'memory' }, down)
+  const removed = steps.find(({ action, subject }) => action.kind === 'remove' && subject === 'service:web')?.id
+  expect(steps.find(({ action, subject }) => action.kind === 'stop' && subject === 'service:db')?.needs).toEqual([
+    removed,
+  ])
 })

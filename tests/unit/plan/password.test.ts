@@ -2,9 +2,17 @@
 import { describe, expect, test } from 'vitest'
 import { observe } from '../../../src/execute/observe.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
+import type { Plan } from '../../../src/plan/step.ts'
 import { recordSpec } from '../../../src/plan/spec.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
-import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
+import {
+  containerService,
+  desiredOf,
+  memoryStack,
+  postgresService,
+  stackConfig,
+  type MemoryStack,
+} from '../../support/memory-stack.ts'
 
 const declared = (digest: string, settings: Readonly<Record<string, string>> = {}) =>
   desiredOf(stackConfig([postgresService({ settings })]), { digests: { 'db.password': digest } })
@@ -49,6 +57,41 @@ test('natively it is set between the stop of the old server and the start of the
   const { results } = await stack.up(declared('two'))
   expect(results.filter(({ status }) => status === 'failed')).toEqual([])
   expect((await stack.plan(declared('two'))).steps).toEqual([])
+})
+
+const passwordSteps = ({ steps }: Plan) =>
+  steps.flatMap(({ action }) =>
+    action.kind === 'set-password' || (action.kind === 'wait' && action.password !== undefined) ? [action.kind] : [],
+  )
+const withoutContainers = async (stack: MemoryStack) => {
+  const observed = await observe(declared('two'), stack.world)
+  return { observed, plan: reconcile(declared('two'), { ...observed, containers: [], probes: {} }) }
+}
+
+describe('with no container that tells what password the data have', () => {
+  test('the wait gives the declared one to a server that does not let it in', async () => {
+    const stack = await running()
+    const { observed, plan } = await withoutContainers(stack)
+    expect(passwordSteps(plan)).toEqual(['wait'])
+    expect(passwordSteps(await memoryStack(createMemoryRuntime()).plan(declared('one'))), 'a first start').toEqual([])
+    // Cut off between the start of that server and its password.
+    const rejected = { db: { state: 'not-ready', code: 'PASSWORD_REJECTED' } } as const
+    expect(passwordSteps(reconcile(declared('one'), { ...observed, probes: rejected }))).toEqual(['wait'])
+  })
+
+  test('natively it is set before the start, as long as none has run on them', async () => {
+    const stack = await running(false)
+    const { observed, plan } = await withoutContainers(stack)
+    expect(passwordSteps(plan)).toEqual(['set-password'])
+    expect(
+      passwordSteps(await memoryStack(createMemoryRuntime({ containersPossible: false })).plan(declared('one'))),
+    ).toEqual([])
+    const of = (state: 'created' | 'exited') => {
+      const containers = observed.containers.map((container) => ({ ...container, state }))
+      return passwordSteps(reconcile(declared('one'), { ...observed, containers, probes: {} }))
+    }
+    expect([of('created'), of('exited')]).toEqual([['set-password'], []])
+  })
 })
 
 test('a new server that runs beside the old one is given its password before it is waited for', async () => {

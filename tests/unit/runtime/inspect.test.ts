@@ -148,6 +148,13 @@ test('an image has the name that was asked for, and one id whatever the version 
   expect(imageFrom('shop/web', { Id: 'sha256:c', Config: { Labels: null } }, 'podman').fingerprint).toBeUndefined()
 })
 
+const majorOf = (Env: unknown) => imageFrom('pg', { Id: 'sha256:c', Config: { Env } }, 'podman').postgres
+
+test('an image of PostgreSQL says which major version it is of, as the official one does', () => {
+  expect(majorOf(['PATH=/bin', 'PG_MAJOR=17'])).toBe(17)
+  for (const none of [['A=1'], null]) expect(majorOf(none)).toBeUndefined()
+})
+
 test('whether an image has a health check is known of Docker, which says so; podman leaves it out', () => {
   const checked = { Id: 'sha256:c', Config: { Healthcheck: { Test: ['CMD-SHELL', 'true'] } } }
   expect(imageFrom('shop/web', checked, 'docker').hasHealthcheck).toBe(true)
