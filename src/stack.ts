@@ -22,7 +22,7 @@ import { createContainers } from './stack/containers.ts'
 import { watchEnds } from './stack/ends.ts'
 import { createEventStreams, type EventStreams } from './stack/event-stream.ts'
 import { createOneRuntime, type OneRuntime } from './stack/one-runtime.ts'
-import { chooseRuntime, type Opened, selectFor, withConfig, within } from './stack/opened.ts'
+import { chooseRuntime, type Opened, ownServers, selectFor, withConfig, within } from './stack/opened.ts'
 import type {
   CallOptions,
   ConfigOptions,
@@ -33,6 +33,7 @@ import type {
   ScriptProgram,
   SelectOptions,
   StackWatchOptions,
+  VariablesOptions,
   WholeStack,
 } from './stack/options.ts'
 import { databaseProgram, psqlProgram } from './stack/programs.ts'
@@ -61,8 +62,8 @@ export interface Stack extends WholeStack {
   /**
    * Applies what is pending to one declared database, which has to run; what was applied before stays when it fails. Migrations alone: hooks
    * and seeds are steps of `up`, which migrates, too. Those that are remembered for their content run with the next one.
-   * Fails with `UNKNOWN_SERVICE`, with `USAGE` when there are several databases and none was chosen, with `DATABASE_UNREACHABLE`, and as
-   * `migrate` of `poststack/migrations` does.
+   * Fails with `UNKNOWN_SERVICE`, with `USAGE` when there are several databases and none was chosen, with `NOT_RUNNING` when it is the stack's
+   * own and does not run, with `DATABASE_UNREACHABLE`, and as `migrate` of `poststack/migrations` does.
    */
   migrate(options?: MigrateStackOptions): Promise<MigrateResult>
   /**
@@ -76,15 +77,16 @@ export interface Stack extends WholeStack {
    */
   events(options?: CallOptions): AsyncIterableIterator<StackEvent>
   /**
-   * One declared database, and the way in. Nothing is connected yet. Fails with `UNKNOWN_SERVICE` when there is none of that name, and with
-   * `USAGE` when there are several and none was chosen.
+   * One declared database, and the way in. Nothing is connected yet. Where the stack runs the server itself, the address is that at which it
+   * runs now, and connecting fails with `NOT_RUNNING` while it does not run, whoever else listens there. Fails with `UNKNOWN_SERVICE` when
+   * there is none of that name, and with `USAGE` when there are several and none was chosen.
    */
   database(choice?: DatabaseChoice): Promise<DeclaredDatabase>
   /**
    * Environment variables that lead programs on this machine to the stack: `DATABASE_URL`, `PGHOST` and the like for one database, and
-   * `<SERVICE>_URL` for each service. Passwords stand in them.
+   * `<SERVICE>_URL` for each service. Passwords stand in them. The address of a server that runs is that at which it runs.
    */
-  variables(choice?: DatabaseChoice): Promise<Readonly<Record<string, string>>>
+  variables(choice?: VariablesOptions): Promise<Readonly<Record<string, string>>>
   /** The psql to run for a database. Fails with `NOT_RUNNING`, and with `PROGRAM_MISSING` when there is none. */
   psql(options: PsqlOptions): Promise<AttachedProgram>
   /**
@@ -191,15 +193,15 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen, runti
     },
     async migrate(options = {}) {
       const { migrateDatabase } = await import('./stack/migrations.ts')
-      return await within(opened, options, (call) => migrateDatabase(call, options))
+      return await within(opened, options, (call) => migrateDatabase(call, select, options))
     },
     events: ({ signal } = {}) => streams.listen(signal, opened.signal),
-    database: (choice = {}) => findDatabase(opened.parsed, choice),
+    database: (choice = {}) => findDatabase(opened.parsed, choice, (only) => ownServers(opened, select, only)),
     watchEnds: (ends) => watchEnds(opened, select, ends),
-    variables: (choice = {}) => readVariables(opened, choice),
+    variables: (choice = {}) => readVariables(opened, select, choice),
     psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
     databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),
-    script: async (script) => (await import('./stack/scripts.ts')).scriptProgram(opened, script),
+    script: async (script) => (await import('./stack/scripts.ts')).scriptProgram(opened, select, script),
     containers: createContainers(opened, select),
     close,
     [Symbol.asyncDispose]: close,

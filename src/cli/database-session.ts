@@ -13,6 +13,7 @@ import { inspectFolder, readMigrations } from '../migrations/files/read.ts'
 import { asking } from '../migrations/own-path.ts'
 import type { RunOptions } from '../migrations/run/run.ts'
 import type { MigrationFolder } from '../migrations/types.ts'
+import { chooseDatabase } from '../plan/choose-database.ts'
 import type { Stack } from '../stack.ts'
 import { confirm } from './confirm.ts'
 import type { Context, Io } from './context.ts'
@@ -69,10 +70,31 @@ export async function runDatabase(
   }
 }
 
-/**
- * The same for a command that needs nothing but the folder of the migrations. No database is connected, and where `--migrations` names the
- * folder, no config is read.
- */
+/** The same for a command that needs nothing but the files of a database: neither its server nor what runs it is asked anything. */
+export async function runFiles(
+  context: Context,
+  flags: DatabaseFlags,
+  command: (place: DatabaseFiles, report: Reporter) => Promise<ExitCode>,
+): Promise<void> {
+  const { io } = context
+  const report = createReporter(io, flags)
+  let stack: Stack | undefined
+  try {
+    let place: DatabaseFiles | undefined = await targetByUrl(flags, io, report)
+    if (place === undefined) {
+      stack = await openDeclared(flags, io, report)
+      place = declaredFiles(stack, flags, io)
+    }
+    context.exitCode = await command(place, report)
+  } catch (error) {
+    context.exitCode = fail(error, io.signal, report)
+  } finally {
+    await stack?.close()
+    report.close()
+  }
+}
+
+/** The same for the folder of the migrations alone. Where `--migrations` names it, no config is read. */
 export async function runFolder(
   context: Context,
   flags: DatabaseFlags,
@@ -81,9 +103,9 @@ export async function runFolder(
   const { io } = context
   const { migrations } = flags
   if (migrations === undefined) {
-    await runDatabase(context, flags, async ({ report, target }) => {
-      warnOfUndeclared(target, report)
-      return await command(target.folder, report)
+    await runFiles(context, flags, async (place, report) => {
+      warnOfUndeclared(place, report)
+      return await command(place.folder, report)
     })
     return
   }
@@ -119,20 +141,33 @@ export async function lookInto<T>(
 
 async function declaredTarget(
   stack: Stack,
-  { service, database, migrations }: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
-  { cwd }: Io,
+  flags: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
+  io: Io,
 ): Promise<TargetDatabase> {
+  const { service, database } = flags
   const declared = await stack.database({ service, database })
   const program: FindProgram = (options) => stack.databaseProgram({ service, database }, options)
-  if (migrations !== undefined) return { ...declared, program, folder: resolve(cwd, migrations), root: undefined }
-  if (declared.migrations !== undefined) return { ...declared, program, folder: declared.migrations }
-  const folder = join(declared.root, 'migrations')
+  return { ...declared, program, ...declaredFiles(stack, flags, io) }
+}
+
+type DatabaseFiles = Pick<TargetDatabase, 'service' | 'folder' | 'undeclared' | 'root'>
+
+function declaredFiles(
+  { config, configFile }: Stack,
+  { service, database, migrations }: Pick<DatabaseFlags, 'service' | 'database' | 'migrations'>,
+  { cwd }: Io,
+): DatabaseFiles {
+  const declared = chooseDatabase(config, { service, database })
+  const { root } = config
+  if (migrations !== undefined) return { service: declared.name, folder: resolve(cwd, migrations), root: undefined }
+  if (declared.migrations !== undefined) return { service: declared.name, folder: declared.migrations, root }
   // Without a config the usual folder counts as declared as soon as it is there.
-  return { ...declared, program, folder, ...(stack.configFile === undefined ? {} : { undeclared: true }) }
+  const undeclared = configFile === undefined ? {} : ({ undeclared: true } as const)
+  return { service: declared.name, folder: join(root, 'migrations'), root, ...undeclared }
 }
 
 /** For commands that make or apply files which `up` does not know of. */
-export function warnOfUndeclared({ service, undeclared }: TargetDatabase, report: Reporter): void {
+export function warnOfUndeclared({ service, undeclared }: DatabaseFiles, report: Reporter): void {
   if (undeclared !== true) return
   const message = `the config names no migrations of ${service ?? 'this database'}, so \`up\` applies none: add migrations: './migrations' to it`
   report.event({ type: 'warning', message })
@@ -193,7 +228,7 @@ async function within<T>(
 
 /** Whatever the server refuses is no bug of ours. */
 function explained(error: unknown, target: TargetDatabase | undefined): unknown {
-  if (!isServerError(error)) return startable(error, target)
+  if (!isServerError(error)) return silent(error, target)
   return new PoststackError(
     'STEP_FAILED',
     `The server refused a question: ${error.message} (SQLSTATE ${error.code}).`,
@@ -208,12 +243,12 @@ function explained(error: unknown, target: TargetDatabase | undefined): unknown 
   )
 }
 
-/** Where the stack's own server does not answer, the way out is to start it. */
-function startable(error: unknown, target: TargetDatabase | undefined): unknown {
+/** The stack's own server was seen to run: to start it would change nothing, or give it another port. */
+function silent(error: unknown, target: TargetDatabase | undefined): unknown {
   if (target?.service === undefined || !target.owned) return error
   if (!isPoststackError(error) || error.code !== 'DATABASE_UNREACHABLE' || !('reason' in error.details)) return error
   return new PoststackError(error.code, error.message, {
-    hint: `Start it: poststack up ${target.service}`,
+    hint: `It runs and does not answer; why is told by: poststack container health ${target.service}`,
     details: error.details,
     cause: error,
   })

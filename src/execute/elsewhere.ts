@@ -11,8 +11,9 @@ import type { Environment } from '../runtime/container/engine-address.ts'
 import { processHoldingPort } from '../runtime/port-holder.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { selectRuntime } from '../runtime/select.ts'
-import type { HeldPort } from './ports.ts'
+import { busyPorts, type HeldPort } from './ports.ts'
 import { readNames } from './read-desired.ts'
+import type { FindBusyPorts } from './world.ts'
 
 export interface Elsewhere {
   readonly config: Config
@@ -33,7 +34,7 @@ const lookMs = 2000
  * The same ports with their holders, those of this stack on another runtime with its name. To this machine the ports of another engine's
  * containers are its own processes', so the engines are asked first. Asks nobody when no port is busy.
  */
-export async function findHolders(held: readonly HeldPort[], where: Elsewhere): Promise<readonly BusyPort[]> {
+async function findHolders(held: readonly HeldPort[], where: Elsewhere): Promise<readonly BusyPort[]> {
   if (held.length === 0) return []
   const unnamed = held.filter(({ holder }) => holder === undefined)
   const others = engines.filter((engine) => engine !== where.runtime)
@@ -46,6 +47,17 @@ export async function findHolders(held: readonly HeldPort[], where: Elsewhere): 
       return { ...port, holder, ...(own === undefined ? {} : { elsewhere: own.engine }) }
     }),
   )
+}
+
+/** Which ports something has, and who: of this engine's containers, of this stack on another one, of this machine. */
+export function findBusyPorts({
+  runtime,
+  ...where
+}: Omit<Elsewhere, 'runtime'> & { readonly runtime: Runtime }): FindBusyPorts {
+  const { signal } = where
+  const holder = ({ host, protocol }: HostPort): Promise<string | undefined> =>
+    runtime.portHolder(host, { signal, protocol })
+  return async (wanted) => findHolders(await busyPorts(wanted, { signal, holder }), { ...where, runtime: runtime.name })
 }
 
 /** That it is not known does not matter as much as that the port is busy. */

@@ -12,7 +12,7 @@ export interface DatabaseChoice {
   readonly database?: string | undefined
 }
 
-type DatabaseService = Exclude<Config['services'][number], { kind: 'container' }>
+export type DatabaseService = Exclude<Config['services'][number], { kind: 'container' }>
 
 /** Those that a choice is made among. One that does not run by itself is meant only when it is named, or when there is no other. */
 export function databasesMeant(config: Config, choice: DatabaseChoice): readonly DatabaseService[] {

@@ -7,6 +7,7 @@ import { observe } from '../execute/observe.ts'
 import type { DesiredRead } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
 import { servicesNamed } from '../plan/named.ts'
+import { asServersRun } from '../plan/own-server.ts'
 import { reconcile } from '../plan/reconcile/reconcile.ts'
 import { stackStatus, type ServiceStatus, type StackStatus } from '../plan/status.ts'
 import type { Observed, ObservedContainer, Probe } from '../plan/types.ts'
@@ -37,13 +38,7 @@ export async function lookAtServices(
 /** A server that was started with `--postgres-port` is asked there, and not where it is declared. */
 async function asItRuns(opened: Opened, runtime: Runtime): Promise<Opened> {
   const { desired, observed } = await lookAtNames(opened, runtime)
-  const { config } = opened.parsed
-  const services = config.services.map((service) => {
-    if (service.kind !== 'postgres') return service
-    const [port, ...others] = currentContainer(service.name, observed.containers, desired)?.ports ?? []
-    return port === undefined || others.length > 0 ? service : { ...service, port: port.host }
-  })
-  return withConfig(opened, { ...config, services })
+  return withConfig(opened, asServersRun(opened.parsed.config, observed.containers, desired))
 }
 
 export async function readHealth(

@@ -10,6 +10,7 @@ import type { Grants } from '../config/script.ts'
 import type { Config } from '../config/types.ts'
 import type { Emit } from '../events.ts'
 import { stayWhereItIs } from '../execute/elsewhere.ts'
+import { lookAtServers, type OwnServers } from '../execute/own-servers.ts'
 import { readDesired, readNames, type DesiredRead } from '../execute/read-desired.ts'
 import { withStackLock } from '../execute/stack-lock.ts'
 import { servicesNamed } from '../plan/named.ts'
@@ -68,6 +69,12 @@ export async function chooseRuntime(
 /** Services for which a runtime must be there at all: where no engine answers, no container can be there either. */
 export function databasesOf({ parsed }: Opened): Config['services'] {
   return parsed.config.services.filter(({ kind }) => kind !== 'container')
+}
+
+/** Where the stack's own servers are now. Whoever connects to a database of the stack, or leads a program to one, looks here first. */
+export function ownServers(opened: Opened, select: SelectRuntime, config = opened.parsed.config): Promise<OwnServers> {
+  const { env, signal } = opened
+  return lookAtServers({ config, env, signal, select: () => selectFor(opened, select)(databasesOf(opened)) })
 }
 
 export function withConfig(opened: Opened, config: Config): Opened {

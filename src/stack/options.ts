@@ -122,6 +122,14 @@ export interface ProgramOptions extends CallOptions {
   readonly terminal: boolean
 }
 
+export interface VariablesOptions extends DatabaseChoice {
+  /**
+   * They are for a program that is run now: fails with `NOT_RUNNING` where a server of the stack does not run and something else listens at
+   * its address. @default false: that is a warning
+   */
+  readonly forProgram?: boolean | undefined
+}
+
 export interface PsqlOptions extends CallOptions {
   /** Name of the PostgreSQL service; needed only where there are several. */
   readonly service?: string | undefined

@@ -6,7 +6,7 @@ import { PoststackError } from '../errors.ts'
 import type { FoundProgram, ProgramOptions } from '../execute/backup/program.ts'
 import { hostProgram } from '../execute/backup/host-program.ts'
 import { observeRuntime } from '../execute/observe.ts'
-import { chooseDatabase, type DatabaseChoice } from '../plan/choose-database.ts'
+import { chooseDatabase, type DatabaseChoice, type DatabaseService } from '../plan/choose-database.ts'
 import { readNames } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
 import { databaseTarget } from '../plan/desired.ts'
@@ -17,7 +17,7 @@ import { withoutDatabase } from '../plan/variables.ts'
 import { findProgram } from '../runtime/find-program.ts'
 import { installCommands } from '../runtime/install.ts'
 import type { AttachedProgram, Revealed, Runtime } from '../runtime/runtime.ts'
-import { databasesOf, type Opened, type SelectRuntime } from './opened.ts'
+import { databasesOf, type Opened, ownServers, type SelectRuntime } from './opened.ts'
 import type { PsqlOptions } from './options.ts'
 
 /** The container of a service that runs, or `NOT_RUNNING`. */
@@ -54,7 +54,8 @@ export async function psqlProgram(
       return runtime.attach(inside, request, { signal: opened.signal })
     }
   }
-  return psqlHere(opened, { target, env, args })
+  const address = await addressNow(opened, select, service)
+  return psqlHere(opened, { target: { ...target, ...address }, env, args })
 }
 
 /** A program of PostgreSQL for a declared database, in the server's own container; else one of this machine that fits the server. */
@@ -85,7 +86,22 @@ export async function databaseProgram(
       }
     }
   }
-  return hostProgram(target, options, { env, signal, folders: [config.root] })
+  const address = await addressNow(opened, select, service)
+  return hostProgram({ ...target, ...address }, options, { env, signal, folders: [config.root] })
+}
+
+/** Where a program of this machine finds the server. Fails with `NOT_RUNNING` unless that is the one of the stack. */
+async function addressNow(
+  opened: Opened,
+  select: SelectRuntime,
+  service: DatabaseService,
+): Promise<Pick<DatabaseTarget, 'host' | 'port'>> {
+  const { config } = opened.parsed
+  const { absence, config: now } = await ownServers(opened, select, { ...config, services: [service] })
+  const absent = await absence(service.name)
+  if (absent !== undefined) throw absent.error
+  const { host, port } = databaseTarget(chooseDatabase(now, { service: service.name }))
+  return { host, port }
 }
 
 function loginInside({ database, user }: Pick<DatabaseTarget, 'database' | 'user'>): readonly string[] {

@@ -11,13 +11,14 @@ import { handedStack } from '../execute/handed-stack.ts'
 import type { CommandRun, ScriptRun } from '../execute/world.ts'
 import { withoutDatabase } from '../plan/variables.ts'
 import { runProgram, type ProgramResult } from '../runtime/exec.ts'
-import type { Opened } from './opened.ts'
+import { type Opened, ownServers, type SelectRuntime, withConfig } from './opened.ts'
 import type { ScriptOptions, ScriptProgram } from './options.ts'
-import { readVariables } from './variables.ts'
+import { beware, readVariables, variablesAt } from './variables.ts'
 
 /** The script with the variables of `env`, and the stack for `poststack/run`. */
 export async function scriptProgram(
   declared: Opened,
+  select: SelectRuntime,
   { file, args = [], database, service }: ScriptOptions,
 ): Promise<ScriptProgram> {
   const { grants } = declared
@@ -26,9 +27,12 @@ export async function scriptProgram(
   const databases = declared.parsed.config.services.filter(({ kind }) => kind !== 'container')
   const isMeant = service !== undefined || databases.length === 1
   const chosen = isMeant ? chooseDatabase(declared.parsed.config, { service }) : undefined
-  const opened = database === undefined ? declared : withDatabase(declared, chosen?.name, database)
+  const servers = await ownServers(declared, select)
+  await beware(servers, declared, { service, forProgram: true })
+  const there = withConfig(declared, servers.config)
+  const opened = database === undefined ? there : withDatabase(there, chosen?.name, database)
   const { config, literals } = opened.parsed
-  const variables = await readVariables(opened, { service })
+  const variables = await variablesAt(config, opened, { service })
   const secrets = await openSecrets({ root: config.root, config, literals, create: false })
   return await prepareScript({
     file: script,
@@ -51,17 +55,25 @@ function withDatabase(opened: Opened, name: string | undefined, database: string
 }
 
 /** Runs a script to its end, as a part of a run of ours: nobody types into it, and what it prints is told. */
-export async function runScript(opened: Opened, { file, onLine, service, signal }: ScriptRun): Promise<void> {
+export async function runScript(
+  opened: Opened,
+  select: SelectRuntime,
+  { file, onLine, service, signal }: ScriptRun,
+): Promise<void> {
   const { root } = opened.parsed.config
-  const script = await scriptProgram(opened, { file, service })
+  const script = await scriptProgram(opened, select, { file, service })
   await endScript(script, { file, root, signal, onLine, hide: await hiding(opened) })
 }
 
 /** The same for a program with the variables of `env`. */
-export async function runCommand(opened: Opened, { command, onLine, service, signal }: CommandRun): Promise<void> {
+export async function runCommand(
+  opened: Opened,
+  select: SelectRuntime,
+  { command, onLine, service, signal }: CommandRun,
+): Promise<void> {
   const { config } = opened.parsed
   const [program = '', ...args] = command
-  const variables = await readVariables(opened, { service })
+  const variables = await readVariables(opened, select, { service, forProgram: true })
   const env = { ...withoutDatabase(opened.env), ...variables }
   const hide = await hiding(opened)
   const title = hide(command.join(' '))

@@ -6,11 +6,9 @@ import { join } from 'node:path'
 import { logsOf } from '../config/logs.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { connectDatabases } from '../execute/databases.ts'
-import { findHolders } from '../execute/elsewhere.ts'
+import { findBusyPorts } from '../execute/elsewhere.ts'
 import { missingPaths } from '../execute/mounted-files.ts'
-import { busyPorts } from '../execute/ports.ts'
 import type { World } from '../execute/world.ts'
-import type { HostPort } from '../plan/reconcile/held-ports.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Opened } from './opened.ts'
 
@@ -19,11 +17,7 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
   const owns = (service: string): boolean =>
     parsed.config.services.some(({ name, kind }) => name === service && kind === 'postgres')
   const databases = connectDatabases({ secrets, toolVersion: POSTSTACK_VERSION, env, owns })
-  const holder = ({ host, protocol }: HostPort): Promise<string | undefined> =>
-    runtime.portHolder(host, { signal, protocol })
-  const elsewhere = { config: parsed.config, runtime: runtime.name, env, signal }
-  const findBusyPorts: World['busyPorts'] = async (wanted) =>
-    findHolders(await busyPorts(wanted, { signal, holder }), elsewhere)
+  const select = (): Promise<Runtime> => Promise.resolve(runtime)
   const logFolder = join((parsed.config.logs ?? logsOf({}, parsed.config.root)).folder, 'containers')
   return {
     runtime,
@@ -32,9 +26,9 @@ export function worldOf(opened: Opened, runtime: Runtime, secrets: Secrets): Wor
     emit,
     signal,
     logFolder,
-    busyPorts: findBusyPorts,
+    busyPorts: findBusyPorts({ config: parsed.config, runtime, env, signal }),
     missingPaths: (paths) => missingPaths(paths, { root: parsed.config.root, runtime }),
-    runScript: async (run) => (await import('./scripts.ts')).runScript(opened, run),
-    runCommand: async (run) => (await import('./scripts.ts')).runCommand(opened, run),
+    runScript: async (run) => (await import('./scripts.ts')).runScript(opened, select, run),
+    runCommand: async (run) => (await import('./scripts.ts')).runCommand(opened, select, run),
   }
 }

@@ -46,7 +46,7 @@ describe('a declared stack', () => {
     for (const words of [['migrate'], ['migration-status'], ['test-connection'], ['rollback'], ['unlock-migrations']]) {
       const ended = await project.run('database', ...words, '--service', 'db')
       expect([words, ended.code, ended.stdout]).toEqual([words, 1, ''])
-      expect(ended.stderr).toContain('nothing listens there')
+      expect(ended.stderr).toContain('db does not run: there is no container of it.  [NOT_RUNNING]')
       expect(ended.stderr).toContain('try: Start it: poststack up db')
     }
     expect(await project.world.containers()).toEqual([])

@@ -13,7 +13,7 @@ import { elsewhere, followSeed, type SeedRow } from '../support/seed-rows.ts'
 
 let project: Project
 let port: number
-/** The URL that the description types, with the password that was made. */
+/** The URL that the description types at the start, with the password that was made. From then on the server is found where it was started. */
 let url: string
 
 beforeAll(async () => {
@@ -143,7 +143,7 @@ const migrations: readonly SeedRow[] = [
         'migrations/005_later.sql': 'CREATE TABLE later (id int);\n',
         'migrations/005_later.rollback.sql': 'DROP TABLE later;\n',
       })
-      await typed('poststack database migrate --target-version 004 --url', url)
+      await typed('poststack database migrate --target-version 004')
       expect(await versions()).toEqual(['001', '002', '003', '004'])
       expect(await tables('poststack')).toContain('users')
     },
@@ -152,7 +152,7 @@ const migrations: readonly SeedRow[] = [
     line: 'poststack database migration-status',
     effect: 'what is applied and what is pending',
     check: async () => {
-      const { stdout } = await typed('poststack database migration-status --url', url)
+      const { stdout } = await typed('poststack database migration-status')
       expect(stdout).toContain('4 applied, 1 pending')
       expect(stdout).toMatch(/004 +add_user_table +applied/)
       expect(stdout).toMatch(/005 +later +pending/)
@@ -162,7 +162,7 @@ const migrations: readonly SeedRow[] = [
     line: 'poststack database migrate',
     effect: 'all that is pending; two at once do not disturb each other',
     check: async () => {
-      const both = await Promise.all([1, 2].map(() => typed('poststack database migrate --url', url)))
+      const both = await Promise.all([1, 2].map(() => typed('poststack database migrate')))
       expect(both.filter(({ stdout }) => stdout.startsWith('1 migration applied'))).toHaveLength(1)
       expect(both.filter(({ stdout }) => stdout.startsWith('nothing to apply'))).toHaveLength(1)
       expect(await versions()).toEqual(['001', '002', '003', '004', '005'])
@@ -173,9 +173,9 @@ const migrations: readonly SeedRow[] = [
     effect: 'the database is as after 003',
     adapted: 'DESIGN 4.7: what deletes shows its target first and wants a yes',
     check: async () => {
-      const asked = await run('database', 'rollback', '--target-version', '003', '--url', url)
+      const asked = await run('database', 'rollback', '--target-version', '003')
       expect([asked.code, await versions()]).toEqual([2, ['001', '002', '003', '004', '005']])
-      await typed('poststack database rollback --target-version 003 --yes --url', url)
+      await typed('poststack database rollback --target-version 003 --yes')
       expect(await versions()).toEqual(['001', '002', '003'])
       expect(await tables('poststack')).not.toContain('users')
     },
@@ -184,19 +184,19 @@ const migrations: readonly SeedRow[] = [
     line: 'Roll back individual migrations',
     effect: 'without a target, the newest one',
     check: async () => {
-      await typed('poststack database rollback --yes --url', url)
+      await typed('poststack database rollback --yes')
       expect(await versions()).toEqual(['001', '002'])
       expect(await tables('public')).toEqual(['one', 'two'])
-      await typed('poststack database migrate --url', url)
+      await typed('poststack database migrate')
     },
   },
   {
     line: 'poststack database verify-migrations',
     effect: 'all is well; and a file that was changed afterwards is told',
     check: async () => {
-      expect((await typed('poststack database verify-migrations --url', url)).stdout).toContain('nothing is wrong')
+      expect((await typed('poststack database verify-migrations')).stdout).toContain('nothing is wrong')
       await project.write({ 'migrations/002_two.sql': 'CREATE TABLE two (id bigint);\n' })
-      const ended = await run('database', 'verify-migrations', '--url', url)
+      const ended = await run('database', 'verify-migrations')
       expect([ended.code, ended.stdout]).toEqual([1, expect.stringContaining('002_two.sql')])
       await project.write({ 'migrations/002_two.sql': 'CREATE TABLE two (id int);\n' })
     },
@@ -208,8 +208,8 @@ const operations: readonly SeedRow[] = [
     line: 'poststack database unlock-migrations; poststack database show-schema',
     effect: 'nobody holds the lock; the tables with their columns',
     check: async () => {
-      expect((await typed('poststack database unlock-migrations --url', url)).stdout).toContain('nobody holds')
-      const { stdout } = await typed('poststack database show-schema --url', url)
+      expect((await typed('poststack database unlock-migrations')).stdout).toContain('nobody holds')
+      const { stdout } = await typed('poststack database show-schema')
       expect(stdout).toMatch(/poststack\.users +\(table[\s\S]*username +character varying\(255\) +not null/)
     },
   },
@@ -217,7 +217,7 @@ const operations: readonly SeedRow[] = [
     line: 'poststack database test-connection',
     effect: 'who answers, and as which role one is let in',
     check: async () => {
-      expect((await typed('poststack database test-connection --url', url)).stdout).toMatch(/role +poststack/)
+      expect((await typed('poststack database test-connection')).stdout).toMatch(/role +poststack/)
       const wrong = await run('database', 'test-connection', '--url', url.replace(/:[^:@]+@/, ':wrong@'))
       expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('[PASSWORD_REJECTED]')])
     },

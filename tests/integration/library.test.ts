@@ -213,3 +213,27 @@ test.each([
   const failed: unknown = await open(options as Partial<OpenOptions>).catch((error: unknown) => error)
   expect(failed).toMatchObject({ code, message: expect.stringContaining(message) as string })
 })
+
+test('a database must lead to the server of its stack alone, also when that is started later', async () => {
+  const signal = new AbortController().signal
+  const stack = await open()
+  const database = await stack.database()
+  await expect(database.connect({ applicationName: 'test', signal })).rejects.toMatchObject({ code: 'NOT_RUNNING' })
+  expect((await stack.up()).ok).toBe(true)
+  const connection = await database.connect({ applicationName: 'test', signal })
+  await connection.close()
+
+  const checkout = await tempProject({ runtime: 'native', stack: project.stack })
+  await checkout.write(itemsMigration)
+  const said: StackEvent[] = []
+  const other = await open({ cwd: checkout.root, emit: (event) => void said.push(event) })
+  const refused = { code: 'NOT_RUNNING', message: expect.stringContaining(project.root) as string }
+  await expect(other.migrate()).rejects.toMatchObject(refused)
+  await expect(
+    (await other.database()).connectTo('postgres')({ applicationName: 'test', signal }),
+  ).rejects.toMatchObject(refused)
+  await expect(other.variables({ forProgram: true })).rejects.toMatchObject(refused)
+  expect(said.filter(({ type }) => type === 'warning')).toEqual([])
+  expect(await other.variables()).toMatchObject({ PGPORT: String(project.port) })
+  expect(said).toContainEqual({ type: 'warning', message: expect.stringContaining(project.root) as string })
+})

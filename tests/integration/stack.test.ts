@@ -78,9 +78,11 @@ test('a command of a hook that is killed, or not there, is a hook that failed, a
   const stack = opened(stackConfig([], { root }), { literals: { 'web.env.KEY': 'hunter2-hunter2' } })
   const lines: string[] = []
   const run = async (...command: readonly string[]): Promise<unknown> =>
-    runCommand(stack, { command, signal: stack.signal, onLine: (line) => void lines.push(line) }).catch(
-      (error: unknown) => error,
-    )
+    runCommand(stack, () => Promise.reject(new Error('a stack without servers asks no engine')), {
+      command,
+      signal: stack.signal,
+      onLine: (line) => void lines.push(line),
+    }).catch((error: unknown) => error)
   const killed = await run('sh', '-c', 'echo "with hunter2-hunter2"; kill -9 $$')
   expect(killed).toMatchObject({
     code: 'SCRIPT_FAILED',

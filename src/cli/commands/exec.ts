@@ -11,7 +11,7 @@ interface ExecFlags extends CommonFlags {
 /** `poststack exec -- <command>` */
 export async function exec(this: Context, flags: ExecFlags, program: string, ...args: string[]): Promise<void> {
   await runSession(this, flags, async ({ stack }) => {
-    const variables = await stack.variables({ service: flags.service })
+    const variables = await stack.variables({ service: flags.service, forProgram: true })
     const hasDatabase = stack.config.services.some(({ kind }) => kind !== 'container')
     const own = hasDatabase ? withoutDatabase(this.io.env) : this.io.env
     return runInPlace({ program, args, env: { ...own, ...variables } }, this.io)

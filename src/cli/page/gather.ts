@@ -10,7 +10,6 @@ import { logCategories } from '../../execute/log/log-files.ts'
 import { readLog } from '../../execute/log/read-log.ts'
 import { readKeys } from '../../migrations/keys.ts'
 import { readTables } from '../../migrations/tables.ts'
-import { databaseTarget } from '../../plan/desired.ts'
 import { isBlocked } from '../../plan/format.ts'
 import type { StackStatus } from '../../plan/status.ts'
 import type { Plan } from '../../plan/step.ts'
@@ -132,7 +131,7 @@ async function readDatabase(
   { flags, io, report, status }: Surroundings & { readonly status: Part<StackStatus> },
 ): Promise<ReportDatabase> {
   const { name } = service
-  const { database, host, port, user } = databaseTarget(service)
+  const { database, host, port, user } = await stack.database({ service: name })
   const inside = { flags: { ...flags, service: name }, io, report }
   const down = whyNotAsked(service, valueOf(status))
   const read = async <Value>(body: (session: DatabaseSession) => Promise<Value>): Promise<Part<Value>> =>

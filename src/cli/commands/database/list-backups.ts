@@ -4,7 +4,7 @@ import { ExitCode } from '../../../errors.ts'
 import { listBackups as readBackups } from '../../../execute/backup/files.ts'
 import { backupFolder } from '../../backups.ts'
 import type { Context } from '../../context.ts'
-import { runDatabase } from '../../database-session.ts'
+import { runFiles } from '../../database-session.ts'
 import type { DatabaseFlags } from '../../flags-database.ts'
 import { backupListText, ledgerFacts } from '../../report/backup-words.ts'
 
@@ -14,8 +14,9 @@ interface ListFlags extends DatabaseFlags {
 
 /** `poststack database list-backups` */
 export async function listBackups(this: Context, flags: ListFlags): Promise<void> {
-  await runDatabase(this, flags, async ({ io, report, target }) => {
-    const folder = flags.folder === undefined ? backupFolder(target, io) : resolve(io.cwd, flags.folder)
+  const { io } = this
+  await runFiles(this, flags, async (place, report) => {
+    const folder = flags.folder === undefined ? backupFolder(place, io) : resolve(io.cwd, flags.folder)
     const { backups, others } = await readBackups(folder)
     const document = {
       type: 'backup-list',

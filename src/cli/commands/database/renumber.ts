@@ -57,7 +57,14 @@ export async function renumber(this: Context, flags: RenumberFlags): Promise<voi
   })
 }
 
-const noWayIn: readonly ErrorCode[] = ['DATABASE_UNREACHABLE', 'DATABASE_MISSING', 'PASSWORD_REJECTED']
+const noWayIn: readonly ErrorCode[] = [
+  'NOT_RUNNING',
+  'RUNTIME_MISSING',
+  'RUNTIME_UNREACHABLE',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_MISSING',
+  'PASSWORD_REJECTED',
+]
 
 /** What the database has. Nothing, and said so, where it does not let us in: git and the names still tell a good deal. */
 async function readApplied({ look, report }: DatabaseSession): Promise<readonly AppliedMigration[] | undefined> {
