@@ -25,6 +25,9 @@ async function main(): Promise<number> {
   // paid. V8 counts what a function has run, in bytes about; with this budget only texts of megabytes have it optimized.
   process.getBuiltinModule('node:v8').setFlagsFromString('--wasm-tiering-budget=100000000')
 
+  // Node would open its inspector, and whoever connects there runs code in this process: what it guards must not come by that.
+  process.on('SIGUSR1', () => undefined)
+
   const { ExitCode, PoststackError: Interruption } = await import('../errors.ts')
   const interruption = new AbortController()
   const terminated = new Interruption('TERMINATED', 'terminated')

@@ -1,7 +1,7 @@
 /** Why a script has ended, as far as that is about Poststack: what its process said, with the way out. */
 import { isIP } from 'node:net'
-import { PoststackError } from '../errors.ts'
-import { isRecord } from './is-record.ts'
+import { errorCodes, PoststackError } from '../errors.ts'
+import { areTexts, isRecord } from './is-record.ts'
 import type { FoundConfig } from './load/find.ts'
 import { describeDenial, fromFolder } from './load/denied.ts'
 import { addressesOf } from './handed.ts'
@@ -26,16 +26,26 @@ export function failureIn(said: string, script: FoundConfig, stack: HandedStack)
   })
 }
 
-const kinds: ReadonlySet<unknown> = new Set<ScriptReport['kind']>(['denied', 'failed', 'refused'])
-
 /** The script may have written there, too, and may have been ended in the middle of a line. */
 function reportIn(said: string): ScriptReport | undefined {
   try {
     const report: unknown = JSON.parse(said.split('\n').find((one) => one !== '') ?? '')
-    return isRecord(report) && kinds.has(report['kind']) ? (report as ScriptReport) : undefined
+    return isReport(report) ? report : undefined
   } catch {
     return undefined
   }
+}
+
+function isReport(value: unknown): value is ScriptReport {
+  if (!isRecord(value)) return false
+  const { address, denial, error, kind, place } = value
+  if (place !== undefined && typeof place !== 'string') return false
+  if (kind === 'refused') return typeof address === 'string'
+  if (kind === 'denied') return isRecord(denial) && areTexts(denial, ['permission', 'resource'])
+  if (kind !== 'failed' || !isRecord(error) || !areTexts(error, ['code', 'message'])) return false
+  const { code, details, hint } = error
+  if (!Object.hasOwn(errorCodes, String(code))) return false
+  return (details === undefined || isRecord(details)) && (hint === undefined || typeof hint === 'string')
 }
 
 /** Another address is none of ours. */

@@ -105,6 +105,7 @@ async function prepare(
     needsRequire: bundle.needsRequire,
     modulesFile: isDirect ? await listModules(bundle, folder) : undefined,
     own: modules,
+    guarded: !isDirect,
     mayStart: isDirect || granted.run === true,
     stack,
     ...(isDirect

@@ -218,3 +218,10 @@ test('a config that waits for ever ends with the Poststack that was killed', asy
   await expect.poll(evaluating, { timeout: 20_000 }).toEqual([])
   await project.destroy()
 })
+
+test('a signal opens no inspector of the program that reads a config', async () => {
+  const project = await projectWith(
+    "process.kill(process.ppid, 'SIGUSR1')\nawait new Promise((resolve) => setTimeout(resolve, 300))\nexport default { services: {} }",
+  )
+  expect(await project.run('config-show', '--allow-run')).toMatchObject({ code: 0, stderr: '' })
+})

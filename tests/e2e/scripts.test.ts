@@ -132,6 +132,12 @@ describe('a script', () => {
       '-A',
     ],
     [
+      'have V8 write',
+      "import { setFlagsFromString } from 'node:v8'\nsetFlagsFromString('--trace-turbo')\n",
+      'may not use v8.setFlagsFromString',
+      '-A',
+    ],
+    [
       'import what lies outside of the project',
       "// Text.\nimport name from '/etc/hostname' with { type: 'text' }\nconsole.log(name)\n",
       'the script may not read /etc/hostname',

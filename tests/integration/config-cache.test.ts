@@ -87,7 +87,21 @@ describe('a config is not kept when it asks for', () => {
     ['process.hrtime.bigint()', 'reads the clock (process.hrtime.bigint)'],
     ["new Intl.DateTimeFormat('en').format()", 'reads the clock (Intl.DateTimeFormat.format)'],
     ["new Intl.DateTimeFormat('en').formatToParts()", 'reads the clock (Intl.DateTimeFormat.formatToParts)'],
+    ['performance.timeOrigin', 'reads the clock (performance.timeOrigin)'],
+    ["performance.mark('a').startTime", 'reads the clock (performance.mark)'],
+    ['performance.nodeTiming', 'reads the clock (performance.nodeTiming)'],
+    ["new Event('a').timeStamp", 'reads the clock (Event.timeStamp)'],
+    ["new File([], 'a').lastModified", 'reads the clock (File.lastModified)'],
     ['process.pid', 'asks for the machine (process.pid)'],
+    ['process.ppid', 'asks for the machine (process.ppid)'],
+    ['process.umask()', 'asks for the machine (process.umask)'],
+    ['process.getuid()', 'asks for the machine (process.getuid)'],
+    ['process.report.getReport()', 'asks for the machine (process.report)'],
+    ["(await import('node:v8')).getHeapStatistics()", 'imports node:v8 at poststack.config.ts:1:'],
+    ["(await import('perf_hooks')).performance", 'imports perf_hooks at poststack.config.ts:1:'],
+    ["process.getBuiltinModule('node:v8')", 'loads node:v8, and that may answer differently each time at'],
+    ["(await import('./outer.ts')).v8", 'imports node:v8 at outer.ts:1:'],
+    ["(await import('inner')).v8", 'a package that the config imports imports node:v8, and that may'],
     ['Math.random()', 'asks for random values (Math.random)'],
     ['crypto.randomUUID()', 'asks for random values (crypto.randomUUID)'],
     ["(await import('node:crypto')).randomBytes(1)", 'asks for random values (crypto.randomBytes)'],
@@ -100,13 +114,26 @@ describe('a config is not kept when it asks for', () => {
     ["(await import('node:vm')).runInNewContext('Date.now()')", 'runs code apart (vm.runInNewContext)'],
     ["await fetch('http://127.0.0.1:4999').catch(() => 0)", 'uses the network ('],
   ])('%s', async (code, why) => {
-    const root = await configProject({ ...esm, 'poststack.config.ts': asking(code) })
+    const root = await configProject({
+      ...esm,
+      'outer.ts': "import * as v8 from 'node:v8'\nexport { v8 }",
+      'node_modules/inner/package.json': '{ "type": "module" }',
+      'node_modules/inner/index.js': "export * as v8 from 'node:v8'",
+      'poststack.config.ts': asking(code),
+    })
     expect((await loadAndKeep(root)).notKept).toContain(why)
     await expect(readdir(cache(root))).rejects.toThrow('ENOENT')
   })
 })
 
 describe('what is kept of a config', () => {
+  it('is that of one which imports modules of Node that are known', async () => {
+    const names = ['node:path', 'url', 'node:tty', 'node:http', 'node:fs', 'node:worker_threads', 'stream/web']
+    const code = `[${names.map((name) => `typeof (await import('${name}'))`).join()}]`
+    const root = await configProject({ ...esm, 'poststack.config.ts': asking(code) })
+    expect((await keep(root)).notKept).toBeUndefined()
+  })
+
   it('holds no secret, whatever was made of it, and gives all of them back', async () => {
     const root = await configProject({
       ...esm,

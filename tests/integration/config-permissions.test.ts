@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { join } from 'node:path'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { whyNoGrant } from '../../src/config/permissions.ts'
@@ -52,6 +55,61 @@ describe('what a guarded config may not do', () => {
     expect(error.message).toContain(message)
     expect(error.message).toContain('> 2 | ')
     expect(error.hint).toContain(hint)
+  })
+
+  const outside = join(tmpdir(), `poststack-outside-${String(process.pid)}`)
+  const tools = `const module = (name) => process.getBuiltinModule(name)\nconst outside = '${outside}'\nconst name = `
+  it.each([
+    ['the inspector of another process', 'process._debugProcess(process.ppid)', 'open the inspector', '-A'],
+    ['the inspector of its own', 'process._debugEnd()', 'open the inspector', '-A'],
+    ['signals below process.kill', 'process._kill(process.ppid, 0)', 'send signals to other processes', '--allow-run'],
+    ['an imported kill', "(await import('node:process')).kill(process.ppid, 0)", 'send signals', '--allow-run'],
+    ['another priority', "module('os').setPriority(process.ppid, 19)", 'change the priority of other', '--allow-run'],
+    ["Node's insides", "process.binding('fs')", 'use process.binding', '-A'],
+    ['bindings', "process._linkedBinding('fs')", 'use process._linkedBinding', '-A'],
+    ['trace events', "module('trace_events').createTracing({ categories: ['node'] }).enable()", 'use node:trace', '-A'],
+    ['flags of V8', "module('v8').setFlagsFromString('--trace-turbo')", 'use v8.setFlagsFromString', '-A'],
+    ['heaps in files', "module('v8').setHeapSnapshotNearHeapLimit(1)", 'use v8.setHeapSnapshotNearHeapLimit', '-A'],
+    ['a socket file', "module('net').createServer().listen(outside)", `write ../${basename(outside)}`, '-A'],
+    [
+      'a socket file for HTTP',
+      "module('http').createServer().listen({ path: outside })",
+      `write ../${basename(outside)}`,
+      '-A',
+    ],
+    [
+      'a socket file the old way',
+      "module('net').createServer()._listen2(outside, -1, -1)",
+      `write ../${basename(outside)}`,
+      '-A',
+    ],
+    ...(isBuiltin('node:sqlite')
+      ? [
+          ['SQLite', "new (await import('node:sqlite')).DatabaseSync(outside)", 'use node:sqlite', '-A'],
+          ['SQLite unasked', "new (module('node:sqlite').DatabaseSync)(outside)", 'use node:sqlite', '-A'],
+          [
+            'SQLite by require',
+            "new (module('module').createRequire(import.meta.url)('node:sqlite').DatabaseSync)(outside)",
+            'use node:sqlite',
+            '-A',
+          ],
+        ]
+      : []),
+  ])('%s, which Node lets through', async (_, code, what, grant) => {
+    const root = await configProject({ ...esm, 'poststack.config.ts': tools + code + end })
+    const error = await loadError(root)
+    expect(error.code).toBe('CONFIG_DENIED')
+    expect(error.message).toMatch(/^poststack\.config\.ts:3:\d+: the config may not /)
+    expect(error.message).toContain(what)
+    expect(error.hint).toContain(grant)
+    expect(existsSync(outside)).toBe(false)
+  })
+
+  it('may signal itself, set its own priority, and listen on ports', async () => {
+    const source =
+      "import { createServer } from 'node:net'\nimport { setPriority } from 'node:os'\nprocess.kill(process.pid, 0)\nsetPriority(process.pid, 1)\nsetPriority(1)\nfor (const at of [0, { port: 0, host: '127.0.0.1' }]) await new Promise((done, fail) => createServer().on('error', fail).listen(at, done))\nconst name = 'shop'"
+    const root = await configProject({ ...esm, 'poststack.config.ts': source + end })
+    expect((await load(root)).plain).toEqual(shop)
   })
 
   it.each([

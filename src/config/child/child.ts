@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { watchReads } from './reads.ts'
 import { adjustResolution, inlineMap } from './resolution.ts'
-import { denialIn, keepFromSignalling, limitHosts, withholding } from './restrictions.ts'
+import { closeGaps, denialIn, limitHosts, withholding } from './restrictions.ts'
 import { writeLine } from './write-line.ts'
 import { definedKey } from '../define.ts'
 import { serializeConfig } from '../serialize.ts'
@@ -92,10 +92,10 @@ async function evaluate(job: ChildJob): Promise<void> {
     adjustResolution({ modulesFile: job.modulesFile, own, onTranslated: reportTranslation, translationDescriptor })
     // A bundle of CommonJS files calls `require` for what is not in the bundle.
   } else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+  if (job.guarded) closeGaps(job.mayStart)
   const watched = await watchReads(process.env, job.mayStart)
   process.env = job.withheld.length > 0 ? withholding(job.withheld, watched.env) : watched.env
   if (job.hosts !== undefined) limitHosts(job.hosts)
-  if (!job.mayStart) keepFromSignalling()
   Object.assign(globalThis, { [definedKey]: new WeakMap() })
   try {
     const exported: unknown = await import(job.url)

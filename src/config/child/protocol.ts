@@ -16,6 +16,8 @@ export interface ChildJob {
   readonly own: string
   /** The same as one CommonJS file. */
   readonly ownCommonJs: string
+  /** Under Node's permission model. */
+  readonly guarded: boolean
   /** Programs, workers and native addons are not denied. */
   readonly mayStart: boolean
   /** Names of environment variables that this config must not read. */

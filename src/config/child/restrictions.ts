@@ -1,8 +1,11 @@
 /**
- * What Node's permission model does not know and a guarded config is kept from all the same: variables and hosts that were not granted, and signals to
- * other processes. Runs inside the config's process. It stops accidents; code that means to can find a way around it.
+ * What Node's permission model does not know and a guarded config is kept from all the same: variables and hosts that were not granted, signals to
+ * other processes, and what writes files past the model. Runs inside the config's process. It stops accidents; code that means to can find a
+ * way around it.
  */
-import { Socket } from 'node:net'
+import { isBuiltin, syncBuiltinESMExports } from 'node:module'
+import { Server, Socket } from 'node:net'
+import os from 'node:os'
 import type { Denial } from './protocol.ts'
 
 /** The same error as Node's permission model throws. */
@@ -40,13 +43,76 @@ export function limitHosts(granted: readonly string[]): void {
   }
 }
 
-/** A process may signal itself; others of this user are none of a config's business. */
-export function keepFromSignalling(): void {
-  const kill = process.kill.bind(process)
-  process.kill = (pid, signal) => {
-    if (pid !== process.pid) throw denied({ permission: 'Signal', resource: '' })
-    return kill(pid, signal)
+type Functions = Record<string, ((...words: unknown[]) => unknown) | undefined>
+
+/** What Node lets through under its permission model. To be called before anything else stands in the place of Node's functions. */
+export function closeGaps(mayStart: boolean): void {
+  const internals = process as object as Functions
+  // They reach what the model guards by a way below it.
+  refuse(internals, 'process', ['binding', '_linkedBinding'])
+  // They open the inspector of any process of this user, ours too, and there everything can be run.
+  refuse(internals, 'process', ['_debugProcess', '_debugEnd'], 'Inspector')
+  for (const name of ['node:sqlite', 'node:trace_events']) {
+    // Writes files: SQLite its databases, on Node 20 trace events a log.
+    if (isBuiltin(name)) refuse(builtin(name), name)
   }
+  // There are flags by which V8 writes files; on Node 20 and 22 it writes its heap into one.
+  refuse(builtin('node:v8'), 'v8', ['setFlagsFromString', 'setHeapSnapshotNearHeapLimit'])
+  keepFromSockets()
+  if (!mayStart) keepFromOthers(internals)
+  syncBuiltinESMExports()
+}
+
+function builtin(name: string): Functions {
+  return (process as object as { getBuiltinModule(name: string): Functions }).getBuiltinModule(name)
+}
+
+/** Functions and classes, all of a module without `names`. */
+function refuse(holder: Functions, module: string, names = Object.keys(holder), permission = 'Module'): void {
+  for (const name of names) {
+    if (typeof holder[name] !== 'function') continue
+    const resource = module.startsWith('node:') ? module : `${module}.${name}`
+    holder[name] = function refused() {
+      throw denied({ permission, resource: permission === 'Module' ? resource : '' })
+    }
+  }
+}
+
+/** A server at a path makes a file there. */
+function keepFromSockets(): void {
+  const prototype = (Server as object as { readonly prototype: Functions }).prototype
+  const { listen } = prototype
+  prototype['listen'] = function (this: unknown, ...words: unknown[]) {
+    const { host, port } = targetOf(words)
+    if (port === '') throw denied({ permission: 'FileSystemWrite', resource: host })
+    return listen?.apply(this, words)
+  }
+  // What became of those words, in the form that old programs call.
+  const { _listen2: listenAt } = prototype
+  if (listenAt === undefined) return
+  prototype['_listen2'] = function (this: unknown, ...words: unknown[]) {
+    const [address, port] = words
+    if (port === -1 && typeof address === 'string') throw denied({ permission: 'FileSystemWrite', resource: address })
+    return listenAt.apply(this, words)
+  }
+}
+
+/** A process may signal itself; others of this user are none of a config's business. */
+function keepFromOthers(internals: Functions): void {
+  const { pid } = process
+  for (const name of ['kill', '_kill']) {
+    const kill = internals[name]
+    internals[name] = (to, ...rest) => {
+      if (to !== pid) throw denied({ permission: 'Signal', resource: '' })
+      return kill?.call(process, to, ...rest)
+    }
+  }
+  const { setPriority } = os as object as Functions
+  const changing = (...words: unknown[]): unknown => {
+    if (words.length > 1 && words[0] !== 0 && words[0] !== pid) throw denied({ permission: 'Priority', resource: '' })
+    return setPriority?.(...words)
+  }
+  Object.assign(os, { setPriority: changing })
 }
 
 /** Some errors only pass on what they were caused by, as that of `fetch`. */

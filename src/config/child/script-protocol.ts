@@ -22,6 +22,8 @@ export interface ScriptJob {
   readonly withheld: readonly string[]
   /** The hosts that it may connect to; every one without. */
   readonly hosts?: readonly string[] | undefined
+  /** Under Node's permission model. */
+  readonly guarded: boolean
   /** It may start programs, and so send signals to any. */
   readonly mayStart: boolean
   readonly stack: HandedStack

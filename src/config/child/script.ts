@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { isPoststackError, type PoststackError, recordError, toldAs } from '../../errors.ts'
 import { adjustResolution } from './resolution.ts'
 import { writeLine } from './write-line.ts'
-import { denialIn, keepFromSignalling, limitHosts, withholding } from './restrictions.ts'
+import { closeGaps, denialIn, limitHosts, withholding } from './restrictions.ts'
 import { jobVariable, stackKey, type ScriptJob, type ScriptReport } from './script-protocol.ts'
 
 const reportDescriptor = 3
@@ -87,5 +87,5 @@ if (job.modulesFile !== undefined) adjustResolution({ modulesFile: job.modulesFi
 else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
 if (job.withheld.length > 0) process.env = withholding(job.withheld, process.env)
 if (job.hosts !== undefined) limitHosts(job.hosts)
-if (!job.mayStart) keepFromSignalling()
+if (job.guarded) closeGaps(job.mayStart)
 await import(job.url)

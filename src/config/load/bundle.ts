@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
 import { dirname, extname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isFollowed } from '../builtins.ts'
 import { findCycles } from '../schema/cycles.ts'
 import { buildFailure } from './errors.ts'
 import { packageType } from './dependencies.ts'
@@ -33,6 +34,8 @@ export interface Bundle {
   /** URLs of those inputs that are ES modules by their syntax. */
   readonly modules: readonly string[]
   readonly externals: readonly ExternalImport[]
+  /** The modules of Node among the imports that may answer differently each time. */
+  readonly unfollowed: readonly WrittenImport[]
   /** What the code imports from outside, as it says it. */
   readonly outside: ReadonlySet<string>
   /** Files in the bundle that are not the project's, such as our own entry. */
@@ -55,6 +58,7 @@ export interface ReachedImport extends WrittenImport {
 export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
   const { build } = loadEsbuild()
   const externals: ExternalImport[] = []
+  const unfollowed: WrittenImport[] = []
   const options: BuildOptions = {
     entryPoints: [config.file],
     bundle: true,
@@ -68,7 +72,7 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     sourcemap: 'inline',
     sourcesContent: false,
     outfile,
-    plugins: [lazyParts, packagesOutside(own, externals), placeOfEachFile(build)],
+    plugins: [lazyParts, unfollowedModules(unfollowed), packagesOutside(own, externals), placeOfEachFile(build)],
   }
   const result = await build(options).catch(async (error: unknown) => {
     throw await buildFailure(error, config)
@@ -88,6 +92,7 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     inputs: mine.map(({ file }) => file),
     modules: await esModules(mine.filter(({ input }) => input.format === 'esm').map(({ file }) => file)),
     externals,
+    unfollowed,
     outside: new Set(
       Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
     ),
@@ -129,6 +134,19 @@ async function esModules(files: readonly string[]): Promise<readonly string[]> {
     }),
   )
   return urls.flat()
+}
+
+/** It only looks on. */
+function unfollowedModules(found: WrittenImport[]): Plugin {
+  return {
+    name: 'poststack-unfollowed-modules',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, ({ importer, path }) => {
+        if (isBuiltin(path) && !isFollowed(path)) found.push({ importer, specifier: path })
+        return undefined
+      })
+    },
+  }
 }
 
 /** Marks what a plugin asks esbuild to resolve, so that it does not answer itself. */
@@ -188,7 +206,7 @@ export function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<O
   })
 }
 
-function isBuiltin(path: string): boolean {
+export function isBuiltin(path: string): boolean {
   return path.startsWith('node:') || builtinModules.includes(path)
 }
 

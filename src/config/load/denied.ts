@@ -17,11 +17,13 @@ const kinds: Readonly<Record<string, Kind>> = {
   ChildProcess: { what: 'may not start a program', grant: 'run' },
   // Whoever may start programs has one that sends them.
   Signal: { what: 'may not send signals to other processes', grant: 'run' },
+  Priority: { what: 'may not change the priority of other processes', grant: 'run' },
   FileSystemWrite: { what: 'may not write' },
   WorkerThreads: { what: 'may not start a worker' },
   Addon: { what: 'may not load a native addon' },
   WASI: { what: 'may not use WASI' },
   Inspector: { what: 'may not open the inspector' },
+  Module: { what: 'may not use' },
 }
 
 export interface DescribedDenial {

@@ -49,6 +49,7 @@ export async function evaluate(
     file: config.file,
     mode: options.mode,
     cwd: options.cwd,
+    guarded: !isTrusted,
     mayStart: isTrusted || granted.run === true,
     needsRequire: bundle.needsRequire,
     modulesFile: isTrusted ? await listModules(bundle, folder) : undefined,

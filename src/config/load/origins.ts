@@ -4,6 +4,7 @@ import { candidates } from './candidates.ts'
 import { completeDependencies } from './dependencies.ts'
 import { userFrames } from './errors.ts'
 import { packageFiles } from './packages.ts'
+import { placeOfImport } from './reach.ts'
 import { compareText } from '../text-order.ts'
 import type { ConfigInputs, ConfigReads } from './inputs.ts'
 import type { Bundle } from './bundle.ts'
@@ -13,8 +14,8 @@ import type { ThrownContext } from './errors.ts'
 
 interface Found {
   readonly inputs: ConfigInputs
-  /** For the cache; those of the packages come later, because only a result that is kept needs them. */
-  readonly origins: (config: { readonly root: string }) => Promise<Origins | undefined>
+  /** For the cache, or why they are not known; those of the packages come later, because only a result that is kept needs them. */
+  readonly origins: (config: { readonly root: string }) => Promise<Origins | string>
 }
 
 export async function originsOf(
@@ -35,8 +36,10 @@ export async function originsOf(
       bundle.externals.map(({ path }) => path),
       root,
     )
-    if (packages === undefined) return undefined
-    const all = sorted([...inputs.files, ...missing, ...bundle.others, ...packages])
+    if (packages === undefined) return 'a package that the config imports cannot be followed'
+    const { files: code, unfollowed } = packages
+    if (unfollowed !== undefined) return `a package that the config imports ${importsUnfollowed(unfollowed)}`
+    const all = sorted([...inputs.files, ...missing, ...bundle.others, ...code])
     return { files: all, globs, variables, allVariables, readsCwd: cwd }
   }
   return { inputs, origins }
@@ -49,7 +52,17 @@ function sorted(files: readonly string[]): readonly string[] {
 /** Why the result cannot be kept, if it cannot: it depends on something that nobody can ask for again. */
 export function whyNotKept(bundle: Bundle, { untracked }: ConfigReads, context: ThrownContext): string | undefined {
   if (untracked !== undefined) return `the config ${untracked.what}${placeOf(untracked.stack, context)}`
+  const [first] = bundle.unfollowed
+  if (first !== undefined) {
+    const { file, line, column } = placeOfImport(first) ?? {}
+    const at = file === undefined ? '' : ` at ${[relative(context.config.root, file), line, column].join(':')}`
+    return `the config ${importsUnfollowed(first.specifier + at)}`
+  }
   return computesImports(bundle) ? 'the config computes the name of a module that it imports' : undefined
+}
+
+function importsUnfollowed(builtin: string): string {
+  return `imports ${builtin}, and that may answer differently each time`
 }
 
 /** esbuild has followed what says its name; the rest stands in the code as a call. */
@@ -68,9 +81,7 @@ function placeOf(stack: string, context: ThrownContext): string {
 export async function keepWith(
   cache: ConfigCache,
   result: KeptResult,
-  origins: Origins | undefined,
+  origins: Origins | string,
 ): Promise<string | undefined> {
-  return origins === undefined
-    ? 'a package that the config imports cannot be followed'
-    : await cache.keep(result, origins)
+  return typeof origins === 'string' ? origins : await cache.keep(result, origins)
 }

@@ -1,11 +1,19 @@
 /** The files of the packages that a config imports: they run as they are, outside of the bundle, and its result depends on them, too. */
 import { dirname, resolve } from 'node:path'
-import { loadEsbuild } from './bundle.ts'
+import { isFollowed } from '../builtins.ts'
+import { isBuiltin, loadEsbuild } from './bundle.ts'
 import { nearestFile } from './dependencies.ts'
 
-/** Absolute; nothing when a package cannot be followed. */
-export async function packageFiles(entries: readonly string[], root: string): Promise<readonly string[] | undefined> {
-  if (entries.length === 0) return []
+export interface PackageFiles {
+  /** Absolute. */
+  readonly files: readonly string[]
+  /** A module of Node that one of them imports and that may answer differently each time. */
+  readonly unfollowed: string | undefined
+}
+
+/** Nothing when a package cannot be followed. */
+export async function packageFiles(entries: readonly string[], root: string): Promise<PackageFiles | undefined> {
+  if (entries.length === 0) return { files: [], unfollowed: undefined }
   const { build } = loadEsbuild()
   const result = await build({
     entryPoints: [...new Set(entries)],
@@ -23,5 +31,9 @@ export async function packageFiles(entries: readonly string[], root: string): Pr
   const names = Object.keys(result.metafile.inputs).filter((name) => !/^[(<]/.test(name))
   const files = names.map((name) => resolve(root, name))
   const manifests = new Set(files.map((file) => nearestFile(dirname(file), 'package.json')))
-  return [...files, ...[...manifests].filter((file) => file !== undefined)]
+  const imports = Object.values(result.metafile.inputs).flatMap((input) => input.imports.map(({ path }) => path))
+  return {
+    files: [...files, ...[...manifests].filter((file) => file !== undefined)],
+    unfollowed: imports.find((path) => isBuiltin(path) && !isFollowed(path)),
+  }
 }

@@ -8,6 +8,7 @@ import { isRecord } from '../is-record.ts'
 import type { Permissions } from '../permissions.ts'
 import { placeAt, type Place } from '../locate/source-text.ts'
 import type { ReachedImport } from './bundle.ts'
+import type { WrittenImport } from './candidates.ts'
 import { describeDenial } from './denied.ts'
 import { nearestFile } from './dependencies.ts'
 import { failure } from './errors.ts'
@@ -36,7 +37,7 @@ export async function refuseOutside(reached: readonly ReachedImport[], guarding:
 }
 
 /** Where the import is written. */
-function placeOfImport({ importer, specifier }: ReachedImport): Place | undefined {
+export function placeOfImport({ importer, specifier }: WrittenImport): Place | undefined {
   const text = readFileSync(importer, 'utf8')
   const quoted = [`'${specifier}'`, `"${specifier}"`]
   const index = quoted.map((one) => text.indexOf(one)).find((at) => at >= 0)

@@ -3,12 +3,14 @@ import { spawn } from 'node:child_process'
 import { throwIfAborted } from '../../abort.ts'
 import { visible } from './guarded.ts'
 import { endWithUs } from './end-with-us.ts'
+import { watchMemory } from './memory.ts'
+import { parseReport, parseTranslations } from './report.ts'
 import { thrownFailure, exitFailure, failure } from './errors.ts'
 import { timeoutFailure } from './timeout.ts'
 import type { PoststackError } from '../../errors.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { ChildJob, ChildReport, Translation } from '../child/protocol.ts'
+import type { ChildJob } from '../child/protocol.ts'
 import type { ThrownContext } from './errors.ts'
 import type { ConfigReads } from './inputs.ts'
 import type { Serialized } from '../serialize.ts'
@@ -31,7 +33,10 @@ export interface ChildOptions {
   readonly onStarted?: (() => void) | undefined
 }
 
-const memoryMegabytes = 512
+/** Of the heap of JavaScript. */
+const heapMegabytes = 512
+/** Of the whole process. */
+const memoryMegabytes = 1024
 const outputLimitBytes = 1_000_000
 /** How long the output of a process that has ended may stay open. */
 const lastOutputMs = 500
@@ -47,7 +52,7 @@ export async function runChild(
   if (options.signal !== undefined) throwIfAborted(options.signal)
   const output = { stdout: toLines(ended.stdout), stderr: toLines(ended.stderr) }
   const report = parseReport(ended.report)
-  if (report?.kind === 'result') {
+  if (report !== 'foreign' && report?.kind === 'result') {
     const { plain, issues, layers, reads } = report
     return { plain, issues, layers, reads, output }
   }
@@ -61,15 +66,22 @@ interface Ended {
   readonly translations: string
   /** Of a process whose time was up: what it wrote to stderr since then. */
   readonly lastWords: string | undefined
+  /** It used more memory than it may. */
+  readonly isTooLarge: boolean
   readonly exit: string
 }
 
 async function whyNoResult(
-  ended: Omit<Ended, 'report'> & { readonly report: ChildReport | undefined },
+  ended: Omit<Ended, 'report'> & { readonly report: ReturnType<typeof parseReport> },
   options: ChildOptions,
   context: ThrownContext,
 ): Promise<PoststackError> {
   const { report } = ended
+  if (report === 'foreign') {
+    const what = 'the config wrote to file descriptor 3, on which its process tells the result'
+    const hint = 'Let it write to stdout or stderr.'
+    return await failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, context.config)
+  }
   if (report?.kind === 'threw') return await thrownFailure(report.error, context)
   if (report?.kind === 'exited') return await exitFailure(report, context)
   if (ended.lastWords !== undefined) {
@@ -82,12 +94,11 @@ async function whyNoResult(
     const hint = 'Look at what it awaits or returns: nothing is under way any more that could settle it.'
     return await failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, context.config)
   }
-  if (/heap out of memory|invalid table size|Allocation failed/.test(ended.stderr)) {
-    const what = `the config needed more than ${String(memoryMegabytes)} MB of memory and was stopped`
-    return await failure(
-      { code: 'CONFIG_FAILED', what, place: undefined, details: { memoryMegabytes } },
-      context.config,
-    )
+  if (ended.isTooLarge || /heap out of memory|invalid table size|Allocation failed/.test(ended.stderr)) {
+    const most = ended.isTooLarge ? memoryMegabytes : heapMegabytes
+    const what = `the config needed more than ${String(most)} MB of memory and was stopped`
+    const details = { memoryMegabytes: most }
+    return await failure({ code: 'CONFIG_FAILED', what, place: undefined, details }, context.config)
   }
   const last = toLines(ended.stderr).slice(-5).join('\n')
   const what = `the process that evaluated the config ended (${ended.exit}) without a result${last === '' ? '' : `:\n${last}`}`
@@ -102,7 +113,7 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     '--trace-sigint',
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',
-    `--max-old-space-size=${String(memoryMegabytes)}`,
+    `--max-old-space-size=${String(heapMegabytes)}`,
   ]
   const child = spawn(process.execPath, [...flags, options.program, JSON.stringify(options.job)], {
     // A group of its own: what the config started goes when it goes.
@@ -118,6 +129,11 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
     collect(child.stdio[4] as Readable, Infinity),
   ]
   const letGo = endWithUs(child)
+  let isTooLarge = false
+  const lookAway = watchMemory(child.pid, memoryMegabytes, () => {
+    isTooLarge = true
+    killGroup(child)
+  })
   options.onStarted?.()
   let lastWords: (() => string) | undefined
   let timer = setTimeout(() => {
@@ -136,10 +152,12 @@ async function spawnAndWait(options: ChildOptions, root: string): Promise<Ended>
       report: report(),
       translations: translations(),
       lastWords: lastWords?.(),
+      isTooLarge,
       exit,
     }
   } finally {
     letGo()
+    lookAway()
     clearTimeout(timer)
     options.signal?.removeEventListener('abort', onAbort)
   }
@@ -183,22 +201,6 @@ function collect(stream: Readable | null, limitBytes = outputLimitBytes): () => 
     size += chunk.length
   })
   return () => Buffer.concat(chunks).toString()
-}
-
-function parseReport(text: string): ChildReport | undefined {
-  if (!text.endsWith('\n')) return undefined
-  return JSON.parse(text) as ChildReport
-}
-
-/** A line that was cut or mixed with another only costs the position in that file. */
-function parseTranslations(text: string): readonly Translation[] {
-  return toLines(text).flatMap((line) => {
-    try {
-      return [JSON.parse(line) as Translation]
-    } catch {
-      return []
-    }
-  })
 }
 
 function toLines(text: string): readonly string[] {

@@ -5,8 +5,14 @@ const script = { file: '/shop/ask.ts', root: '/shop' }
 const stack = { name: 'shop', root: '/shop', services: {} }
 
 test('what a script says on our descriptor by itself, or was cut off in, is no failure of ours', () => {
-  for (const said of ['', 'hello\n', '5\n', 'null\n', '{"kind":"other"}\n', '{"kind":"denied","den'])
-    expect(failureIn(said, script, stack)).toBeUndefined()
+  const parts = [
+    '{"kind":"denied"}',
+    '{"kind":"failed"}',
+    '{"kind":"failed","error":{"code":"NONE","message":""}}',
+    '{"kind":"refused"}',
+  ]
+  const texts = ['', 'hello', '5', 'null', '{"kind":"other"}', ...parts].map((text) => `${text}\n`)
+  for (const said of [...texts, '{"kind":"denied","den']) expect(failureIn(said, script, stack)).toBeUndefined()
 })
 
 test('what was denied must be told with the place, or at least with the script, as the project calls it', () => {
