@@ -101,7 +101,10 @@ function settingsFor(file: string): object {
   const usual = {
     strict: true,
     exactOptionalPropertyTypes: true,
-    module: 'nodenext',
+    // A config is loaded by a bundler or by tsx, and both take more than Node does: paths without endings, JSON without attributes.
+    module: 'preserve',
+    moduleResolution: 'bundler',
+    jsx: 'preserve',
     target: 'es2023',
     skipLibCheck: true,
     resolveJsonModule: true,
