@@ -6,7 +6,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
-import { foldersUpward, nearestFile } from '../config/load/dependencies.ts'
+import { foldersUpward, nearestFile } from '../config/load/upward.ts'
 import { ownPackage } from '../config/load/own-package.ts'
 import { temporaryFolder } from '../config/temporary.ts'
 import { PoststackError } from '../errors.ts'

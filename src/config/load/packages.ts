@@ -1,7 +1,9 @@
 /** The files of the packages that a config imports: they run as they are, outside of the bundle, and its result depends on them, too. */
 import { dirname, resolve } from 'node:path'
 import { loadEsbuild } from './bundle.ts'
-import { nearestFile } from './dependencies.ts'
+import { packageOf } from './candidates.ts'
+import { linksOn } from './links.ts'
+import { nearestFile } from './upward.ts'
 
 /** Absolute; nothing when a package cannot be followed. */
 export async function packageFiles(entries: readonly string[], root: string): Promise<readonly string[] | undefined> {
@@ -20,8 +22,11 @@ export async function packageFiles(entries: readonly string[], root: string): Pr
     loader: { '.node': 'empty', '.wasm': 'empty', '.css': 'empty', '.txt': 'empty', '.md': 'empty' },
   }).catch(() => undefined)
   if (result === undefined) return undefined
-  const names = Object.keys(result.metafile.inputs).filter((name) => !/^[(<]/.test(name))
-  const files = names.map((name) => resolve(root, name))
+  const inputs = Object.entries(result.metafile.inputs).filter(([name]) => !/^[(<]/.test(name))
+  const files = inputs.map(([name]) => resolve(root, name))
+  const folders = inputs.flatMap(([name, { imports }]) =>
+    imports.flatMap(({ original = '.' }) => packageOf({ importer: resolve(root, name), specifier: original }) ?? []),
+  )
   const manifests = new Set(files.map((file) => nearestFile(dirname(file), 'package.json')))
-  return [...files, ...[...manifests].filter((file) => file !== undefined)]
+  return [...files, ...linksOn(folders), ...[...manifests].filter((file) => file !== undefined)]
 }

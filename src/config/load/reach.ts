@@ -9,7 +9,7 @@ import type { Permissions } from '../permissions.ts'
 import { placeAt, type Place } from '../locate/source-text.ts'
 import type { ReachedImport } from './bundle.ts'
 import { describeDenial } from './denied.ts'
-import { nearestFile } from './dependencies.ts'
+import { nearestFile } from './upward.ts'
 import { failure } from './errors.ts'
 import type { FoundConfig } from './find.ts'
 
