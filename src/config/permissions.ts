@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { isRecord } from './is-record.ts'
 import { suggest } from './nearest.ts'
 import { showValue } from './schema/issues.ts'
-import { nearestFile, parseJsonc } from './load/dependencies.ts'
+import { nearestFile, parseJsonc } from './load/upward.ts'
 import { invalid } from './parse/mistakes.ts'
 import type { ConfigIssue } from './schema/issues.ts'
 

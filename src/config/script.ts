@@ -10,9 +10,10 @@ import type { FoundConfig } from './load/find.ts'
 import { bundleConfig, bundleOwn, listModules, ownProgram, type Bundle } from './load/bundle.ts'
 import { guardFlags, hostsFor, readableFolders, visible } from './load/guarded.ts'
 import { refuseOutside } from './load/reach.ts'
-import { trustedFlags } from './load/trusted.ts'
+import { refuseQueries, trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
+import { resolverFlag } from './child/resolver.ts'
 import { jobVariable, type HandedStack, type OwnModules, type ScriptJob } from './child/script-protocol.ts'
 import { addressesOf } from './handed.ts'
 import { failureIn } from './script-failure.ts'
@@ -91,7 +92,8 @@ async function prepare(
   const bundle = await asScript(async () => {
     const made = await bundleConfig(script, own, outfile)
     const guarding = { config: script, granted, folders: [root, dirname(script.file), own.root], subject: 'script' }
-    if (!isDirect) await refuseOutside(made.reached, guarding)
+    if (isDirect) await refuseQueries(made.inputs, script)
+    else await refuseOutside(made.reached, guarding)
     return made
   })
   const modules = isDirect ? await ownModules(own, folder) : {}
@@ -114,7 +116,7 @@ async function prepare(
   }
   const flags = isDirect
     ? trustedFlags()
-    : guardFlags({ ...granted, net: granted.net ?? addresses }, folders, process.versions.node)
+    : [...guardFlags({ ...granted, net: granted.net ?? addresses }, folders, process.versions.node), resolverFlag]
   const quiet = ['--enable-source-maps', '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
   let said = ''
   return {

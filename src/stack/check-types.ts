@@ -6,7 +6,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
-import { foldersUpward, nearestFile } from '../config/load/dependencies.ts'
+import { foldersUpward, nearestFile } from '../config/load/upward.ts'
 import { ownPackage } from '../config/load/own-package.ts'
 import { temporaryFolder } from '../config/temporary.ts'
 import { PoststackError } from '../errors.ts'
@@ -101,7 +101,10 @@ function settingsFor(file: string): object {
   const usual = {
     strict: true,
     exactOptionalPropertyTypes: true,
-    module: 'nodenext',
+    // A config is loaded by a bundler or by tsx, and both take more than Node does: paths without endings, JSON without attributes.
+    module: 'preserve',
+    moduleResolution: 'bundler',
+    jsx: 'preserve',
     target: 'es2023',
     skipLibCheck: true,
     resolveJsonModule: true,

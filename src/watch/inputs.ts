@@ -68,7 +68,10 @@ export async function readInputs({ config, inputs, configFile }: InputSources): 
     configFiles: new Set([
       ...inputs.files,
       // Those above the project are as many again, and would have all folders up to the root be watched.
-      ...inputs.candidates.filter((path) => path.startsWith(root + sep) && !path.includes(`${sep}node_modules${sep}`)),
+      ...inputs.candidates.filter(
+        (path) =>
+          path.startsWith(root + sep) && (!path.includes(`${sep}node_modules${sep}`) || inputs.packages.includes(path)),
+      ),
       ...(configFile === undefined ? [] : [configFile]),
       ...(isConventional ? candidates(root) : []),
     ]),

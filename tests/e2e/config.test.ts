@@ -96,6 +96,28 @@ export default defineConfig({
   expect(await readdir(project.root)).not.toContain('.poststack')
 })
 
+test('config-validate --types must accept without a tsconfig what both ways of loading accept', async () => {
+  const project = await projectWith(shop(5999))
+  await symlink(resolve('node_modules'), join(project.root, 'node_modules'))
+  await project.write({
+    'package.json': '{}',
+    'port.ts': 'export const port = 5433\n',
+    'name.json': '{ "name": "x" }\n',
+    'part.tsx': 'export const part = 1\n',
+    'poststack.config.ts': `import { defineConfig, postgres } from 'poststack'
+import { port } from './port'
+import { part } from './part'
+import data from './name.json'
+export default defineConfig({ name: data.name, services: { db: postgres({ port: await Promise.resolve(port + part) }) } })
+`,
+    'other.config.cts': "import ports = require('./port')\nexport = { name: `x${ports.port}`, services: {} }\n",
+  })
+  for (const args of [[], ['-A'], ['--config', 'other.config.cts']])
+    expect(await project.run('config-validate', '--types', ...args)).toMatchObject({ code: 0, stderr: '' })
+  await project.write({ 'port.ts': "export const port: number = '5433'\n" })
+  expect((await project.run('config-validate', '--types')).stderr).toContain('TS2322')
+})
+
 test('config-show tells what is meant and where it comes from, and no secret', async () => {
   const project = await projectWith(shop(5999))
   await project.write(parts)

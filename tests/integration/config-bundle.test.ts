@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { bundleConfig, bundleOwn } from '../../src/config/load/bundle.ts'
 import { completeDependencies } from '../../src/config/load/dependencies.ts'
 import { guardFlags, readableFolders } from '../../src/config/load/guarded.ts'
+import { linksOn } from '../../src/config/load/links.ts'
 import { ownPackage } from '../../src/config/load/own-package.ts'
-import { configProject, load } from '../support/config-project.ts'
+import { configProject, load, loadError } from '../support/config-project.ts'
 
 const config =
   "import { defineConfig, postgres } from 'poststack'\nexport default defineConfig({ services: { db: postgres() } })"
@@ -72,6 +74,30 @@ describe('the bundle', () => {
     expect(bundle.code).not.toContain('the whole engine')
   })
 
+  it('knows what is tried and not there, and a file by its URL', async () => {
+    const root = await configProject({
+      'package.json': '{}',
+      'node_modules/words/package.json': '{ "main": "i.js" }',
+      'node_modules/words/i.js': '',
+      'there.mjs': '',
+    })
+    const file = join(root, 'poststack.config.ts')
+    await writeFile(
+      file,
+      `import { word } from 'words'
+import fs from 'fs'
+import 'poststack/run'
+try { await import('./gone.ts') } catch {}
+try { require('gone/part') } catch {}
+try { await import('file://${root}/gone.mjs') } catch {}
+export default { word, fs, there: import('file://${root}/there.mjs') }`,
+    )
+    const bundle = await bundleConfig({ file, root }, ownPackage(), join(root, 'out.mjs'))
+    const missing = ['./gone.ts', 'gone/part', join(root, 'gone.mjs')]
+    expect(bundle.missing).toEqual(missing.map((specifier) => ({ importer: file, specifier })))
+    expect(bundle.inputs).toContain(join(root, 'there.mjs'))
+  })
+
   it('of our entry for CommonJS knows its place', async () => {
     const root = await configProject({
       'package.json': '{ "type": "module" }',
@@ -81,6 +107,87 @@ describe('the bundle', () => {
     await bundleOwn(join(root, 'entry.js'), join(root, 'entry.cjs'))
     const script = `process.stdout.write(require(${JSON.stringify(join(root, 'entry.cjs'))}).own)`
     expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe(join(root, 'entry.js'))
+  })
+})
+
+describe('both ways of loading', () => {
+  const ways = [{ trusted: false }, { trusted: true }]
+
+  it('take of several files the same one', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'p.js': "export const v = 'js'",
+      'p.ts': "export const v = 'ts'",
+      'q.ts': "export const v = 'ts'",
+      'q.tsx': "export const v = 'tsx'",
+      'm.mjs': "export const v = 'mjs'",
+      'm.mts': "export const v = 'mts'",
+      'folder/index.tsx': "export const v = 'tsx'",
+      'folder/index.ts': "export const v = 'ts'",
+      'poststack.config.ts':
+        "import { v as p } from './p.js'\nimport { v as q } from './q'\nimport { v as m } from './m.mjs'\nimport { v as d } from './folder'\nimport { js } from './from.js'\nexport default { name: [p, q, m, d, js].join('-'), services: {} }",
+      'from.js': "import { v as p } from './p.js'\nimport { v as q } from './q'\nexport const js = p + q",
+    })
+    for (const way of ways) expect((await load(root, way)).plain).toMatchObject({ name: 'ts-ts-mts-ts-jsts' })
+    await writeFile(join(root, 'tsconfig.json'), '{ "compilerOptions": { "allowJs": true } }')
+    for (const way of ways) expect((await load(root, way)).plain).toMatchObject({ name: 'ts-ts-mts-ts-tsts' })
+  })
+
+  it('tell a module of any folder what Node finds from there, and keep nothing of it', async () => {
+    const root = await configProject({
+      'package.json': '{ "type": "module" }',
+      'poststack.config.ts': "import './lib/port.ts'\nexport default { name: 'x', services: {} }",
+      'lib/port.ts':
+        "for (const name of ['./x.ts', './x', './x.js', './gone.ts', './folder', 'words', 'node:fs', 'poststack']) console.log(import.meta.resolve(name))\ntry { import.meta.resolve('gone') } catch (error) { console.log(error.code) }",
+      'lib/x.ts': '',
+      'lib/folder/index.ts': '',
+      'node_modules/words/package.json': '{ "exports": "./i.js" }',
+      'node_modules/words/i.js': '',
+    })
+    const [guarded, trusted] = await Promise.all(ways.map((way) => load(root, way)))
+    const urls = ['lib/x.ts', 'lib/x.ts', 'lib/x.ts', 'lib/gone.ts', 'lib/folder/index.ts', 'node_modules/words/i.js']
+    expect(guarded?.output.stdout.slice(0, 7)).toEqual([...urls.map((name) => `file://${root}/${name}`), 'node:fs'])
+    expect(guarded?.output.stdout.slice(7)).toEqual([pathToFileURL(ownPackage().entry).href, 'ERR_MODULE_NOT_FOUND'])
+    expect(trusted?.output).toEqual(guarded?.output)
+    for (const one of [guarded, trusted]) expect(await one?.keep(true)).toContain('import.meta.resolve')
+  })
+
+  it('say of what is caught and thrown again that it is not there', async () => {
+    const root = await configProject({ 'package.json': '{ "type": "module" }' })
+    const thrown = async (name: string) => {
+      const code = `try { await import('${name}') } catch (error) { throw error }\nexport default { services: {} }`
+      await writeFile(join(root, 'poststack.config.ts'), code)
+      return await loadError(root)
+    }
+    expect((await thrown('gone')).message).toContain('the imported package "gone" is not installed')
+    expect((await thrown('./gone.ts')).message).toContain('the imported file "./gone.ts" does not exist')
+  })
+
+  it('take names of every kind, but for what tsx takes for a query, which is said', async () => {
+    for (const name of ['a#b', 'a%20b', 'a?b']) {
+      const root = await configProject({
+        [`${name}/package.json`]: '{}',
+        [`${name}/poststack.config.ts`]: "export default { name: 'x' as string, services: {} }",
+      })
+      const cwd = join(root, name)
+      expect((await load(cwd)).plain).toMatchObject({ name: 'x' })
+      if (name !== 'a?b') expect((await load(cwd, { trusted: true })).plain).toMatchObject({ name: 'x' })
+      else expect((await loadError(cwd, { trusted: true })).message).toContain('question mark')
+    }
+  })
+})
+
+describe('symbolic links on a path', () => {
+  it('are all of them, also where they lead over others, in a circle or nowhere', async () => {
+    const root = await configProject({ 'a/v.ts': '' })
+    const links = { one: 'two', two: 'a', 'a/w.ts': '../one/v.ts', round: './about', about: 'round', lost: 'nowhere' }
+    for (const [name, target] of Object.entries(links)) await symlink(target, join(root, name))
+    const on = (path: string) => linksOn([join(root, path)]).map((link) => link.slice(root.length + 1))
+    expect(on('a/v.ts')).toEqual([])
+    expect(on('one/w.ts')).toEqual(['one', 'two', 'a/w.ts'])
+    expect(on('round/x')).toEqual(['round', 'about'])
+    expect(on('lost/x')).toEqual(['lost'])
+    expect(on('a/v.ts/below')).toEqual([])
   })
 })
 
@@ -128,7 +235,7 @@ describe('the files beside the code', () => {
       'app/package.json': '{}',
       'app/src/c.ts': '',
     })
-    const found = await completeDependencies([join(root, 'app/src/c.ts')])
+    const found = completeDependencies([join(root, 'app/src/c.ts')])
     expect(found.map((file) => file.slice(root.length + 1))).toEqual([
       'app/package.json',
       'app/src/c.ts',
@@ -142,7 +249,7 @@ describe('the files beside the code', () => {
 
   it('end where a tsconfig extends itself', async () => {
     const root = await configProject({ 'tsconfig.json': '{ "extends": "./tsconfig.json" }', 'c.ts': '' })
-    expect(await completeDependencies([join(root, 'c.ts')])).toEqual([join(root, 'c.ts'), join(root, 'tsconfig.json')])
+    expect(completeDependencies([join(root, 'c.ts')])).toEqual([join(root, 'c.ts'), join(root, 'tsconfig.json')])
   })
 })
 

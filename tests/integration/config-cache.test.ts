@@ -40,6 +40,11 @@ async function cached(root: string): Promise<string> {
   return texts.join('\n')
 }
 
+const preset = (name: string) => ({
+  [`${name}/package.json`]: '{ "name": "@x/preset", "type": "module", "exports": "./i.js" }',
+  [`${name}/i.js`]: `export const preset = '${name}'`,
+})
+
 const source = (name: string, before = ''): string => `${before}\nexport default { name: ${name}, services: {} }`
 
 describe.each([
@@ -311,5 +316,73 @@ try { notes = readText('notes.txt') } catch {}`,
     ])
       expect([options, await isEvaluated(options)]).toEqual([options, true])
     expect(await isEvaluated()).toBe(false)
+  }, 60_000)
+
+  it('is not given when something is there that was tried and was not, or a link leads elsewhere', async () => {
+    const root = await configProject({
+      ...esm,
+      ...preset('pa'),
+      ...preset('pb'),
+      'a/v.ts': "export const v = 'a'",
+      'b/v.ts': "export const v = 'b'",
+      'tsconfig.json': '{ "extends": "./base.json", "compilerOptions": {} }',
+      'node_modules/lib/package.json': '{ "name": "lib", "type": "module", "exports": { "./v": "./v.js" } }',
+      'node_modules/lib/v.js': "export const lib = 'package'",
+      'lib/v.ts': "export const lib = 'mapped'",
+      'node_modules/@x/.keep': '',
+      'one.ts': source(
+        '[v, cur, preset, lib, local, optional].join("-")',
+        `import { preset } from '@x/preset'
+import { lib } from 'lib/v'
+import { v as cur } from './cur'
+import { v } from './link/v.ts'
+let [local, optional] = ['no', 'no']
+try { local = (await import('./local.js')).local } catch {}
+try { optional = (await import('optional')).optional } catch {}`,
+      ),
+      'two.ts': source("'two'"),
+    })
+    const links: Readonly<Record<string, readonly [string, string]>> = {
+      'poststack.config.ts': ['one.ts', 'two.ts'],
+      'cur.ts': ['a/v.ts', 'b/v.ts'],
+      link: ['a', 'b'],
+      'node_modules/@x/preset': ['../../pa', '../../pb'],
+    }
+    for (const [name, [target]] of Object.entries(links)) await symlink(target, join(root, name))
+    const first = await keep(root)
+    expect(first).toMatchObject({ notKept: undefined, plain: { name: 'a-a-pa-package-no-no' } })
+    for (const name of Object.keys(links)) expect(first.inputs.files).toContain(join(root, name))
+    const stillKept = async () => expect((await load(root)).cache.hit).toBe(true)
+
+    const names = ['two', 'a-b-pa-package-no-no', 'b-a-pa-package-no-no', 'a-a-pb-package-no-no']
+    for (const [name, [target, other]] of Object.entries(links)) {
+      await rm(join(root, name))
+      await symlink(other, join(root, name))
+      expect((await load(root)).plain).toMatchObject({ name: names.shift() })
+      await rm(join(root, name))
+      await symlink(target, join(root, name))
+      await stillKept()
+    }
+    // A file that holds the same, but is another one.
+    await rm(join(root, 'cur.ts'))
+    await writeFile(join(root, 'cur.ts'), "export const v = 'a'")
+    expect((await load(root)).cache.hit).toBe(false)
+    await rm(join(root, 'cur.ts'))
+    await symlink('a/v.ts', join(root, 'cur.ts'))
+    await stillKept()
+
+    const files = [
+      ['local.ts', "export const local = 'yes'", 'a-a-pa-package-yes-no'],
+      ['base.json', '{ "compilerOptions": { "paths": { "lib/*": ["./lib/*"] } } }', 'a-a-pa-mapped-no-no'],
+      ['node_modules/optional/index.js', "exports.optional = 'yes'", 'a-a-pa-package-no-yes'],
+    ] as const
+    for (const [name, text, expected] of files) {
+      expect(first.inputs.candidates).toContain(join(root, name.replace('/index.js', '')))
+      await mkdir(join(root, name, '..'), { recursive: true })
+      await writeFile(join(root, name), text)
+      expect((await load(root)).plain).toMatchObject({ name: expected })
+      await rm(join(root, name.replace('/index.js', '')), { recursive: true })
+      await stillKept()
+    }
   }, 60_000)
 })

@@ -192,6 +192,7 @@ describe.each(ways)('$way: what a config may be', ({ trusted }) => {
     const loaded = await load(join(root, 'packages/shop'), { trusted })
     expect(loaded.plain).toEqual(plain)
     const files = [
+      'node_modules/@own/preset',
       'package-lock.json',
       'package.json',
       'packages/preset/package.json',

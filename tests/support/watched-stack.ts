@@ -63,7 +63,7 @@ export async function openPretended({ root, file, runs, runMs }: Pretended): Pro
   return {
     config,
     configFile,
-    inputs: { files: [configFile], candidates: [], globs: [], variables: [], allVariables: false },
+    inputs: { files: [configFile], candidates: [], packages: [], globs: [], variables: [], allVariables: false },
     plan: () => Promise.resolve(plan()),
     up: async () => {
       runs.running += 1

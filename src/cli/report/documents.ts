@@ -198,7 +198,7 @@ export interface ConfigDocument {
 }
 
 /** The answer of `config-show --dependencies`. Paths are relative to the project where they lie in it. */
-export interface ConfigDependenciesDocument extends ConfigInputs {
+export interface ConfigDependenciesDocument extends Omit<ConfigInputs, 'packages'> {
   readonly type: 'config-dependencies'
   /** The project, absolute. */
   readonly root: string

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { watchReads } from './reads.ts'
 import { adjustResolution, inlineMap } from './resolution.ts'
+import { offerResolver } from './resolver.ts'
 import { closeGaps, denialIn, limitHosts, withholding } from './restrictions.ts'
 import { writeLine } from './write-line.ts'
 import { definedKey } from '../define.ts'
@@ -90,8 +91,11 @@ async function evaluate(job: ChildJob): Promise<void> {
   if (job.modulesFile !== undefined) {
     const own = { poststack: { url: job.own, commonJs: job.ownCommonJs } }
     adjustResolution({ modulesFile: job.modulesFile, own, onTranslated: reportTranslation, translationDescriptor })
+  } else {
+    offerResolver({ poststack: job.own })
     // A bundle of CommonJS files calls `require` for what is not in the bundle.
-  } else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+    if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+  }
   if (job.guarded) closeGaps(job.mayStart)
   const watched = await watchReads(process.env, job.mayStart)
   process.env = job.withheld.length > 0 ? withholding(job.withheld, watched.env) : watched.env

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import { isPoststackError, type PoststackError, recordError, toldAs } from '../../errors.ts'
 import { adjustResolution } from './resolution.ts'
+import { offerResolver } from './resolver.ts'
 import { writeLine } from './write-line.ts'
 import { closeGaps, denialIn, limitHosts, withholding } from './restrictions.ts'
 import { jobVariable, stackKey, type ScriptJob, type ScriptReport } from './script-protocol.ts'
@@ -83,8 +84,11 @@ process.argv.splice(1, 1)
 // It only looks on: Node prints the error and ends with 1, unless the script itself has another answer.
 process.on('uncaughtExceptionMonitor', tellEnd)
 if (job.modulesFile !== undefined) adjustResolution({ modulesFile: job.modulesFile, own: job.own })
-// A bundle of CommonJS files calls `require` for what is not in the bundle.
-else if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+else {
+  offerResolver({})
+  // A bundle of CommonJS files calls `require` for what is not in the bundle.
+  if (job.needsRequire) Object.assign(globalThis, { require: createRequire(job.file) })
+}
 if (job.withheld.length > 0) process.env = withholding(job.withheld, process.env)
 if (job.hosts !== undefined) limitHosts(job.hosts)
 if (job.guarded) closeGaps(job.mayStart)

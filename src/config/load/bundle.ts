@@ -4,26 +4,19 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
-import { dirname, extname, join, resolve, sep } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join, resolve, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isFollowed } from '../builtins.ts'
 import { findCycles } from '../schema/cycles.ts'
 import { buildFailure } from './errors.ts'
 import { packageType } from './dependencies.ts'
 import type * as Esbuild from 'esbuild'
-import type {
-  build as Build,
-  BuildOptions,
-  Metafile,
-  OnLoadResult,
-  OnResolveArgs,
-  OnResolveResult,
-  Plugin,
-  PluginBuild,
-} from 'esbuild'
+import type { BuildOptions, Metafile, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 import type { ExternalImport } from './errors.ts'
 import type { FoundConfig } from './find.ts'
 import type { WrittenImport } from './candidates.ts'
+import { placeOfEachFile } from './module-place.ts'
+import { fileInOrder, resolveExtensions } from './order.ts'
 import { ownPackage } from './own-package.ts'
 import type { OwnPackage } from './own-package.ts'
 
@@ -42,6 +35,8 @@ export interface Bundle {
   readonly others: readonly string[]
   /** The imports of the project's files, as they are written. */
   readonly imports: readonly WrittenImport[]
+  /** Those of them that are not there, and may be missing: they are tried and caught. */
+  readonly missing: readonly WrittenImport[]
   /** Those of them that stand in the bundle. */
   readonly reached: readonly ReachedImport[]
   readonly needsRequire: boolean
@@ -72,7 +67,14 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     sourcemap: 'inline',
     sourcesContent: false,
     outfile,
-    plugins: [lazyParts, unfollowedModules(unfollowed), packagesOutside(own, externals), placeOfEachFile(build)],
+    resolveExtensions: [...resolveExtensions],
+    plugins: [
+      lazyParts,
+      unfollowedModules(unfollowed),
+      packagesOutside(own, externals),
+      filesInOrder,
+      placeOfEachFile(build),
+    ],
   }
   const result = await build(options).catch(async (error: unknown) => {
     throw await buildFailure(error, config)
@@ -87,6 +89,16 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
         : [{ importer: file, specifier: original, file: fileOf(path, config.root), isInside: path in inputs }],
     ),
   )
+  const outside = new Set(
+    [...externals.map(({ path }) => path), own.run].flatMap((path) => [path, pathToFileURL(path).href]),
+  )
+  // What the code is prepared to do without stands in it as it is written.
+  const missing = mine.flatMap(({ file, input }) =>
+    input.imports.flatMap(({ external, original, path }) => {
+      if (external !== true || original !== undefined || outside.has(path) || isBuiltin(path)) return []
+      return [{ importer: file, specifier: path.startsWith('file:') ? fileURLToPath(path) : path }]
+    }),
+  )
   return {
     code: result.outputFiles?.[0]?.text ?? '',
     inputs: mine.map(({ file }) => file),
@@ -97,7 +109,8 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
       Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
     ),
     others: files.flatMap(({ file }) => (mine.some((one) => one.file === file) ? [] : [file])),
-    imports: [...externals, ...reached],
+    imports: [...externals, ...reached, ...missing],
+    missing,
     reached: reached.filter(({ isInside }) => isInside),
     circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
     needsRequire: files.some(
@@ -159,11 +172,15 @@ function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
       build.onResolve({ filter: /^[^./]/ }, async (args) => {
         if (args.kind === 'entry-point' || args.pluginData === resolvingAgain || isBuiltin(args.path)) return undefined
         const isRequire = args.kind.startsWith('require')
+        // A file by its URL, which esbuild takes for the name of a package.
+        if (args.path.startsWith('file:')) return await fileByUrl(build, args)
         if (args.path === 'poststack/run') return runEntry(own, isRequire)
         const found = await resolveAgain(build, args)
         // Our own package goes into the bundle: it is small, and esbuild then names a mistyped import with its place.
         if (args.path === 'poststack') return found.errors?.length === 0 ? found : { path: own.entry }
-        if (found.path === undefined || found.errors?.length !== 0 || found.external === true) return found
+        // An error of a plugin is one also where the code catches it; esbuild looks whether it does.
+        if (found.path === undefined || found.errors?.length !== 0) return undefined
+        if (found.external === true) return found
         const isPackage = found.path.split(sep).includes('node_modules')
         // Node runs no TypeScript below node_modules.
         if (!isPackage || /\.[cm]?tsx?$/.test(found.path)) return found
@@ -172,6 +189,21 @@ function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
       })
     },
   }
+}
+
+async function fileByUrl(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
+  const found = await resolveAgain(build, { ...args, path: fileURLToPath(args.path) })
+  return found.errors?.length === 0 ? found : undefined
+}
+
+const filesInOrder: Plugin = {
+  name: 'poststack-order',
+  setup(build) {
+    build.onResolve({ filter: /^\.{0,2}\// }, async (args) => {
+      if (args.kind === 'entry-point' || args.pluginData === resolvingAgain) return undefined
+      return fileInOrder(args) === undefined ? undefined : await resolveAgain(build, args)
+    })
+  },
 }
 
 /** The entry that fits this very program, whatever copy the project has. Sources are built on the way. */
@@ -196,7 +228,7 @@ function isOwnEntry(file: string): boolean {
 
 export function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
   const { kind, importer, resolveDir, namespace } = args
-  return build.resolve(args.path, {
+  return build.resolve(fileInOrder(args) ?? args.path, {
     kind,
     importer,
     resolveDir,
@@ -208,50 +240,6 @@ export function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<O
 
 export function isBuiltin(path: string): boolean {
   return path.startsWith('node:') || builtinModules.includes(path)
-}
-
-/** In a bundle all files share one place; each gets its own back, written in where it asks for it, so that no column moves. */
-function placeOfEachFile(build: typeof Build): Plugin {
-  return {
-    name: 'poststack-places',
-    setup(setup) {
-      setup.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
-        const source = await readFile(path, 'utf8')
-        if (!/\bimport\.meta\b|\b__(?:dirname|filename)\b/.test(source)) return undefined
-        const result = await build({
-          entryPoints: [path],
-          bundle: false,
-          write: false,
-          logLevel: 'silent',
-          absWorkingDir: dirname(path),
-          outfile: join(dirname(path), 'poststack-place.js'),
-          sourcemap: 'inline',
-          sourcesContent: false,
-          platform: 'node',
-          target: 'node20.19',
-          define: await placeDefinitions(path),
-        }).catch((error: unknown) => ({ outputFiles: [], errors: messagesOf(error) }))
-        // With the errors left to the outer build, each is found once and in the file as it is.
-        if (result.errors.length > 0) return undefined
-        return { contents: result.outputFiles[0]?.text ?? '', loader: 'js', resolveDir: dirname(path) }
-      })
-    },
-  }
-}
-
-function messagesOf(error: unknown): readonly unknown[] {
-  return (error as { errors?: readonly unknown[] }).errors ?? [error]
-}
-
-async function placeDefinitions(path: string): Promise<Record<string, string>> {
-  const [file, folder] = [JSON.stringify(path), JSON.stringify(dirname(path))]
-  const meta = {
-    'import.meta.url': JSON.stringify(pathToFileURL(path).href),
-    'import.meta.filename': file,
-    'import.meta.dirname': folder,
-  }
-  const isEsm = extname(path).startsWith('.m') || (await packageType(path)) === 'module'
-  return isEsm && !extname(path).startsWith('.c') ? meta : { ...meta, __filename: file, __dirname: folder }
 }
 
 /** Builds one of our own programs for the config's process: its evaluator, when run from sources, and our entry for CommonJS. */

@@ -1,6 +1,6 @@
 /** The key of a kept result: everything that it was made from, as one digest that only this project can make. */
 import { createHash, createHmac } from 'node:crypto'
-import { readFileSync, statSync, type Stats } from 'node:fs'
+import { lstatSync, readFileSync, readlinkSync, statSync, type Stats } from 'node:fs'
 import { isCode } from '../../errors.ts'
 import { globFiles } from '../glob.ts'
 import { ownFingerprint, ownPackage } from './own-package.ts'
@@ -9,7 +9,7 @@ import type { FoundConfig } from './find.ts'
 import type { Permissions } from '../permissions.ts'
 
 /** What a result depends on, by name. */
-export interface Origins extends Omit<ConfigInputs, 'candidates'> {
+export interface Origins extends Omit<ConfigInputs, 'candidates' | 'packages'> {
   /** All files: those that are there, and those that are not. */
   readonly files: readonly string[]
   readonly readsCwd: boolean
@@ -55,23 +55,32 @@ export function cacheKey(origins: Origins, options: CacheKeyOptions): Buffer {
   return createHmac('sha256', Buffer.from(projectKey, 'hex')).update(JSON.stringify(parts)).digest()
 }
 
+/** What a path holds, and of a symbolic link also where it points: another file may hold the same. */
 function digestOf(file: string): string {
-  const found = statOf(file)
+  const own = statOf(file, lstatSync)
+  if (own?.isSymbolicLink() === true) return `-> ${readlinkSync(file)} ${contentOf(file, statOf(file, statSync))}`
+  return contentOf(file, own)
+}
+
+function contentOf(file: string, found: Stats | undefined): string {
   if (found === undefined) return 'none'
   return found.isFile() ? createHash('sha256').update(readFileSync(file)).digest('base64') : 'no file'
 }
 
 /** A file that was written since, or so shortly before that the clock of the file system may not tell. */
 export function changedSince(files: readonly string[], timeMs: number): string | undefined {
-  return files.find((file) => (statOf(file)?.ctimeMs ?? 0) >= timeMs - tickMs)
+  const isYoung = (found: Stats | undefined): boolean =>
+    // A folder is written to whenever a file in it comes or goes.
+    found?.isDirectory() === false && found.ctimeMs >= timeMs - tickMs
+  return files.find((file) => isYoung(statOf(file, statSync)) || isYoung(statOf(file, lstatSync)))
 }
 
 const tickMs = 20
 
 /** Nothing where nothing is, also below a file. */
-function statOf(file: string): Stats | undefined {
+function statOf(file: string, stat: typeof statSync): Stats | undefined {
   try {
-    return statSync(file, { throwIfNoEntry: false })
+    return stat(file, { throwIfNoEntry: false })
   } catch (error) {
     if (isCode(error, 'ENOTDIR')) return undefined
     throw error

@@ -1,6 +1,6 @@
 /** What the guarded process was not allowed to do, in Deno's words for permissions, and the grant that would allow it. */
 import { dirname, relative, resolve, sep } from 'node:path'
-import { nearestFile } from './dependencies.ts'
+import { nearestFile } from './upward.ts'
 import type { Denial } from '../child/protocol.ts'
 import type { FoundConfig } from './find.ts'
 

@@ -49,19 +49,7 @@ export async function buildFailure(thrown: unknown, config: FoundConfig): Promis
 
 async function explain(message: Message, config: FoundConfig): Promise<{ what: string; hint?: string | undefined }> {
   const missing = /^Could not resolve "(.*)"$/.exec(message.text)?.[1]
-  if (missing !== undefined) {
-    const isFile = /^\.{0,2}\//.test(missing)
-    const name = missing
-      .split('/')
-      .slice(0, missing.startsWith('@') ? 2 : 1)
-      .join('/')
-    return isFile
-      ? {
-          what: `the imported file "${missing}" does not exist`,
-          hint: 'Check the path; it is relative to the importing file.',
-        }
-      : { what: `the imported package "${missing}" is not installed`, hint: `Install it: npm install ${name}` }
-  }
+  if (missing !== undefined) return missingImport(missing)
   const unexported = /^No matching export in "(.*)" for import "(.*)"$/.exec(message.text)
   if (unexported === null) return { what: message.text.replace(/^./, (letter) => letter.toLowerCase()) }
   const [, file = '', name = ''] = unexported
@@ -71,6 +59,20 @@ async function explain(message: Message, config: FoundConfig): Promise<{ what: s
   return {
     what: `"${specifier}" exports no \`${name}\``,
     hint: near === undefined ? undefined : `Did you mean \`${near}\`?`,
+  }
+}
+
+function missingImport(specifier: string): Required<Pick<Failure, 'what' | 'hint'>> {
+  if (/^\.{0,2}\//.test(specifier)) {
+    return {
+      what: `the imported file "${specifier}" does not exist`,
+      hint: 'Check the path; it is relative to the importing file.',
+    }
+  }
+  const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1)
+  return {
+    what: `the imported package "${specifier}" is not installed`,
+    hint: `Install it: npm install ${name.join('/')}`,
   }
 }
 
@@ -110,6 +112,8 @@ export interface ExternalImport {
 export interface ThrownContext {
   readonly config: FoundConfig
   readonly externals: readonly ExternalImport[]
+  /** What is imported and was not there before the config ran. */
+  readonly missing: readonly { readonly specifier: string }[]
   readonly inputs: readonly string[]
   /** Where the code of a guarded config lies while it runs. */
   readonly folder?: string | undefined
@@ -141,11 +145,13 @@ function isMissingModule({ code }: ThrownError): boolean {
 /** What stands in the code of a guarded config was found before it runs, so that what is missing then has a name that was computed. */
 function computedImport(
   error: ThrownError,
-  { folder }: ThrownContext,
+  { folder, missing }: ThrownContext,
 ): Required<Pick<Failure, 'what' | 'hint'>> | undefined {
   if (folder === undefined || !isMissingModule(error) || !error.message.includes(folder + sep)) return undefined
   const [, wanted = ''] = /^Cannot find (?:module|package) '(.*?)'/.exec(error.message) ?? []
   const name = wanted.startsWith(folder + sep) ? `./${relative(folder, wanted)}` : wanted
+  const literal = missing.find(({ specifier }) => specifier === wanted || resolve(folder, specifier) === wanted)
+  if (literal !== undefined) return missingImport(literal.specifier)
   return {
     what: `the config imports "${name}" by a name that it computes, and a guarded config can import only what stands literally in its code`,
     hint: 'Write the name out in the import; or, if you trust the config and what it imports, run the command with --allow-all (-A).',

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { resolverFlag } from '../child/resolver.ts'
 import { bothPermissions, manifestPermissions, type Permissions } from '../permissions.ts'
 import { bundleConfig, bundleOwn, listModules, ownProgram } from './bundle.ts'
 import type { ConfigCache } from './cache.ts'
@@ -15,7 +16,7 @@ import { keepWith, originsOf, whyNotKept } from './origins.ts'
 import { ownPackage } from './own-package.ts'
 import { refuseOutside } from './reach.ts'
 import { runChild } from './run-child.ts'
-import { trustedFlags } from './trusted.ts'
+import { refuseQueries, trustedFlags } from './trusted.ts'
 
 export interface Evaluation {
   /** For files that live as long as it does. */
@@ -42,8 +43,9 @@ export async function evaluate(
   const ownCommonJs = join(folder, 'poststack.cjs')
   await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))
   const readable = [...readableFolders(config.root, bundle.externals), folder, join(own.root, 'dist')]
-  if (!isTrusted) await refuseOutside(bundle.reached, { config, granted, folders: [config.root, own.root] })
-  const flags = isTrusted ? trustedFlags() : guardFlags(granted, readable, process.versions.node)
+  if (isTrusted) await refuseQueries(bundle.inputs, config)
+  else await refuseOutside(bundle.reached, { config, granted, folders: [config.root, own.root] })
+  const flags = isTrusted ? trustedFlags() : [...guardFlags(granted, readable, process.versions.node), resolverFlag]
   const job = {
     url: pathToFileURL(isTrusted ? config.file : outfile).href,
     file: config.file,
@@ -58,12 +60,13 @@ export async function evaluate(
     ...(isTrusted ? { withheld: [] } : { withheld: withheldVariables(granted, options.env), hosts: hostsFor(granted) }),
   }
   const { env, signal, timeoutMs = 30_000, onWaiting } = options
-  const context = { config, externals: bundle.externals, inputs: bundle.inputs, folder: isTrusted ? undefined : folder }
+  const { externals, inputs: code, missing } = bundle
+  const context = { config, externals, missing, inputs: code, folder: isTrusted ? undefined : folder }
   const { reads, ...result } = await runChild(
     { program, flags, job, env, timeoutMs, signal, onStarted: onWaiting },
     context,
   )
-  const { inputs, origins } = await originsOf(bundle, reads)
+  const { inputs, origins } = originsOf(config.file, bundle, reads)
   const notices = bundle.circles.map(
     (circle) => `${circle.join(' imports ')}: what one of them needs while it is evaluated may be undefined still`,
   )

@@ -1,7 +1,7 @@
 /** The flags of Node's permission model for the process that evaluates a bundled config. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
-import { foldersUpward } from './dependencies.ts'
+import { foldersUpward } from './upward.ts'
 import type { Permissions } from '../permissions.ts'
 
 /** What every guarded config may read: its project and the packages it can import. */

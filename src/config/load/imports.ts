@@ -7,6 +7,7 @@ import { sep } from 'node:path'
 import type { OnResolveArgs, OnResolveResult, Plugin } from 'esbuild'
 import { isProjectFile, loadEsbuild, resolveAgain, resolvingAgain } from './bundle.ts'
 import { placesOf } from './candidates.ts'
+import { resolveExtensions } from './order.ts'
 import { ownPackage, type OwnPackage } from './own-package.ts'
 import { compareText } from '../text-order.ts'
 
@@ -35,6 +36,7 @@ export async function importsOf(files: readonly string[], root: string): Promise
       absWorkingDir: root,
       // Nothing is written, but several entries need a place to be written to.
       outdir: root,
+      resolveExtensions: [...resolveExtensions],
       plugins: [noting(graph, { root, own: ownPackage() })],
     }).catch(() => undefined)
   }

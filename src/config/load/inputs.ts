@@ -33,6 +33,8 @@ export interface ConfigInputs {
   readonly files: readonly string[]
   /** Paths at which a file would be one of them, once it is there: absolute, sorted. */
   readonly candidates: readonly string[]
+  /** Those of them where a package would be that is imported and not installed. */
+  readonly packages: readonly string[]
   readonly globs: readonly GlobRead[]
   /** Names, sorted. */
   readonly variables: readonly string[]

@@ -107,7 +107,14 @@ export async function takeConfig(exported: unknown, context: DefineContext): Pro
   return { ...nothingRead, plain, issues, images: [], root }
 }
 
-const noInputs: ConfigInputs = { files: [], candidates: [], globs: [], variables: [], allVariables: false }
+const noInputs: ConfigInputs = {
+  files: [],
+  candidates: [],
+  packages: [],
+  globs: [],
+  variables: [],
+  allVariables: false,
+}
 
 const nothingRead = {
   file: undefined,

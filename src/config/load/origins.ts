@@ -1,8 +1,11 @@
 /** What the result of an evaluation was made from, and whether that is all of it. */
+import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
-import { candidates } from './candidates.ts'
+import { placesOfPackages, waysTo } from './candidates.ts'
 import { completeDependencies } from './dependencies.ts'
 import { userFrames } from './errors.ts'
+import { linksOn } from './links.ts'
+import { resolverName } from './module-place.ts'
 import { packageFiles } from './packages.ts'
 import { placeOfImport } from './reach.ts'
 import { compareText } from '../text-order.ts'
@@ -18,28 +21,31 @@ interface Found {
   readonly origins: (config: { readonly root: string }) => Promise<Origins | string>
 }
 
-export async function originsOf(
+export function originsOf(
+  file: string,
   bundle: Bundle,
   { files, globs, variables, allVariables, cwd }: ConfigReads,
-): Promise<Found> {
-  const dependencies = await completeDependencies(bundle.inputs)
-  const missing = candidates([...dependencies, ...files], bundle.imports)
+): Found {
+  const dependencies = completeDependencies(bundle.inputs)
+  const ways = waysTo([...dependencies, ...files], bundle.imports)
+  const packages = placesOfPackages(bundle.missing).filter((path) => !existsSync(path))
   const inputs = {
-    files: sorted([...dependencies, ...files]),
-    candidates: missing,
+    files: sorted([...dependencies, ...files, ...ways.links, ...linksOn([file])]),
+    candidates: sorted([...ways.candidates, ...packages]),
+    packages,
     globs,
     variables,
     allVariables,
   }
   const origins: Found['origins'] = async ({ root }) => {
-    const packages = await packageFiles(
+    const used = await packageFiles(
       bundle.externals.map(({ path }) => path),
       root,
     )
-    if (packages === undefined) return 'a package that the config imports cannot be followed'
-    const { files: code, unfollowed } = packages
+    if (used === undefined) return 'a package that the config imports cannot be followed'
+    const { files: code, unfollowed } = used
     if (unfollowed !== undefined) return `a package that the config imports ${importsUnfollowed(unfollowed)}`
-    const all = sorted([...inputs.files, ...missing, ...bundle.others, ...code])
+    const all = sorted([...inputs.files, ...inputs.candidates, ...bundle.others, ...code])
     return { files: all, globs, variables, allVariables, readsCwd: cwd }
   }
   return { inputs, origins }
@@ -51,6 +57,7 @@ function sorted(files: readonly string[]): readonly string[] {
 
 /** Why the result cannot be kept, if it cannot: it depends on something that nobody can ask for again. */
 export function whyNotKept(bundle: Bundle, { untracked }: ConfigReads, context: ThrownContext): string | undefined {
+  if (bundle.code.includes(resolverName)) return 'the config asks where modules are (import.meta.resolve)'
   if (untracked !== undefined) return `the config ${untracked.what}${placeOf(untracked.stack, context)}`
   const [first] = bundle.unfollowed
   if (first !== undefined) {

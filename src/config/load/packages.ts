@@ -2,7 +2,9 @@
 import { dirname, resolve } from 'node:path'
 import { isFollowed } from '../builtins.ts'
 import { isBuiltin, loadEsbuild } from './bundle.ts'
-import { nearestFile } from './dependencies.ts'
+import { packageOf } from './candidates.ts'
+import { linksOn } from './links.ts'
+import { nearestFile } from './upward.ts'
 
 export interface PackageFiles {
   /** Absolute. */
@@ -28,12 +30,15 @@ export async function packageFiles(entries: readonly string[], root: string): Pr
     loader: { '.node': 'empty', '.wasm': 'empty', '.css': 'empty', '.txt': 'empty', '.md': 'empty' },
   }).catch(() => undefined)
   if (result === undefined) return undefined
-  const names = Object.keys(result.metafile.inputs).filter((name) => !/^[(<]/.test(name))
-  const files = names.map((name) => resolve(root, name))
+  const inputs = Object.entries(result.metafile.inputs).filter(([name]) => !/^[(<]/.test(name))
+  const files = inputs.map(([name]) => resolve(root, name))
+  const folders = inputs.flatMap(([name, { imports }]) =>
+    imports.flatMap(({ original = '.' }) => packageOf({ importer: resolve(root, name), specifier: original }) ?? []),
+  )
   const manifests = new Set(files.map((file) => nearestFile(dirname(file), 'package.json')))
-  const imports = Object.values(result.metafile.inputs).flatMap((input) => input.imports.map(({ path }) => path))
+  const imports = inputs.flatMap(([, input]) => input.imports.map(({ path }) => path))
   return {
-    files: [...files, ...[...manifests].filter((file) => file !== undefined)],
+    files: [...files, ...linksOn(folders), ...[...manifests].filter((file) => file !== undefined)],
     unfollowed: imports.find((path) => isBuiltin(path) && !isFollowed(path)),
   }
 }

@@ -10,7 +10,7 @@ import { placeAt, type Place } from '../locate/source-text.ts'
 import type { ReachedImport } from './bundle.ts'
 import type { WrittenImport } from './candidates.ts'
 import { describeDenial } from './denied.ts'
-import { nearestFile } from './dependencies.ts'
+import { nearestFile } from './upward.ts'
 import { failure } from './errors.ts'
 import type { FoundConfig } from './find.ts'
 

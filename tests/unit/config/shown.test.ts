@@ -65,7 +65,14 @@ describe('a config that is shown', () => {
   })
 
   it('says of each value where it comes from', async () => {
-    const inputs = { files: [], candidates: [], globs: [], variables: ['DB_PORT', 'DB_PASSWORD'], allVariables: false }
+    const inputs = {
+      files: [],
+      candidates: [],
+      packages: [],
+      globs: [],
+      variables: ['DB_PORT', 'DB_PASSWORD'],
+      allVariables: false,
+    }
     const sources = [{ file: '/p/poststack.config.ts', text }]
     const from = {
       root: '/p',

@@ -9,7 +9,8 @@ test('what a config reads by itself is watched: files, also missing ones, and wh
     configFile: '/p/poststack.config.ts',
     inputs: {
       files: ['/p/poststack.config.ts', '/p/VERSION', '/package.json'],
-      candidates: ['/p/lib/port.ts', '/p/tsconfig.json', '/tsconfig.json', '/p/node_modules/x'],
+      candidates: ['/p/lib/port.ts', '/p/tsconfig.json', '/tsconfig.json', '/p/node_modules/x', '/p/node_modules/y'],
+      packages: ['/p/node_modules/y'],
       globs: [
         { pattern: 'workers/*/worker.json', files: [] },
         { pattern: '*.txt', files: [] },
@@ -23,6 +24,7 @@ test('what a config reads by itself is watched: files, also missing ones, and wh
     '/package.json',
     '/p/lib/port.ts',
     '/p/tsconfig.json',
+    '/p/node_modules/y',
     '/p/workers/a',
     '/p/workers/a/worker.json',
     '/p/new.txt',
