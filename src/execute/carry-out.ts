@@ -46,6 +46,8 @@ export async function carryOut(step: PlanStep, world: StepWorld): Promise<string
   switch (action.kind) {
     case 'build':
       return build(action, world)
+    case 'tag':
+      return quiet(limit(() => runtime.tagImage(action.ref, action.names, short)))
     case 'pull':
       return pull(action, world)
     case 'create-network':

@@ -5,6 +5,7 @@ import { pause } from '../abort.ts'
 import { recordError, type ErrorCode } from '../errors.ts'
 import type { BusyPort, ObservedDatabase, ObservedProbe } from '../plan/answers.ts'
 import { currentContainer } from '../plan/current.ts'
+import { movingNames } from '../plan/images.ts'
 import { isOurs, isVolumeMissing, volumesOf, wantedNames } from '../plan/names.ts'
 import { selectServices } from '../plan/order.ts'
 import type { Desired, DesiredService, Observed, ObservedContainer, RuntimeSnapshot } from '../plan/types.ts'
@@ -62,7 +63,7 @@ export async function observeRuntime(
   { runtime, signal }: Pick<Observer, 'runtime' | 'signal'>,
 ): Promise<RuntimeSnapshot> {
   const { stack, project } = desired
-  const imageRefs = desired.images.map(({ ref }) => ref)
+  const imageRefs = desired.images.flatMap((image) => [image.ref, ...movingNames(image)])
   return runtime.observe({ stack, project, imageRefs, ...wantedNames(desired) }, { signal })
 }
 

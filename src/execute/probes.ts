@@ -9,6 +9,8 @@ import type { ProbeAnswer, ProbeContext } from './probe-attempts.ts'
 import { readinessError } from './readiness-error.ts'
 import type { Failure } from './readiness-error.ts'
 
+type NotReady = Exclude<ProbeAnswer, { readonly ready: true }>
+
 export interface WaitContext extends ProbeContext {
   readonly service: string
   readonly timeoutMs: number
@@ -34,12 +36,13 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     started: performance.now(),
     since: new Map(),
     running: undefined,
+    restarts: 0,
     isLate: false,
     unset: undefined,
   }
   let delayMs = probe.kind === 'running' ? settleMs / 2 : firstDelayMs
   let said: string | undefined
-  let last: Exclude<ProbeAnswer, { readonly ready: true }> | undefined
+  let last: NotReady | undefined
   for (;;) {
     throwIfAborted(context.signal)
     const container = await look(context)
@@ -51,7 +54,7 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     last = answer.isCutShort === true ? (last ?? answer) : answer
     // One that was seen running too late to have settled by the deadline is looked at once more.
     const isLate = leftMs <= 0 && wait.running !== undefined && answer.reason === justStarted && !wait.isLate
-    if (leftMs <= 0 && !isLate) throw await failed(wait, { kind: 'timeout', answer: last, container })
+    if (leftMs <= 0 && !isLate) throw await failed(wait, timedOut(wait, last, container))
     wait.isLate = isLate
     await pause(isLate ? settledMs(context) : Math.min(delayMs, leftMs), context.signal)
     if (elapsed(wait) > eagerMs) delayMs = Math.min(delayMs * 1.5, longestDelayMs)
@@ -73,6 +76,8 @@ const settleMs = 500
 const justStarted = 'it has only just started'
 /** How long a crash loop or a rejected password is watched before it counts as lasting. */
 const crashLoopMs = 5000
+/** Less often, it may have crashed for what was not there yet, and need longer now. */
+const loopRestarts = 2
 const lastingMs = 2000
 const lasting = new Set(['PASSWORD_REJECTED', 'DATABASE_MISSING'])
 
@@ -84,9 +89,18 @@ interface Wait {
   readonly since: Map<string, number>
   /** Since when each look has found the container running, and by which start. */
   running: { readonly since: number; readonly startedAt: string | undefined } | undefined
+  /** How often a look has found it started anew. */
+  restarts: number
   isLate: boolean
   /** Why the password could not be set; empty when it was. Undefined before it is tried. */
   unset: string | undefined
+}
+
+/** What was started anew again and again has no lack of time. */
+function timedOut({ restarts }: Wait, answer: NotReady, container: ObservedContainer | undefined): Failure {
+  return restarts >= loopRestarts && container !== undefined
+    ? { kind: 'crash-loop', container }
+    : { kind: 'timeout', answer, container }
 }
 
 async function look({ runtime, signal, target }: ProbeContext): Promise<ObservedContainer | undefined> {
@@ -103,6 +117,7 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
     wait.running = undefined
     return crashed(wait, container)
   }
+  if (probe.kind !== 'running' && container?.state === 'running') noteStart(wait, container)
   const early = probe.kind === 'running' && container?.state === 'running' ? await settle(wait, container) : undefined
   if (early !== undefined) return early
   // One attempt must not outlast the deadline by its own time limit.
@@ -129,6 +144,12 @@ async function crashed(wait: Wait, container: ObservedContainer): Promise<ProbeA
 }
 
 /** Running is ready for what has no probe, once it has gone on for a while: nothing is returned then. */
+/** Podman starts one with a restart policy again at once, so that no look finds it anything but running. */
+function noteStart(wait: Wait, { startedAt }: ObservedContainer): void {
+  if (wait.running !== undefined && wait.running.startedAt !== startedAt) wait.restarts += 1
+  if (wait.running?.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
+}
+
 async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer | undefined> {
   const { running } = wait
   const { startedAt } = container

@@ -3,7 +3,8 @@
  */
 import { createDraft } from './reconcile/draft.ts'
 import { ownerLabels } from './names.ts'
-import { warnOfBulk } from './reconcile/resource-steps.ts'
+import { staleNames } from './images.ts'
+import { staleCause, warnOfBulk } from './reconcile/resource-steps.ts'
 import type { Plan } from './step.ts'
 import type { Desired, DesiredImage, RuntimeName, RuntimeSnapshot } from './types.ts'
 
@@ -53,16 +54,25 @@ export function planBuild({ desired, observed, wanted, bases, noCache }: BuildIn
   }
   const need = (ref: string): number | undefined => {
     const base = bases.find((image) => image.ref === ref)
+    const asked = wanted.find((image) => image.ref === ref)
+    if (asked !== undefined) return want(asked)
     if (planned.has(ref) || base === undefined || isThere(ref)) return planned.get(ref)
     const step = add(base, 'not found')
     planned.set(ref, step)
     return step
   }
-  for (const image of wanted) {
-    if (planned.has(image.ref)) continue
-    const cause = noCache ? 'asked for, without cache' : causeOf(image, isThere(image.ref))
-    planned.set(image.ref, cause === undefined ? undefined : add(image, cause))
+  const want = (image: BuildImage): number | undefined => {
+    const { ref } = image
+    if (planned.has(ref)) return planned.get(ref)
+    planned.set(ref, undefined)
+    const cause = noCache ? 'asked for, without cache' : causeOf(image, isThere(ref))
+    const names = staleNames(image, wanted, observed.images)
+    if (cause !== undefined) planned.set(ref, add(image, cause))
+    else if (names.length > 0)
+      planned.set(ref, draft.add(`image:${ref}`, { kind: 'tag', ref, names }, staleCause(names)))
+    return planned.get(ref)
   }
+  for (const image of wanted) want(image)
   return draft.finish()
 }
 

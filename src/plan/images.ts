@@ -90,7 +90,7 @@ export function desiredImages(input: ImageInput): readonly DesiredImage[] {
     return [{ kind: 'pull', ref, ...(platform === undefined ? {} : { platform }), ...policy }]
   })
   const [base, ...ours] = shippedImages([...new Set(shipped.map(({ version }) => version))], input.shippedImages)
-  const project = built.map((image) => projectImage(image, input))
+  const project = built.map((image) => projectImage(image, built, input))
   const usesBase = ours.length > 0 || project.some(({ needs }) => needs.includes(baseDebian))
   return [
     ...(usesBase ? [base] : []),
@@ -141,14 +141,45 @@ export function shippedImages(
 
 type BuildImage = Extract<DesiredImage, { kind: 'build' }>
 
-function projectImage(image: ProjectBuild, input: ImageInput): BuildImage {
+/** Names of a project's image that are set anew whenever its content is another one. */
+export function movingNames(image: DesiredImage): readonly string[] {
+  return image.kind === 'build' && !image.shipped ? image.aliases : []
+}
+
+/**
+ * Names that an earlier build of other files has, though the image of the present ones is there: what is built `FROM` them would stand on old
+ * files. What several builds want is left to the last one that is built.
+ */
+export function staleNames(
+  image: DesiredImage,
+  all: readonly DesiredImage[],
+  observed: readonly ObservedImage[],
+): readonly string[] {
+  const present = observed.find(({ ref }) => ref === image.ref)
+  if (present === undefined) return []
+  return movingNames(image).filter((name) => {
+    const named = observed.find(({ ref }) => ref === name)
+    const isOnly = all.every((other) => other.ref === image.ref || !movingNames(other).includes(name))
+    return isOnly && named !== undefined && named.id !== present.id
+  })
+}
+
+/** As a build names it: without podman's own host, and with its tag. */
+function plainName(ref: string): string {
+  const name = ref.replace(/^localhost\//, '')
+  return /[:@][^/]*$/.test(name) ? name : `${name}:latest`
+}
+
+function projectImage(image: ProjectBuild, all: readonly ProjectBuild[], input: ImageInput): BuildImage {
   const facts = factsOf(image, input)
-  const needs = facts.baseImages.some((ref) => /^(?:localhost\/)?poststack\/base-debian(?::latest)?$/.test(ref))
-    ? [baseDebian]
-    : []
+  const bases = new Set(facts.baseImages.map(plainName))
+  const own = builtRef(image, input)
+  const others = all.filter((other) => bases.has(`${repositoryOf(other, input)}:latest`))
+  const refs = new Set(others.map((other) => builtRef(other, input)))
+  const needs = [...(bases.has(baseDebian) ? [baseDebian] : []), ...[...refs].filter((ref) => ref !== own)]
   return {
     kind: 'build',
-    ref: builtRef(image, input),
+    ref: own,
     build: image.build,
     fingerprint: facts.fingerprint,
     aliases: [`${repositoryOf(image, input)}:latest`],

@@ -50,6 +50,8 @@ export type Action =
       readonly labels: Readonly<Record<string, string>>
       readonly noCache?: boolean
     }
+  /** Gives an image that is there the names that another one has now. */
+  | { readonly kind: 'tag'; readonly ref: string; readonly names: readonly string[] }
   | {
       readonly kind: 'pull'
       readonly ref: string

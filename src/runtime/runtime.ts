@@ -150,6 +150,8 @@ export interface Runtime {
     options: CallOptions & { readonly protocol?: 'udp' | undefined },
   ): Promise<string | undefined>
   buildImage(request: BuildRequest, options: OutputOptions): Promise<void>
+  /** Gives an image these names, too, and takes them from any other. */
+  tagImage(ref: string, names: readonly string[], options: CallOptions): Promise<void>
   pullImage(ref: string, options: PullOptions): Promise<void>
   /** The images that were built with this owner's labels, sorted by id. */
   builtImages(owner: ImageOwner, options: CallOptions): Promise<readonly BuiltImage[]>

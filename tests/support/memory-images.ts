@@ -14,6 +14,12 @@ export function build(world: MemoryWorld, request: BuildRequest, onLine: (line: 
   for (const ref of [request.ref, ...request.aliases]) world.images.set(ref, image)
 }
 
+export function tag(world: MemoryWorld, ref: string, names: readonly string[]): void {
+  const image = world.images.get(ref)
+  if (image === undefined) throw new PoststackError('ENGINE_REFUSED', `There is no image ${ref}.`)
+  for (const name of names) world.images.set(name, image)
+}
+
 export function builtFor(world: MemoryWorld, { stack, project }: ImageOwner): readonly BuiltImage[] {
   const mine = [...world.images].filter(
     ([, { labels }]) => labels[label.stack] === stack && labels[label.project] === project,

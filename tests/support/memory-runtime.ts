@@ -10,7 +10,7 @@ import type { Labels } from '../../src/runtime/labels.ts'
 import type { AttachedProgram, AttachRequest, CallOptions, Revealed, Runtime } from '../../src/runtime/runtime.ts'
 import { label } from '../../src/plan/labels.ts'
 import type { ContainerPlan } from '../../src/plan/types.ts'
-import { build, builtFor, removeImage } from './memory-images.ts'
+import { build, builtFor, removeImage, tag } from './memory-images.ts'
 import { inspected, snapshot } from './memory-snapshot.ts'
 import { watchMemoryEnds } from './memory-ends.ts'
 import { createMemoryWorld, holderOf, hostPorts, isAlive, lookUp } from './memory-world.ts'
@@ -99,6 +99,7 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions = {}): MemoryR
           world.images.set(ref, { id: `image:${ref}`, labels: {} })
         },
       }),
+    tagImage: (ref, names, options_) => call('tagImage', ref, { options: options_, act: () => tag(world, ref, names) }),
     builtImages: (owner, options_) =>
       call('builtImages', owner.stack, { options: options_, act: () => builtFor(world, owner) }),
     removeImage: (target, options_) =>
@@ -180,6 +181,7 @@ type Writes = Omit<
   | 'watchEnds'
   | 'close'
   | 'buildImage'
+  | 'tagImage'
   | 'pullImage'
   | 'builtImages'
   | 'removeImage'

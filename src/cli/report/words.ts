@@ -10,6 +10,7 @@ import type { Cause, Plan, StepKind } from '../../plan/step.ts'
 
 const doing: Readonly<Record<StepKind, string>> = {
   build: 'building',
+  tag: 'tagging',
   pull: 'pulling',
   'create-network': 'creating',
   'create-volume': 'creating',
@@ -35,6 +36,7 @@ const doing: Readonly<Record<StepKind, string>> = {
 
 const done: Readonly<Record<StepKind, string>> = {
   build: 'built',
+  tag: 'tagged',
   pull: 'pulled',
   'create-network': 'created',
   'create-volume': 'created',

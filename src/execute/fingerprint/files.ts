@@ -5,6 +5,7 @@ import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { throwIfAborted } from '../../abort.ts'
 import { ignoreFiles } from '../../config/ignore-files.ts'
+import { parseIgnore } from '../../config/ignore-rules.ts'
 import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
 import type { BuildConfig } from '../../config/types.ts'
 import { isCode, PoststackError } from '../../errors.ts'
@@ -97,17 +98,10 @@ async function readFirst(files: readonly string[], { dockerfile }: IgnoreRequest
       throw unreadable(file, dockerfile, error)
     })
     if (text === undefined) continue
-    const { default: module } = await import('@balena/dockerignore')
-    // Its letters' case matters, as it does to the engines.
-    const rules = module.default({ ignorecase: false }).add(escapeForRegex(text.replace(/^\uFEFF/, '')))
-    return { file, exceptions: /^\s*!/m.test(text), test: (path) => rules.ignores(path) }
+    const { exceptions, ignores } = await parseIgnore(text)
+    return { file, exceptions, test: ignores }
   }
   return { file: undefined, exceptions: false, test: () => false }
-}
-
-/** The library puts patterns into a regular expression, and of these letters it forgets that they mean something there. */
-function escapeForRegex(text: string): string {
-  return sep === '\\' ? text : text.replaceAll(/\\.|[+(){}|]/g, (found) => (found.length === 1 ? `\\${found}` : found))
 }
 
 async function collect(walk: Walk, source: Source): Promise<void> {

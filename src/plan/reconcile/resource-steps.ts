@@ -3,7 +3,7 @@
  */
 import type { Draft } from './draft.ts'
 import { label } from '../labels.ts'
-import { isForPlatform, isOfOtherVersion } from '../images.ts'
+import { isForPlatform, isOfOtherVersion, staleNames } from '../images.ts'
 import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames, volumesOf } from '../names.ts'
 import { pullAction, type PulledImage } from './pull.ts'
 import { waysInConfig } from '../refusal.ts'
@@ -39,8 +39,12 @@ export function createResources(context: Context): Resources {
   const { desired, observed } = context
   const planned = new Map<string, number | undefined>()
   const once = (key: string, plan: () => number | undefined): number | undefined => {
-    if (!planned.has(key)) planned.set(key, plan())
-    return planned.get(key)
+    if (planned.has(key)) return planned.get(key)
+    // Images that are built from each other, which only the engine can refuse, must not go round here.
+    planned.set(key, undefined)
+    const step = plan()
+    planned.set(key, step)
+    return step
   }
   const names = volumeNames(desired, observed)
   const network = observed.containersPossible ? networkName(desired, observed) : { name: undefined, missing: false }
@@ -72,7 +76,7 @@ function planImage(ref: string, image: Resources['image'], { desired, observed, 
   const wanted: DesiredImage | undefined = desired.images.find((candidate) => candidate.ref === ref)
   if (!observed.containersPossible || wanted === undefined) return undefined
   const cause = whyNotThere(wanted, observed)
-  if (cause === undefined) return undefined
+  if (cause === undefined) return planTag(wanted, { desired, observed, draft })
   if (wanted.kind === 'pull') {
     const action =
       wanted.policy === 'never'
@@ -98,6 +102,17 @@ function makers(ref: string, { desired, observed }: Pick<Context, 'desired' | 'o
     if (image !== ref || postgres === undefined || data === undefined) return []
     return isVolumeMissing(data, observed.volumes, desired) ? [{ service: name, version: postgres.version }] : []
   })
+}
+
+/** It is there, and a name of it has stayed with an image of other files. */
+function planTag(wanted: DesiredImage, { desired, observed, draft }: Context): number | undefined {
+  const names = staleNames(wanted, desired.images, observed.images)
+  if (names.length === 0) return undefined
+  return draft.add(`image:${wanted.ref}`, { kind: 'tag', ref: wanted.ref, names }, staleCause(names))
+}
+
+export function staleCause(names: readonly string[]): string {
+  return `${names.join(' and ')} is an image of other files`
 }
 
 function whyNotThere(wanted: DesiredImage, { images }: Observed): string | undefined {

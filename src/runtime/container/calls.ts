@@ -10,7 +10,7 @@ import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
-import { asRecord, asText, containerFromInspect, containerFromList, isLeaving } from './inspect.ts'
+import { asRecord, asText, containerFromInspect, containerFromList, hasRestartPolicy, isLeaving } from './inspect.ts'
 import type { Labels } from '../labels.ts'
 
 export type Kind = 'containers' | 'volumes' | 'networks'
@@ -119,7 +119,8 @@ const lookMs = 25
  * mixed up with one whose id starts so.
  *
  * Podman tells of an end before it has taken the container off its network, and what starts meanwhile may never find the names of others
- * there (seen with 4.3, whose aardvark-dns ends then). So that moment is waited out.
+ * there (seen with 4.3, whose aardvark-dns ends then). In the same moment its restart policy starts it again, so that till then nobody knows
+ * whether it has ended. So that moment is waited out.
  */
 export async function findContainer(
   engine: Engine,
@@ -130,10 +131,24 @@ export async function findContainer(
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     const found = await lookAt(engine, target, signal)
-    if (engine.flavour !== 'podman' || !isLeaving(found?.raw) || performance.now() > until) return found
+    if (found === undefined || performance.now() > until) return found
+    // oxlint-disable-next-line no-await-in-loop
+    if (!(await isBetween(engine, found, signal))) return found
     // oxlint-disable-next-line no-await-in-loop
     await pause(lookMs, signal)
   }
+}
+
+/** From 5.6 on podman says Docker's word to Docker's clients: its own stands in its own answer. */
+async function isBetween(
+  { client, flavour }: Engine,
+  { id, raw, state }: Inspected,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (flavour !== 'podman' || state !== 'exited') return false
+  if (isLeaving(raw) || !hasRestartPolicy(raw)) return isLeaving(raw)
+  const answer = await client.send({ method: 'GET', path: `/libpod/containers/${id}/json`, signal })
+  return answer.status === 200 && isLeaving(parseJson(answer))
 }
 
 async function lookAt(engine: Engine, target: Target, signal: AbortSignal): Promise<Inspected | undefined> {

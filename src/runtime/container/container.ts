@@ -3,7 +3,7 @@
  */
 import { attach } from './attach.ts'
 import { describeEngine } from './describe.ts'
-import { builtImages, removeImage } from './images.ts'
+import { builtImages, removeImage, tagImage } from './images.ts'
 import { watchEnds } from './events.ts'
 import { changesInPlace, updateContainer } from './limits.ts'
 import { pullImage } from './pull.ts'
@@ -29,6 +29,7 @@ export async function createContainerRuntime(options: ConnectOptions): Promise<R
     ...createReads(engine),
     ...createWrites(engine),
     buildImage: async (request, output) => (await import('./build.ts')).buildImage(engine, request, output),
+    tagImage: (ref, names, { signal }) => tagImage(engine, { ref, names, signal }),
     builtImages: (owner, { signal }) => builtImages(engine, owner, signal),
     removeImage: (target, { signal }) => removeImage(engine, target, signal),
     updateContainer: (target, fields, { signal }) => updateContainer(engine, { target, fields, signal }),

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Pack } from 'tar-stream'
 import type { BuildConfig } from '../../config/types.ts'
 import { ignoreFiles } from '../../config/ignore-files.ts'
+import { parseIgnore, type IgnoreRules } from '../../config/ignore-rules.ts'
 import { ownFilesOf, type OwnFiles } from '../../config/own-files.ts'
 import { temporaryFolder } from '../../config/temporary.ts'
 import { isCode, PoststackError } from '../../errors.ts'
@@ -39,25 +40,25 @@ const dockerfileInArchive = '.dockerfile.poststack'
 
 /** What to give to the program in the place of the two paths; `close` it when the program has ended. */
 export async function openContext(paths: Paths, builder: Builder): Promise<BuildContext> {
-  const { text } = await readIgnore(paths, builder)
-  if (builder === 'docker') return archivedContext(paths, await parseRules(text))
+  const rules = await readIgnore(paths, builder)
+  if (builder === 'docker') return archivedContext(paths, rules)
   const folder = await temporaryFolder('build')
   const close = async () => rm(folder, { recursive: true, force: true })
   try {
     const opened = { source: paths.context, failure: () => undefined, close }
-    const rules = [text, ...ownRules, ...ownFilesOf(paths).patterns, ''].join('\n')
+    const lines = [...rules.patterns, ...ownRules, ...ownFilesOf(paths).patterns, ''].join('\n')
     if (builder === 'podman') {
       const ignore = join(folder, 'ignore')
-      await writeFile(ignore, rules)
+      await writeFile(ignore, lines)
       const flags = ['-f', paths.dockerfile, '--ignorefile', ignore]
       if (!bindMount.test(await readFile(paths.dockerfile, 'utf8'))) return { ...opened, flags }
-      const archive = await startArchive(paths, await parseRules(text), false)
+      const archive = await startArchive(paths, rules, false)
       return { ...archive, flags, source: '-', close: async () => void (await Promise.all([archive.close(), close()])) }
     }
     // BuildKit prefers the ignore file beside the Dockerfile, wherever the two are.
     const dockerfile = join(folder, basename(paths.dockerfile))
     await copyFile(paths.dockerfile, dockerfile)
-    await writeFile(`${dockerfile}.dockerignore`, rules)
+    await writeFile(`${dockerfile}.dockerignore`, lines)
     return { ...opened, flags: ['-f', dockerfile] }
   } catch (error) {
     await close()
@@ -66,35 +67,19 @@ export async function openContext(paths: Paths, builder: Builder): Promise<Build
 }
 
 /** The file that the builder itself would take. */
-async function readIgnore(paths: Paths, builder: Builder): Promise<{ readonly text: string }> {
+async function readIgnore(paths: Paths, builder: Builder): Promise<IgnoreRules> {
   for (const file of ignoreFiles(paths, builder === 'podman' ? 'podman' : 'docker')) {
     try {
-      return { text: await readFile(file, 'utf8') }
+      return await parseIgnore(await readFile(file, 'utf8'))
     } catch (error) {
       if (!isCode(error, 'ENOENT', 'ENOTDIR')) throw unreadable(paths, error)
     }
   }
-  return { text: '' }
-}
-
-interface Rules {
-  /** Some pattern takes back what another one left out, so that ignored folders must be looked through. */
-  readonly exceptions: boolean
-  readonly ignores: (path: string) => boolean
-}
-
-async function parseRules(text: string): Promise<Rules> {
-  const { default: module } = await import('@balena/dockerignore')
-  // The library puts patterns into a regular expression, and of these letters it forgets that they mean something there.
-  const escaped = text
-    .replace(/^\uFEFF/, '')
-    .replaceAll(/\\.|[+(){}|]/g, (found) => (found.length === 1 && sep === '/' ? `\\${found}` : found))
-  const rules = module.default({ ignorecase: false }).add(escaped)
-  return { exceptions: /^\s*!/m.test(text), ignores: (path) => rules.ignores(path) }
+  return parseIgnore('')
 }
 
 /** The old builder's context, with a Dockerfile in it. */
-async function archivedContext(paths: Paths, rules: Rules): Promise<BuildContext> {
+async function archivedContext(paths: Paths, rules: IgnoreRules): Promise<BuildContext> {
   const inside = relative(paths.context, paths.dockerfile).split(sep).join('/')
   const plain = !inside.startsWith('../') && !isOwn(inside, ownFilesOf(paths)) && !rules.ignores(inside)
   const archive = await startArchive(paths, rules, !plain)
@@ -102,7 +87,7 @@ async function archivedContext(paths: Paths, rules: Rules): Promise<BuildContext
 }
 
 /** Packs what the rules leave, and is read while it does. */
-async function startArchive(paths: Paths, rules: Rules, withDockerfile: boolean): Promise<Archive> {
+async function startArchive(paths: Paths, rules: IgnoreRules, withDockerfile: boolean): Promise<Archive> {
   const { pack } = await import('tar-stream')
   const archive = pack()
   let failure: PoststackError | undefined
@@ -142,7 +127,7 @@ function isOwn(path: string, own: OwnFiles): boolean {
  * A Dockerfile that lies elsewhere or is ignored: the engine reads it, and then removes it together with the ignore file, which
  * names both. An ignore file that belongs into the image stays.
  */
-async function packDockerfile(archive: Pack, { context, dockerfile }: Paths, rules: Rules): Promise<void> {
+async function packDockerfile(archive: Pack, { context, dockerfile }: Paths, rules: IgnoreRules): Promise<void> {
   const own = await readFile(join(context, '.dockerignore')).catch(() => undefined)
   const kept = own !== undefined && !rules.ignores('.dockerignore')
   const lines = [...(kept ? [own.toString()] : ['.dockerignore']), dockerfileInArchive, '']
@@ -154,7 +139,7 @@ async function packDockerfile(archive: Pack, { context, dockerfile }: Paths, rul
 interface Packing {
   readonly archive: Pack
   readonly paths: Paths
-  readonly rules: Rules
+  readonly rules: IgnoreRules
   readonly own: OwnFiles
   /** Packed already. */
   readonly leftOut: string | undefined

@@ -9,7 +9,7 @@ import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { parseJson } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
-import { engineImageName } from './image-names.ts'
+import { engineImageName, parseImageName } from './image-names.ts'
 import { asRecord, asText, labelsOf } from './inspect.ts'
 import type { ImageOwner } from '../runtime.ts'
 
@@ -40,6 +40,22 @@ export async function builtImages(
       }
     })
     .toSorted((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+interface Tagging {
+  readonly ref: string
+  readonly names: readonly string[]
+  readonly signal: AbortSignal
+}
+
+export async function tagImage(engine: Engine, { ref, names, signal }: Tagging): Promise<void> {
+  const key = encodeURIComponent(engineImageName(ref, engine.flavour))
+  for (const name of names) {
+    const { repository, tag = 'latest' } = parseImageName(engineImageName(name, engine.flavour))
+    const path = `/images/${key}/tag?repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`
+    const answer = await engine.client.send({ method: 'POST', path, signal })
+    if (answer.status >= 300) throw refusal(`Image ${ref} was not named ${name}`, answer)
+  }
 }
 
 const removals = new WeakMap<Engine, Promise<void>>()

@@ -181,6 +181,12 @@ export function isLeaving(value: unknown): boolean {
   return asOptionalRecord(asOptionalRecord(value)['State'])['Status'] === 'stopped'
 }
 
+/** Whether a restart policy starts it again when it ends, of the answer of `GET /containers/{id}/json`. */
+export function hasRestartPolicy(value: unknown): boolean {
+  const { Name: name } = asOptionalRecord(asOptionalRecord(asOptionalRecord(value)['HostConfig'])['RestartPolicy'])
+  return typeof name === 'string' && name !== '' && name !== 'no'
+}
+
 function hasEnded(state: State): boolean {
   return state === 'exited' || state === 'dead' || state === 'restarting'
 }

@@ -68,8 +68,8 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
 }
 
 /**
- * Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports; Docker's shows no
- * limits, and neither says that a container was killed for its memory.
+ * Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports, nor one that has ended
+ * from one that a restart policy starts again at this moment; Docker's shows no limits, and neither says that a container was killed for its memory.
  */
 async function lookCloser(
   engine: Engine,
@@ -78,7 +78,7 @@ async function lookCloser(
 ): Promise<ObservedContainer> {
   const { id, name, spec } = container
   const isUpdated = spec !== undefined && mayBeUpdated(engine, container)
-  if (isUpdated || (container.state === 'exited' && container.exitCode === killed)) {
+  if (isUpdated || (container.state === 'exited' && container.exitCode === killed && !restarts(spec))) {
     const found = await findContainer(engine, { id, name }, signal)
     if (found === undefined) return container
     return {
@@ -87,8 +87,13 @@ async function lookCloser(
       ...(found.outOfMemory === true ? { outOfMemory: true } : {}),
     }
   }
-  if (engine.flavour !== 'podman' || container.state !== 'created') return container
+  const isUnsure = container.state === 'created' || (container.state === 'exited' && restarts(spec))
+  if (engine.flavour !== 'podman' || !isUnsure) return container
   return (await inspectContainer(engine, { id, name }, signal)) ?? container
+}
+
+function restarts(spec: ObservedContainer['spec']): boolean {
+  return spec?.['restart'] !== undefined && spec['restart'] !== 'no'
 }
 
 interface Owned {

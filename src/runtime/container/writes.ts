@@ -7,7 +7,7 @@ import { pause } from '../../abort.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 import { portsClash } from '../../plan/reconcile/held-ports.ts'
 import type { ContainerPlan, Target } from '../../plan/types.ts'
-import { inspectContainer, inspectNamed, listRunning, needContainer } from './calls.ts'
+import { findContainer, inspectContainer, inspectNamed, listRunning, needContainer } from './calls.ts'
 import type { Inspected } from './calls.ts'
 import { archiveOf } from './files.ts'
 import { createNetwork, createVolume, whileAmbiguous } from './named.ts'
@@ -16,7 +16,7 @@ import { containerBody } from './spec.ts'
 import type { Engine } from './engine-connect.ts'
 import { messageOf, parseJson } from './engine-http.ts'
 import type { EngineAnswer } from './engine-http.ts'
-import { gatewayOf, isPrepared, requestedPorts } from './inspect.ts'
+import { gatewayOf, hasRestartPolicy, isPrepared, requestedPorts } from './inspect.ts'
 import type { Revealed, Runtime } from '../runtime.ts'
 
 export type Writes = Pick<
@@ -212,12 +212,34 @@ interface Stop {
   readonly signal: AbortSignal
 }
 
-async function stopContainer(engine: Engine, { target, graceSeconds, signal }: Stop): Promise<void> {
-  const container = await inspectContainer(engine, target, signal)
-  // Podman would turn one that never ran into one that has ended.
-  if (container === undefined || container.state === 'created') return
-  const send = (call: string) =>
-    engine.client.send({
+/** Of one that lives for a moment only, podman before 4.6 misses some of these. */
+const mostStops = 50
+
+async function stopContainer(engine: Engine, stop: Stop): Promise<void> {
+  for (let sent = 0; sent < mostStops; sent += 1) {
+    // oxlint-disable-next-line no-await-in-loop -- one look after the other
+    const container = await findContainer(engine, stop.target, stop.signal)
+    // Podman would turn one that never ran into one that has ended.
+    if (container === undefined || container.state === 'created') return
+    if (sent > 0 && container.state === 'exited') return
+    // oxlint-disable-next-line no-await-in-loop
+    await sendStop(engine, container, stop)
+    // Podman before 4.6 does nothing about one that is between two starts, and the next start comes.
+    if (engine.flavour !== 'podman' || !hasRestartPolicy(container.raw)) return
+  }
+  throw new PoststackError(
+    'ENGINE_REFUSED',
+    `Container ${stop.target.name} did not stop: it is started again each time.`,
+    {
+      hint: 'Its restart policy, or another program, starts it again. Run the command again.',
+      details: { container: stop.target.name },
+    },
+  )
+}
+
+async function sendStop({ client }: Engine, container: Inspected, { graceSeconds, signal }: Stop): Promise<void> {
+  const send = (call: string): Promise<EngineAnswer> =>
+    client.send({
       method: 'POST',
       path: `/containers/${container.id}/${call}`,
       signal,

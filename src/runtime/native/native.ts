@@ -55,6 +55,7 @@ export function createNativeRuntime(options: NativeOptions): Runtime {
     ...createContainerWrites(context),
     ...createVolumeWrites(context),
     buildImage: () => notHere('builds no images'),
+    tagImage: () => notHere('has no images'),
     pullImage: () => notHere('pulls no images'),
     updateContainer: () => notHere('has no limits'),
     createNetwork: () => notHere('has no networks'),

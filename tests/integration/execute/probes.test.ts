@@ -169,6 +169,16 @@ describe('waiting', () => {
     expect((await failing).message).toMatch(/^Service web crashes again and again; gave up after/)
   })
 
+  test('a probe that is never met must not be called slow where its container is started again and again', async () => {
+    const { runtime, container } = runtimeWith({ logs: ['hi'] })
+    const restarting = setInterval(() => (container.starts += 1), 150)
+    onTestFinished(() => clearInterval(restarting))
+    expect(await failureOf({ kind: 'log', pattern: 'never' }, { runtime, timeoutMs: 1000 })).toMatchObject({
+      message: expect.stringMatching(/^Service web crashes again and again; gave up after/),
+      hint: 'Its last lines of output say why.',
+    })
+  })
+
   test('a container with nothing declared must be ready only when the health check of its image succeeds', async () => {
     const { runtime } = runtimeWith({ logs: ['serving'] })
     const command = ['/bin/sh', '-c', 'test -e /well']

@@ -131,18 +131,22 @@ describe.each(builders)('$builder', ({ builder, name, env, lacking }) => {
   obligation('the ignore file of the user counts, but cannot let the passwords in', async () => {
     const ignore =
       '# a comment\npackages\n!packages/api/main.js\n*.log\n!keep.log\n!.poststack\n!**/.poststack/**\nDockerfile'
-    const logs = { 'a.log': '', 'keep.log': '', '.dockerignore': ignore }
-    const context = await write({ ...project, ...logs, Dockerfile: `${from}COPY . /ctx\n` })
+    const rooted = '\n/secret.txt\n/web/*\n!/web/keep\n./d/\r\n #hash\n'
+    const logs = { 'a.log': '', 'keep.log': '', '.dockerignore': ignore + rooted }
+    const more = { 'secret.txt': '', 'bin/secret.txt': '', 'web/keep': '', 'web/secret': '', 'd/x': '', '#hash': '' }
+    const context = await write({ ...project, ...logs, ...more, Dockerfile: `${from}COPY . /ctx\n` })
     await build(context)
     const long = `${'long/'.repeat(25)}näme (1)`
     const expected = [
       '.dockerignore',
       '.env.example',
+      'bin/secret.txt',
       'bin/start',
       'empty-file',
       'keep.log',
       long,
       'packages/api/main.js',
+      'web/keep',
     ]
     expect(await files()).toEqual(expected.toSorted())
   })

@@ -305,6 +305,10 @@ describe('build', () => {
     const [image] = project
     const there = imagesThere(image.ref)
     expect(planBuild({ ...none, observed: there, wanted: project }).steps).toEqual([])
+    const stale = { ...there, images: [...there.images, { ref: 'shop/app:latest', id: 'old', fingerprint: 'old' }] }
+    expect(planBuild({ ...none, observed: stale, wanted: project }).steps).toMatchObject([
+      { action: { kind: 'tag', ref: image.ref, names: ['shop/app:latest'] } },
+    ])
     const { steps } = planBuild({ ...none, observed: there, wanted: project, noCache: true })
     expect(steps).toMatchObject([
       { action: { kind: 'build', noCache: true, labels: { 'dev.poststack.stack': 'shop' } } },

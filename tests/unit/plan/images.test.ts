@@ -25,6 +25,60 @@ test('a service and a project container of one name have each the image of their
   expect(desired.services[0]?.container?.spec.image).toBe('shop/web:of-the-servi')
 })
 
+const buildOf = (name: string) => ({
+  context: '/projects/shop',
+  dockerfile: `/projects/shop/containers/${name}/Dockerfile`,
+  args: {},
+  target: undefined,
+})
+
+/** `base` at these files, and `site`, which is built `FROM shop/base`. */
+const builtFrom = (fingerprint: string) => {
+  const services = [containerService({ name: 'base', image: undefined, build: buildOf('base') })]
+  const images = [{ name: 'site', build: buildOf('site') }]
+  return desiredState({
+    config: stackConfig(services, { images }),
+    folders: {},
+    builds: {
+      'services.base.build': { fingerprint, baseImages: ['docker.io/library/debian:trixie-slim'] },
+      'containers/site': { fingerprint: 'site-of-it', baseImages: ['localhost/shop/base'] },
+    },
+    digests: {},
+    shippedImages: { folder: '', fingerprints: {} },
+  })
+}
+
+test('`latest` goes back with the files, before anything is built from it', async () => {
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  for (const fingerprint of ['v1', 'v2']) await stack.up(builtFrom(fingerprint))
+  runtime.world.images.delete('shop/site:site-of-it')
+  const back = builtFrom('v1')
+  expect(formatPlan(await stack.plan(back))).toMatchInlineSnapshot(`
+    "shop on memory: 8 steps
+
+      #1 image:shop/base:v1          tag     shop/base:latest is an image of other files
+      #2 service:base                rename  the old container makes room  after #1
+      #3 service:base                create  changed: image  after #1 #2
+           image: shop/base:v2 -> shop/base:v1
+      #4 service:base                stop    the old container; the new one takes over  [downtime]  after #3
+      #5 service:base                start   created by #3  after #3 #4
+      #6 service:base                wait    started by #5  after #5
+      #7 service:base                remove  the old container; the new one is ready  after #6
+      #8 image:shop/site:site-of-it  build   no image of the present build inputs  after #1
+
+    if that fails:
+      #9  service:base  stop    the new container, which did not get ready
+      #10 service:base  remove  the new container, which did not get ready
+      #11 service:base  rename  the old container gets its name back
+      #12 service:base  start   the old container runs again
+    "
+  `)
+  await stack.up(back)
+  expect(runtime.world.images.get('shop/base:latest')).toBe(runtime.world.images.get('shop/base:v1'))
+  expect((await stack.plan(back)).steps).toEqual([])
+})
+
 const shippedAs = (base: string, postgres: string) =>
   desiredOf(stackConfig([postgresService()]), { shipped: { 'base-debian': base, postgres } })
 

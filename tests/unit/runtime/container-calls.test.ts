@@ -6,6 +6,8 @@ import { label } from '../../../src/plan/labels.ts'
 import type { Engine } from '../../../src/runtime/container/engine-connect.ts'
 import type { EngineRequest } from '../../../src/runtime/container/engine-http.ts'
 import { removeImage } from '../../../src/runtime/container/images.ts'
+import { createReads } from '../../../src/runtime/container/reads.ts'
+import { createWrites } from '../../../src/runtime/container/writes.ts'
 
 const { signal } = new AbortController()
 
@@ -169,6 +171,48 @@ test('a container whose program ends while podman looks at it must be looked at 
 test('a container that stays on its network, as after a kill of its monitor, must be told as ended all the same', async () => {
   const { engine } = engineOf(() => ended('stopped', 137))
   expect(await findContainer(engine, { name: 'job' }, signal)).toMatchObject({ state: 'exited', exitCode: 137 })
+})
+
+/** Podman with a container that its restart policy starts again: what it is at each look, the last one for ever. */
+function looping(...states: readonly string[]) {
+  const asked: string[] = []
+  let looks = 0
+  const { engine } = engineOf((_asked, { method, path }) => {
+    asked.push(`${method} ${path}`)
+    if (method === 'POST') return { status: states[looks] === 'running' ? 204 : 304, body: {} }
+    const spec = JSON.stringify({ image: 'x', restart: 'always' })
+    const labels = { [label.stack]: 'shop', [label.project]: 'abc', [label.service]: 'web', [label.spec]: spec }
+    if (path.startsWith('/containers/json'))
+      return {
+        status: 200,
+        body: [{ Id: 'a1', Names: ['/web'], Labels: labels, State: 'exited', Status: 'Exited (3)', ImageID: 'b2' }],
+      }
+    if (!path.startsWith('/containers/')) return { status: 200, body: { State: { Status: states[looks] } } }
+    if (looks < states.length - 1) looks += 1
+    const { body } = ended(states[looks] === 'stopped' ? 'exited' : (states[looks] ?? ''), 3)
+    const more = { HostConfig: { RestartPolicy: { Name: 'always' } }, NetworkSettings: {}, Config: { Labels: labels } }
+    return { status: 200, body: { ...body, ...more } }
+  })
+  return { engine, stops: () => asked.filter((one) => one.startsWith('POST')).length }
+}
+
+test('podman must be told to stop a container until it is not started again', async () => {
+  const { engine, stops } = looping('', 'stopped', 'running', 'running', 'exited')
+  await createWrites(engine).stopContainer({ name: '/web', id: 'a1' }, 0, { signal })
+  expect(stops()).toBe(2)
+  const endless = looping('', 'running')
+  const stopping = createWrites(endless.engine).stopContainer({ name: 'web', id: 'a1' }, 0, { signal })
+  await expect(stopping).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+})
+
+test.each([
+  ['running', 'running'],
+  ['exited', 'exited'],
+] as const)('a container between two starts must not be told as ended: then %s', async (then, state) => {
+  const { engine } = looping('', 'stopped', then)
+  const names = { containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
+  const { containers } = await createReads(engine).observe({ stack: 'shop', project: 'abc', ...names }, { signal })
+  expect(containers).toMatchObject([{ service: 'web', state }])
 })
 
 test('however many services there are, an engine must be given one pattern for their names, which fits them all', async () => {
