@@ -131,7 +131,8 @@ function unreachable(error: unknown): { readonly reason: string; readonly hint: 
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
       return {
-        reason: `nobody vouches for its certificate (${messageOf(error)})`,
+        // Newer Nodes go on with a flag of theirs.
+        reason: `nobody vouches for its certificate (${messageOf(error).replace(/;.*/s, '')})`,
         hint: "Name the certificate of the authority that signed it, or the server's own where it signed itself: sslrootcert=/path/of/root.crt in the URL. With sslmode=require it is not checked.",
       }
     case 'ENOENT':
