@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect, test, type TestContext } from 'vitest'
 import { cleanEnvironment, cliFile, runCli } from '../support/cli.ts'
@@ -99,7 +100,13 @@ test('what is longer than the screen must come in a pager, and the exit code be 
   await screen.shows('services.db21.restart')
   // Ctrl-C is the pager's key.
   await screen.press('C-c')
-  await screen.press('q')
+  // It throws away what is typed until it has heeded that one.
+  for (let times = 0; times < 3; times++) {
+    // oxlint-disable-next-line no-await-in-loop
+    await screen.press('q')
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(300)
+  }
   await screen.shows('ended with 0')
 })
 
