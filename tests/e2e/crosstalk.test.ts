@@ -123,8 +123,8 @@ interface Work {
   readonly title: string
 }
 
-/** One command after the other on one project, with a look after each. */
-async function work(project: Project, fresh: Model, { count, random, title }: Work): Promise<void> {
+/** One command after the other on one project, with a look after each. Gives what the project is to have in the end. */
+async function work(project: Project, fresh: Model, { count, random, title }: Work): Promise<Model> {
   const said = [title]
   let model = fresh
   for (let done = 0; done < count; done++) {
@@ -138,6 +138,7 @@ async function work(project: Project, fresh: Model, { count, random, title }: Wo
     model = command.after(model)
     expect(await look(project, model), said.join('\n')).toEqual(model)
   }
+  return model
 }
 
 const runtimes = await realRuntimes()
@@ -175,6 +176,11 @@ for (const { name: runtime, title, missing } of runtimes) {
       )
       const results = await Promise.allSettled(works)
       for (const result of results) if (result.status === 'rejected') throw result.reason
+      // Whichever was done first must not have lost anything to the last commands of the other.
+      for (const [index, project] of projects.entries()) {
+        const model = await works[index]
+        if (model !== undefined) expect(await look(project, model)).toEqual(model)
+      }
     },
   )
 }
