@@ -10,7 +10,7 @@ import { servicesNamed } from '../plan/named.ts'
 import { asServersRun } from '../plan/own-server.ts'
 import { reconcile } from '../plan/reconcile/reconcile.ts'
 import { stackStatus, type ServiceStatus, type StackStatus } from '../plan/status.ts'
-import type { Observed, ObservedContainer, Probe } from '../plan/types.ts'
+import type { Desired, Observed, ObservedContainer, Probe } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { read, withConfig, type Opened } from './opened.ts'
 import { worldOf } from './world.ts'
@@ -28,11 +28,39 @@ export async function lookAtServices(
   const { desired, secrets } = await read(running, { services: [], create: false })
   const observed = await observe(desired, worldOf(running, runtime, secrets))
   const status = stackStatus(desired, observed, reconcile(desired, observed, { goal: 'start' }))
-  const services = status.services.map((service): ServiceStatus => {
-    const reason = service.reason ?? reasonOf(service, currentContainer(service.service, observed.containers, desired))
-    return reason === undefined ? service : { ...service, reason }
-  })
+  const services = await Promise.all(
+    status.services.map(async (service): Promise<ServiceStatus> => {
+      const found = currentContainer(service.service, observed.containers, desired)
+      const looping = await loopOf(service, found, desired, { runtime, signal: opened.signal })
+      if (looping !== undefined) return { ...service, state: 'failed', reason: looping }
+      const reason = service.reason ?? reasonOf(service, found)
+      return reason === undefined ? service : { ...service, reason }
+    }),
+  )
   return { desired, observed, secrets, status: { ...status, services } }
+}
+
+/** How long a program runs before it counts as one that goes on running, where it has no check of its own. */
+const steadyMs = 10_000
+
+/**
+ * Between two crashes a container runs, and where nothing asks the service itself, that would be taken for well. Podman never says
+ * that one is being restarted.
+ */
+async function loopOf(
+  { service, state }: ServiceStatus,
+  found: ObservedContainer | undefined,
+  desired: Desired,
+  { runtime, signal }: { readonly runtime: Runtime; readonly signal: AbortSignal },
+): Promise<string | undefined> {
+  const probe = desired.services.find(({ name }) => name === service)?.probe
+  const restart = found?.spec?.['restart']
+  if (state !== 'ready' || probe?.kind !== 'running' || found === undefined) return undefined
+  if (restart === undefined || restart === 'no') return undefined
+  const { restarts = 0, startedAt } = (await runtime.inspect(found, { signal })) ?? {}
+  const ranMs = startedAt === undefined ? Infinity : Date.now() - Date.parse(startedAt)
+  if (restarts === 0 || ranMs >= steadyMs) return undefined
+  return `it ends again and again: restarted ${restarts === 1 ? 'once' : `${String(restarts)} times`}, last ${(Math.max(ranMs, 0) / 1000).toFixed(1)} s ago`
 }
 
 /** A server that was started with `--postgres-port` is asked there, and not where it is declared. */
@@ -101,10 +129,15 @@ function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
   return { ...facts, reason, hint: wayOut(status, symptoms) }
 }
 
+/** Of one that was killed, whoever did it: the same as an engine's stop does after its grace time. */
+const killedCode = 137
+const killedHint =
+  'It does not run, and was killed: by a stop after its grace time, by hand, or by the system when memory ran out. If nobody stopped it, raise `memory` of the service where it is declared, or give the container engine more.'
+
 function wayOut({ reason, service, state }: ServiceStatus, { container, probe, logs, remoteHost }: Symptoms): string {
   const start = `Start it: poststack container start ${service}`
   if (state === 'absent') return start
-  if (state === 'stopped') return `It does not run. ${start}`
+  if (state === 'stopped') return `${container?.exitCode === killedCode ? killedHint : 'It does not run.'} ${start}`
   if (state === 'failed' && container?.exitCode === 0) return endedWell
   const known = hintFor({ exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory })
   if (known !== undefined) return known

@@ -79,7 +79,7 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
           /memory +failed: it ended with exit code 137\n[^]*try: It used more memory than it may\. /,
         )
       expect(health.stdout).toMatch(
-        /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run\. Start it: poststack container start e137/,
+        /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run, and was killed: .* If nobody stopped it, raise `memory` .* Start it: poststack container start e137/,
       )
     }
     expect([...errors.values()].join('\n')).toMatchInlineSnapshot(`
@@ -129,5 +129,26 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
 
              try: The disk that it writes to is full: that of the container engine, where unused images and volumes often hold most of it, or a \`tmpfs\` volume that is too small. Make room, then run the command again."
     `)
+  })
+}
+
+for (const { name: runtime, title, missing } of await realRuntimes()) {
+  if (runtime === 'native') continue
+  test.skipIf(missing !== undefined)(`${title}: what runs between two crashes must not be called well`, async () => {
+    const project = await tempProject({ runtime })
+    await project.declare({
+      loop: `container({ image: '${debianImage}', command: ['sh', '-c', 'sleep 2; exit 3'], restart: 'always' })`,
+    })
+    await project.succeed('up')
+    const health = async (): Promise<unknown> => {
+      const { code, stdout } = await project.run('container', 'health', 'loop')
+      return { code, stdout }
+    }
+    // Docker waits before it starts one again, and says so; podman does neither.
+    const ill =
+      /loop  failed: (it ends again and again: restarted .*, last \d+\.\d s ago|it crashes and is being restarted)/
+    await expect
+      .poll(health, { timeout: 30_000, interval: 200 })
+      .toEqual({ code: 1, stdout: expect.stringMatching(ill) as unknown })
   })
 }

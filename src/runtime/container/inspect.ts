@@ -48,6 +48,7 @@ export function containerFromInspect(value: unknown): ObservedContainer {
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
     ...(state === 'running' ? lifeOf(runState) : {}),
+    ...(state === 'running' && typeof entry['RestartCount'] === 'number' ? { restarts: entry['RestartCount'] } : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
 }
