@@ -3,9 +3,10 @@
  * all, whenever a run is cut off.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isCode, isPoststackError, PoststackError } from '../errors.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** The path of `<root>/.poststack/<name>`, or of the folder itself. */
 export function stateFolder(root: string, name = ''): string {
@@ -19,7 +20,7 @@ export function stateFolder(root: string, name = ''): string {
 export async function makeStateFolder(root: string, name = ''): Promise<string> {
   const folder = stateFolder(root, name)
   return writing(folder, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
     await unlessThere(writeFile(join(stateFolder(root), '.gitignore'), '*\n', { flag: 'wx' }))
     return folder
   })

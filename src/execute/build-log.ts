@@ -3,9 +3,10 @@
  * build's way: what it says is told as events all the same.
  */
 import { createWriteStream } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
+import { makeFolder } from '../config/make-folder.ts'
 import { unlessThere } from '../config/state-folder.ts'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { DesiredImage } from '../plan/types.ts'
@@ -33,7 +34,7 @@ export async function openBuildLog({ folder, image, hide }: BuildLogOptions): Pr
   if (folder === undefined) return nothing
   const file = join(folder, `${nameOf(image)}.log`)
   try {
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
     await unlessThere(writeFile(join(folder, '.gitignore'), '*\n', { flag: 'wx' }))
     await writeFile(file, '')
   } catch {

@@ -6,9 +6,10 @@
  * evaluate the config. In the open stand names of files and of variables.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { isRecord } from '../is-record.ts'
+import { makeFolder } from '../make-folder.ts'
 import { cacheKey, changedSince } from './cache-key.ts'
 import { visible } from './guarded.ts'
 import { digestKey } from '../secrets.ts'
@@ -91,7 +92,7 @@ async function readKept(file: string, options: CacheKeyOptions | undefined): Pro
 
 async function write(file: string, entry: { readonly origins: Origins; readonly sealed: string }): Promise<void> {
   const folder = join(file, '..')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder, 0o700)
   await replaceFile(file, `${JSON.stringify({ version: format, ...entry })}\n`, 0o600)
   const names = (await readdir(folder)).filter((name) => /^config-[\da-f]+\.json$/.test(name))
   if (names.length <= mostEntries) return

@@ -1,8 +1,9 @@
 /**
  * Backups on the disk: listed, and deleted when there are newer ones.
  */
-import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../config/make-folder.ts'
 import { unlessThere } from '../../config/state-folder.ts'
 import { compareText } from '../../config/text-order.ts'
 import { isCode, isPoststackError } from '../../errors.ts'
@@ -16,9 +17,9 @@ const ownIgnore = '.gitignore'
 /** Makes the folder for backups of the project, which ignores itself in git. Returns whether it is new. */
 export async function makeBackupFolder(folder: string): Promise<boolean> {
   return await told(folder, async () => {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 })
+    const isNew = makeFolder(folder, 0o700)
     await unlessThere(writeFile(join(folder, ownIgnore), '*\n', { flag: 'wx' }))
-    return made !== undefined
+    return isNew
   })
 }
 

@@ -3,8 +3,9 @@
  * read again.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../config/make-folder.ts'
 import { replaceFile } from '../../config/state-folder.ts'
 
 /** From `fs.lstat` with `bigint`. */
@@ -73,7 +74,7 @@ async function read(file: string): Promise<ReadonlyMap<string, string>> {
 
 async function write(folder: string, file: string, entries: ReadonlyMap<string, string>): Promise<void> {
   const body = JSON.stringify(Object.fromEntries(entries))
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder, 0o700)
   await replaceFile(file, `${digest(body)}\n${body}`, 0o600)
 }
 

@@ -3,8 +3,9 @@
  * something is done, and whatever the disk refuses is told once and stands in nobody's way.
  */
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../../config/make-folder.ts'
 import { isCode, recordBug, type ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import { type LogLevel, logLevels } from '../../config/choices.ts'
@@ -140,7 +141,7 @@ function createSink({ folder, onRefused }: RunLogOptions): (category: LogCategor
       const now = new Date()
       const look = looks.get(category)
       if (look === undefined) {
-        mkdirSync(dirname(path), { recursive: true })
+        makeFolder(dirname(path))
         ignore(folder)
       }
       const isDue = look === undefined || isLongAgo(look, now)

@@ -2,9 +2,10 @@
  * A new migration: its number from what the folder holds, its name from what the person says, and the two files, which nobody else's
  * work is ever lost to.
  */
-import { mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { open, readdir, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pause } from '../../abort.ts'
+import { makeFolder } from '../../config/make-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
 import { compareVersions } from '../version.ts'
 import { nextNumber } from './numbering.ts'
@@ -82,7 +83,7 @@ export async function createMigration(
   try {
     // Refused before the folder is made.
     nameMigration([], name, now)
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
       // oxlint-disable-next-line no-await-in-loop -- each attempt looks at what the one before met
       const made = await tryNames(folder, nameMigration(await readdir(folder), name, now))
