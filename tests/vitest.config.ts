@@ -16,6 +16,10 @@ const maxWorkers = 3
 // As in `src/cli/main.ts`: a test file ends before the optimizing of the SQL parser has paid.
 const execArgv = ['--wasm-tiering-budget=100000000']
 
+// A process serves one file after another, and reads what all of them import once: a file alone takes a second for that. Tests give back
+// what they change of the process.
+const isolate = false
+
 // Unit tests tell soonest what is wrong, and alone; all others side by side, so that a long file keeps nobody waiting.
 const sequence = { groupOrder: 1 }
 
@@ -29,7 +33,16 @@ export default defineConfig({
       {
         root,
         define: { POSTSTACK_VERSION: JSON.stringify(version) },
-        test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], maxWorkers, execArgv, sequence: { groupOrder: 0 } },
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.ts'],
+          // Properties on a busy machine
+          testTimeout: 30_000,
+          maxWorkers,
+          execArgv,
+          isolate,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         root,
@@ -40,6 +53,7 @@ export default defineConfig({
           globalSetup: built,
           maxWorkers,
           execArgv,
+          isolate,
           testTimeout: 60_000,
           sequence,
         },
@@ -53,6 +67,7 @@ export default defineConfig({
           globalSetup: built,
           maxWorkers,
           execArgv,
+          isolate,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence,
@@ -75,6 +90,7 @@ export default defineConfig({
           globalSetup: built,
           maxWorkers,
           execArgv,
+          isolate,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence,
