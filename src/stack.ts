@@ -67,10 +67,10 @@ export interface Stack extends WholeStack {
    */
   migrate(options?: MigrateStackOptions): Promise<MigrateResult>
   /**
-   * Brings it up, and keeps it as declared while its files and containers change, until the signal is given; then `ended` is fulfilled. The
+   * Brings it up, and keeps it as declared while its files and containers change, until the signal of the call or of the stack is given; then `ended` is fulfilled. The
    * config is read again for it, and after each change of it; this stack stays as it was read.
    */
-  watch(options: StackWatchOptions & { readonly signal: AbortSignal }): Promise<WatchingStack>
+  watch(options?: StackWatchOptions): Promise<WatchingStack>
   /**
    * What is said from this call on, whichever method says it. What is not asked for yet is kept in memory. Ends with `close`, and with the
    * signal of the call or of the stack.
@@ -88,7 +88,7 @@ export interface Stack extends WholeStack {
    */
   variables(choice?: VariablesOptions): Promise<Readonly<Record<string, string>>>
   /** The psql to run for a database. Fails with `NOT_RUNNING`, and with `PROGRAM_MISSING` when there is none. */
-  psql(options: PsqlOptions): Promise<AttachedProgram>
+  psql(options?: PsqlOptions): Promise<AttachedProgram>
   /**
    * A script of the project, ready to run with these variables and with the stack in `poststack/run`, under the permissions of the config.
    * Fails with `SCRIPT_INVALID` when it cannot be read.
@@ -179,10 +179,10 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen, runti
       await keepConfig()
       return raised
     },
-    async watch(options) {
+    async watch(options = {}) {
       const { watchOpened } = await import('./stack/watching.ts')
       const { emit } = opened
-      const signal = AbortSignal.any([opened.signal, options.signal])
+      const signal = AbortSignal.any(options.signal === undefined ? [opened.signal] : [opened.signal, options.signal])
       setMaxListeners(0, signal)
       return await watchOpened({
         ...options,
@@ -199,7 +199,7 @@ function createStack(opened: Opened, { files, keepConfig, streams, reopen, runti
     database: (choice = {}) => findDatabase(opened.parsed, choice, (only) => ownServers(opened, select, only)),
     watchEnds: (ends) => watchEnds(opened, select, ends),
     variables: (choice = {}) => readVariables(opened, select, choice),
-    psql: (psql) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
+    psql: (psql = {}) => within(opened, psql, (call) => psqlProgram(call, selectFor(call, select), psql)),
     databaseProgram: (choice, program) => databaseProgram(opened, select, choice, program),
     script: async (script) => (await import('./stack/scripts.ts')).scriptProgram(opened, select, script),
     containers: createContainers(opened, select),

@@ -48,9 +48,9 @@ export function createBuilds(call: Call): Builds {
         return await build(opened, runtime, { command: 'container build-project', wanted, noCache, secrets })
       }),
     planClean: (options = {}) => call(options, (opened, runtime) => clean(opened, runtime, options.volumes === true)),
-    clean: (options) =>
+    clean: (options = {}) =>
       call(options, (opened, runtime) => {
-        const { volumes, confirm } = options
+        const { volumes = false, confirm } = options
         const plan = (): Promise<Plan> => clean(opened, runtime, volumes)
         return perform({ opened, runtime, command: 'container clean', plan, again: true, confirm })
       }),

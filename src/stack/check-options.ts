@@ -11,7 +11,8 @@ interface Given {
 }
 
 /** Fails with `USAGE`. */
-export async function checkOptions({ cwd, env, runtime }: Given): Promise<void> {
+export async function checkOptions(options: Given | undefined): Promise<void> {
+  const { cwd, env, runtime } = options ?? {}
   if (typeof cwd !== 'string')
     throw wrong(`\`cwd\` is ${shown(cwd)}, not the path of a folder`, 'Give cwd: process.cwd()')
   if (typeof env !== 'object' || env === null)

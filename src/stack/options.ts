@@ -67,7 +67,7 @@ export interface WholeStack {
   /** Makes it as declared. Throws when no plan could be made or it is blocked; a failed step is told in the outcome. */
   up(options?: UpOptions): Promise<Outcome>
   /** Stops and removes what runs; volumes stay unless asked for. */
-  down(options: DownOptions): Promise<Outcome>
+  down(options?: DownOptions): Promise<Outcome>
   status(options?: CallOptions): Promise<StackStatus>
 }
 
@@ -94,8 +94,8 @@ export interface MigrateStackOptions extends DatabaseChoice, CallOptions {
 }
 
 export interface DownOptions extends CallOptions {
-  /** Delete the volumes, too. */
-  readonly volumes: boolean
+  /** Delete the volumes, too. @default false */
+  readonly volumes?: boolean | undefined
   /** Asked with the exact plan before anything is deleted; without it, or when it says no, nothing is done: `CONSENT_NEEDED`. */
   readonly confirm?: ((plan: Plan) => Promise<boolean>) | undefined
 }
@@ -137,8 +137,8 @@ export interface PsqlOptions extends CallOptions {
   readonly database?: string | undefined
   /** Further arguments of psql. */
   readonly args?: readonly string[] | undefined
-  /** Whether somebody types into it. */
-  readonly terminal: boolean
+  /** Whether somebody types into it. @default false */
+  readonly terminal?: boolean | undefined
 }
 
 export interface ScriptOptions {
@@ -247,5 +247,5 @@ export interface Containers {
   /** What `clean` would do. */
   planClean(options?: Partial<Pick<DownOptions, 'volumes' | 'signal'>>): Promise<Plan>
   /** Removes stopped containers, the network when nothing is on it, and images of older files. */
-  clean(options: DownOptions): Promise<Outcome>
+  clean(options?: DownOptions): Promise<Outcome>
 }

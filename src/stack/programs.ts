@@ -45,7 +45,7 @@ export async function psqlProgram(
   const target = { ...declared, database: options.database ?? declared.database }
   const secrets = await openSecrets({ root: config.root, config, literals, create: false })
   const env = target.password === undefined ? {} : { PGPASSWORD: secrets.reveal(target.password) }
-  const { args = [], terminal } = options
+  const { args = [], terminal = false } = options
   if (service.kind === 'postgres') {
     const runtime = await select(databasesOf(opened))
     const inside = await insideOf(opened, runtime, { service: service.name, program: 'psql' })

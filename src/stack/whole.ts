@@ -43,9 +43,9 @@ export function createWhole(stack: Opened, select: SelectRuntime): WholeStack {
         const how = { waitTimeoutMs, expectsChange, pull, confirm }
         return await raise({ opened, runtime, command: 'up', services, first, ...how, plan })
       }),
-    down: (options) =>
+    down: (options = {}) =>
       within(stack, options, async (opened) => {
-        const { volumes, confirm } = options
+        const { volumes = false, confirm } = options
         const runtime = await selectFor(opened, select)(databasesOf(opened))
         const plan = async (): Promise<Plan> => {
           const { desired, observed } = await lookAtNames(opened, runtime)

@@ -65,6 +65,15 @@ const kinds: Readonly<Record<string, Kind>> = {
     file: 'poststack.config.cts',
     dependencies: ['port.json'],
   },
+  'a package that says its files have no side effects, which Node does not ask': {
+    files: {
+      'package.json': '{ "type": "module", "sideEffects": false }',
+      'defaults.ts': "import './more'\nglobalThis.basePort = 5400",
+      'more.ts': 'globalThis.morePorts = 33',
+      'poststack.config.ts': `import './defaults'\n${db}export default defineConfig({ services: { db: postgres({ port: globalThis.basePort + globalThis.morePorts }) } })`,
+    },
+    dependencies: ['defaults.ts', 'more.ts'],
+  },
   '.mts in a package without a type': {
     files: {
       'package.json': '{}',

@@ -196,6 +196,23 @@ test('a server that stops answering in its first up must not be told as one whos
   ])
 })
 
+test('what need not be chosen may be left out', async () => {
+  const stack = await open()
+  await stack.up()
+  expect((await stack.psql()).args).toContain('-d')
+  expect(await stack.down()).toMatchObject({ ok: true })
+  expect(await project.world.containers()).toEqual([])
+  const aborted = new AbortController()
+  await using again = await open({ signal: aborted.signal })
+  const watching = await again.watch()
+  expect(watching.stack().config.name).toBe(project.stack)
+  aborted.abort()
+  await watching.ended
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a JavaScript program calls it
+  const failed: unknown = await (openStack as () => Promise<Stack>)().catch((error: unknown) => error)
+  expect(failed).toMatchObject({ code: 'USAGE' })
+})
+
 test.each([
   ['no folder', { cwd: undefined }, 'USAGE', '`cwd` is undefined, not the path of a folder.'],
   ['a folder that is not there', { cwd: '/nowhere' }, 'USAGE', '`cwd` is "/nowhere", and there is no such folder.'],

@@ -63,6 +63,8 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
+    // What package.json says of side effects is for browsers' sake; Node runs each file that is imported.
+    ignoreAnnotations: true,
     absWorkingDir: config.root,
     sourcemap: 'inline',
     sourcesContent: false,

@@ -30,6 +30,7 @@ export async function importsOf(files: readonly string[], root: string): Promise
       entryPoints: importing,
       bundle: true,
       write: false,
+      ignoreAnnotations: true,
       logLevel: 'silent',
       platform: 'node',
       format: 'esm',

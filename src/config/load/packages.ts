@@ -23,6 +23,7 @@ export async function packageFiles(entries: readonly string[], root: string): Pr
     bundle: true,
     write: false,
     metafile: true,
+    ignoreAnnotations: true,
     logLevel: 'silent',
     format: 'esm',
     platform: 'node',
