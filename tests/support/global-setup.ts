@@ -12,11 +12,14 @@ export default async function prepareRun(): Promise<(() => void) | undefined> {
   const caches = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url))
   mkdirSync(caches, { recursive: true })
   const folders = {
+    // What the programs under test write, too: stacks with their servers, above all.
+    TMPDIR: mkdtempSync(`${await fastFolder(4)}/ps-`),
     [clusterFolder]: mkdtempSync(`${await fastFolder()}/poststack-clusters-`),
     [programFolder]: mkdtempSync(`${caches}/poststack-tests-`),
   }
   // Some programs are run as another user.
   chmodSync(folders[programFolder], 0o755)
+  chmodSync(folders.TMPDIR, 0o1777)
   Object.assign(process.env, folders)
   return () => {
     for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true })

@@ -187,11 +187,11 @@ function createTestServer(port: number, stop: () => Promise<void>): TestServer {
 }
 
 // A database is hundreds of small files: in memory, where there is room, it is made several times faster.
-export async function fastFolder(): Promise<string> {
+export async function fastFolder(gigabytes = 1): Promise<string> {
   const memory = '/dev/shm'
   if (!existsSync(memory)) return tmpdir()
   const { bavail, bsize } = await statfs(memory)
-  return bavail * bsize > 1024 ** 3 ? memory : tmpdir()
+  return bavail * bsize > gigabytes * 1024 ** 3 ? memory : tmpdir()
 }
 
 /** PostgreSQL and PgBouncer refuse to run as root; in a user namespace they are nobody while their files stay ours. */
