@@ -277,7 +277,8 @@ for (const engine of engines) {
           '/docker-entrypoint-initdb.d/1.sql': 'CREATE TABLE once AS SELECT 1 AS x; SELECT pg_sleep(0.2);',
         }
         let cutShort = 0
-        for (let round = 0; round < 8; round += 1) {
+        // The program that is killed is the image's own, the same on both engines: each has half of the moments.
+        for (let round = engines.indexOf(engine); round < 8; round += 2) {
           const name = await lab.create({ env: shop, files: { ...files, ...script } })
           await lab.start(name)
           const delay = Math.round(round * 100 + Math.random() * 100)
