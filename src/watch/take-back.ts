@@ -1,6 +1,6 @@
 /**
  * Takes back what the files of a database do not hold any more, so that a run can apply what they hold now. Only in databases that
- * the stack owns, only with the text that was stored, and never without proof or consent.
+ * the stack owns, with the text that was stored (or, where none was, that of the rollback file written since), and never without proof or consent.
  */
 import { given } from '../abort.ts'
 import { PoststackError } from '../errors.ts'
@@ -9,7 +9,7 @@ import type { DeclaredDatabase } from '../execute/database/choice.ts'
 import { stackEventOf } from '../execute/migration-events.ts'
 import { readMigrations } from '../migrations/files/read.ts'
 import type { LedgerRow } from '../migrations/ledger/rows.ts'
-import { rollback } from '../migrations/run/rollback.ts'
+import { rollback, type RollbackOptions } from '../migrations/run/rollback.ts'
 import type { Migration } from '../migrations/types.ts'
 import type { RollbackProof } from '../migrations/verify/proof.ts'
 import { replay } from '../migrations/verify/replay.ts'
@@ -111,13 +111,19 @@ async function prepareNewest(
   const { database, emit, onEdit, proofs } = options
   if (onEdit === 'replay') return () => replayEdited({ file, before: rows.slice(0, -1) }, options)
   if (onEdit === 'refuse') throw changed(file, 'and --on-edit=refuse leaves it so. ')
-  if (row.rollback === undefined) throw withoutRollback(file)
-  const proof = await proofs.of(database, rows)
+  // A new migration is applied as soon as it is saved, and its rollback is often written after it.
+  const since = row.rollback === undefined ? file.rollback : undefined
+  if (row.rollback === undefined && since === undefined) throw withoutRollback(file)
+  const proof = await proofs.of(
+    database,
+    since === undefined ? rows : [...rows.slice(0, -1), { ...row, rollback: since }],
+  )
   const { version, name, verdict } = proof
   emit({ type: 'rollback-proved', migration: version, name, file: proof.file, verdict, number: 1, total: 1 })
   if (verdict !== 'exact' && verdict !== 'column-order') throw changed(file, `and ${unproved(proof)}`)
   if (onEdit === 'ask' && !(await isAgreed([{ row, why: 'edited' }], options))) return 'stale'
-  return () => goBack({ steps: 1 }, [row], options)
+  const asTried = { path: database.migrations ?? '', migrations: [{ ...migrationOf(row), rollback: since }] }
+  return () => goBack({ steps: 1, ...(since === undefined ? {} : { useFile: true, folder: asTried }) }, [row], options)
 }
 
 async function prepareLeft(
@@ -132,7 +138,7 @@ async function prepareLeft(
 }
 
 async function goBack(
-  far: { readonly steps: number } | { readonly target: string },
+  far: Pick<RollbackOptions, 'steps' | 'target' | 'useFile' | 'folder'>,
   rows: readonly LedgerRow[],
   { database, emit, signal }: TakeBackOptions,
 ): Promise<void> {
@@ -212,16 +218,12 @@ function changed({ file, version }: Migration, why: string): PoststackError {
   })
 }
 
-function withoutRollback({ file, rollback: own, version }: Migration): PoststackError {
-  const way =
-    own === undefined
-      ? 'write its rollback file and take it back with that: poststack database rollback --use-file'
-      : 'take it back with the rollback file that it has now: poststack database rollback --use-file'
+function withoutRollback({ file, version }: Migration): PoststackError {
   return new PoststackError(
     'MIGRATION_CHANGED',
-    `${file} was edited after it was applied, and it cannot be taken back: there was no rollback file then. Nothing was done.`,
+    `${file} was edited after it was applied, and it cannot be taken back: it has no rollback file. Nothing was done.`,
     {
-      hint: `Undo the edit, and put what it should do into a new migration; or ${way}; then save again.`,
+      hint: 'Undo the edit, and put what it should do into a new migration; or write its rollback file, for the text that was applied.',
       details: { version, file },
     },
   )

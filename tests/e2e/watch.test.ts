@@ -169,7 +169,7 @@ export default defineConfig({ name: '${project.stack}-external', services: { db:
     const rolling = await startWatch(project)
     await project.write({ [file('003_last.sql')]: 'SELECT 3;\n' })
     expect(errorOf(await rolling.run())).toMatchObject({
-      message: expect.stringContaining('there was no rollback file then') as string,
+      message: expect.stringContaining('it has no rollback file') as string,
     })
     await project.write({
       [file('003_last.sql')]: 'SELECT 1;\n',

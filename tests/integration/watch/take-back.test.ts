@@ -134,3 +134,18 @@ test('what still holds must be done, also when it was answered at once while fil
   expect(await takeBack('rollback', () => Promise.resolve(true))).toBe('done')
   expect(await ledgerOf(database)).toEqual(['1 applied'])
 })
+
+test('a rollback file that was written since must serve where none was stored, when it restores the schema', async () => {
+  await put('3_c.sql', 'CREATE TABLE c (id int)')
+  await apply(database, { ...files, '3_c.sql': 'CREATE TABLE c (id int)' })
+  await put('3_c.sql', 'CREATE TABLE c (id bigint)')
+  const agree: ConfirmTakeBack = () => Promise.resolve(true)
+  await expect(takeBack('rollback', agree)).rejects.toThrow('it has no rollback file. Nothing was done.')
+  await put('3_c.rollback.sql', 'SELECT 1')
+  await expect(takeBack('rollback', agree)).rejects.toThrow('tried on a copy, does not restore the schema')
+  expect(await ledgerOf(database)).toEqual(['1 applied', '2 applied', '3 applied'])
+  await put('3_c.rollback.sql', 'DROP TABLE c')
+  expect(await takeBack('rollback', agree)).toBe('done')
+  expect(await ledgerOf(database)).toEqual(['1 applied', '2 applied'])
+  expect(await database.rows("SELECT to_regclass('c') AS c")).toEqual([{ c: null }])
+})
