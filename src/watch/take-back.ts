@@ -116,7 +116,7 @@ async function prepareNewest(
   if (row.rollback === undefined && since === undefined) throw withoutRollback(file)
   const proof = await proofs.of(
     database,
-    since === undefined ? rows : [...rows.slice(0, -1), { ...row, rollback: since }],
+    since === undefined ? rows : rows.map((one) => (one === row ? { ...row, rollback: since } : one)),
   )
   const { version, name, verdict } = proof
   emit({ type: 'rollback-proved', migration: version, name, file: proof.file, verdict, number: 1, total: 1 })

@@ -57,6 +57,7 @@ const agreeTooLate: ConfirmTakeBack = async () => {
   await putBack()
   return true
 }
+const agree: ConfirmTakeBack = () => Promise.resolve(true)
 const neverAnswer: ConfirmTakeBack = () => {
   changed.abort()
   return new Promise(() => undefined)
@@ -139,7 +140,6 @@ test('a rollback file that was written since must serve where none was stored, w
   await put('3_c.sql', 'CREATE TABLE c (id int)')
   await apply(database, { ...files, '3_c.sql': 'CREATE TABLE c (id int)' })
   await put('3_c.sql', 'CREATE TABLE c (id bigint)')
-  const agree: ConfirmTakeBack = () => Promise.resolve(true)
   await expect(takeBack('rollback', agree)).rejects.toThrow('it has no rollback file. Nothing was done.')
   await put('3_c.rollback.sql', 'SELECT 1')
   await expect(takeBack('rollback', agree)).rejects.toThrow('tried on a copy, does not restore the schema')
