@@ -188,8 +188,7 @@ async function reporterOf(words: readonly string[], io: Io): Promise<Reporter> {
   return createReporter(io, { json, color, verbose: false, quiet: false })
 }
 
-const baselineExample =
-  'name the newest migration that the database has already, such as: poststack database baseline --version 004\n'
+const baselineExample = 'name the newest migration that the database has already, such as: --version 004\n'
 
 /** The parser's own proposals know one level of commands only, and are far-fetched where nothing is near. */
 function noCommand([first = '', second = '']: readonly string[]): string {

@@ -3,9 +3,8 @@
  */
 import type { FlagParametersForType } from '@stricli/core'
 
-import { urlWithoutPassword } from '../config/database-url.ts'
-import type { Context, Io } from './context.ts'
-import { commonAliases, commonFlags, type CommonFlags, databaseService, permissionWords, valued } from './flags.ts'
+import type { Context } from './context.ts'
+import { commonAliases, commonFlags, type CommonFlags, databaseService, valued } from './flags.ts'
 
 export interface DatabaseFlags extends CommonFlags {
   readonly url?: string
@@ -23,30 +22,6 @@ export const databaseFlags = {
 } as const satisfies FlagParametersForType<DatabaseFlags, Context>
 
 export const databaseAliases = commonAliases
-
-/** The flags that lead to the same database and folder once more, as they are typed into a shell. A password never stands in them. */
-export function sameTarget(flags: DatabaseFlags, { cwd, isElsewhere }: Pick<Io, 'cwd' | 'isElsewhere'>): string {
-  const { config, database, instance, migrations, mode, profile, runtime, service, url } = flags
-  const given = {
-    url: url === undefined ? undefined : urlWithoutPassword(url),
-    service,
-    database,
-    migrations,
-    config,
-    mode,
-    instance,
-    profile: profile?.join(','),
-    runtime,
-  }
-  const words = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
-  const folder = isElsewhere === true ? ['-C', cwd] : []
-  return [...folder, ...words, ...permissionWords(flags)].map((word) => ` ${quoted(word)}`).join('')
-}
-
-/** As a shell reads it back. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
-}
 
 /** Waiting and limits of what changes a database. */
 export interface RunFlags {

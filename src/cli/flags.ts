@@ -128,13 +128,19 @@ function granted(list: readonly string[] | undefined): true | readonly string[] 
 }
 
 /** The same flags, as they are typed. */
-export function permissionWords({ allowAll, allowEnv, allowNet, allowRead, allowRun }: CommonFlags): readonly string[] {
+export function permissionWords({
+  allowAll,
+  allowEnv,
+  allowNet,
+  allowRead,
+  allowRun,
+}: Partial<CommonFlags>): readonly string[] {
   const lists = { read: allowRead, env: allowEnv, net: allowNet }
   const words = Object.entries(lists).flatMap(([kind, list = []]) => {
     const value = list.includes(everything) ? '' : `=${list.join(',')}`
     return list.length === 0 ? [] : [`--allow-${kind}${value}`]
   })
-  return [...words, ...(allowRun ? ['--allow-run'] : []), ...(allowAll ? ['--allow-all'] : [])]
+  return [...words, ...(allowRun === true ? ['--allow-run'] : []), ...(allowAll === true ? ['--allow-all'] : [])]
 }
 
 /** Words that may stand before the command as well, and whether a value follows. */

@@ -2,6 +2,7 @@
  * Why a service did not get ready, told so that somebody who has never seen it knows what to do next.
  */
 import { pause } from '../abort.ts'
+import { shellWord } from '../config/shell-word.ts'
 import { PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ObservedContainer, Probe, Target } from '../plan/types.ts'
@@ -143,7 +144,7 @@ export function waitingHint(
   const own = ownCheck(probe, container)
   const check = own ?? probe
   if (check.kind === 'exec') {
-    const itself = `Run the check yourself: poststack container exec ${service} -- ${check.command.map(quoted).join(' ')}.`
+    const itself = `Run the check yourself: poststack container exec ${service} -- ${check.command.map(shellWord).join(' ')}.`
     return own === undefined
       ? `${itself} Its program must be in the image. ${longer}`
       : `${itself} Mend the HEALTHCHECK of the image, or declare a \`ready\` or \`healthcheck\` of the service, which counts instead. ${longer}`
@@ -160,11 +161,6 @@ export function waitingHint(
 
 function elsewhere(host: string, port: string): string {
   return `The engine is on ${host}: its ports are open on that machine, and not on this one. Forward them (ssh -L ${port}:127.0.0.1:${port} ${host}), or run Poststack there.`
-}
-
-/** As a shell reads it back. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function exitText({ exitCode }: ObservedContainer): string {

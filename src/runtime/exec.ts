@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { stripVTControlCharacters } from 'node:util'
 import { interruption, throwIfAborted } from '../abort.ts'
+import { shellWord } from '../config/shell-word.ts'
 import { PoststackError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { missingProgram } from './find-program.ts'
@@ -147,14 +148,9 @@ function programError(
   { request, result }: { readonly request: ProgramRequest; readonly result: ProgramResult },
 ): PoststackError {
   const { args, hide = (text) => text, program, title = program } = request
-  const command = [program, ...args].map((word) => quote(hide(word))).join(' ')
+  const command = [program, ...args].map((word) => shellWord(hide(word))).join(' ')
   const lastWords = result.lastLines.slice(-5).join('\n')
   return new PoststackError(code, `${hide(`${title} ${what}`)}${lastWords === '' ? '.' : `: ${lastWords}`}`, {
     details: { command, exitCode: result.exitCode, output: result.lastLines },
   })
-}
-
-/** For people to read and paste; nothing is ever run from it. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -2,7 +2,9 @@
  * The commands of group `container` on one stack a runtime, with what they leave behind them. Build, remove and clean are in
  * `seed-container.test.ts`.
  */
+import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { wordsOf } from '../support/cli.ts'
 import { freePort } from '../support/ports.ts'
 import { tempProject, type Project } from '../support/project.ts'
 import { database, echo, itemsMigration } from '../support/services.ts'
@@ -131,16 +133,19 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     await project.succeed('container', 'stop', 'db')
     expect(await running()).toEqual(hasContainers ? ['web'] : [])
     expect((await project.succeed('container', 'stop', 'db')).stdout).toContain('nothing to do')
-    const health = await project.run('container', 'health', 'db')
+    // From elsewhere, where there is no config.
+    const there = { bare: true, cwd: dirname(project.root) }
+    const named = ['-C', 'project', '-c', 'poststack.config.ts', '--runtime', runtime]
+    const health = await project.runWith([...named, 'container', 'health', 'db'], there)
     expect(health.code).toBe(1)
     expect(health.stdout).toContain(`${project.stack}: 1 of 1 services is not well`)
     expect(health.stdout).toContain('database system is shut down')
-    expect(health.stdout).toContain('try: It does not run. Start it: poststack container start db')
     const unknown = await project.run('container', 'stop', 'bd')
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain(`one of the declared services: ${names.join(', ')}`)
     expect((await project.run('container', 'stop', '--all', 'db')).code).toBe(2)
-    await project.succeed('container', 'start', 'db')
+    const told = /try: It does not run\. Start it: (poststack .*)$/m.exec(health.stdout)?.[1] ?? ''
+    expect(await project.runWith(wordsOf(told), there)).toMatchObject({ code: 0 })
     expect((await running()).toSorted()).toEqual(names)
     await project.succeed('container', 'stop')
     expect(await running()).toEqual([])
@@ -156,7 +161,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     if (hasContainers) return
     const refused = await project.runWith(['--runtime', runtime, 'container', 'exec', 'db', '--', 'ls'], { bare: true })
     expect(refused.code).toBe(1)
-    expect(refused.stderr).toContain('poststack exec -- <command>')
+    expect(refused.stderr).toContain(`poststack --runtime ${runtime} exec -- <command>`)
     const build = await project.run('container', 'build')
     expect(build.code).toBe(4)
     expect(build.stderr).toContain('the native runtime builds no images')

@@ -127,9 +127,9 @@ describe('after a merge', () => {
     const ended = await project.run('renumber', '--yes', '--base', 'main')
     expect(await filesOf(project)).toEqual(before)
     expect(ended).toMatchObject({ code: 2, stderr: '' })
-    expect(ended.stdout).toMatchInlineSnapshot(`
+    expect(project.mask(ended.stdout)).toMatchInlineSnapshot(`
       "002_mine.sql has to move, because number 002 is taken by 002_theirs.sql, which the base branch has, but it is applied in this database.
-        try: Take back what is applied from number 002 on (poststack database rollback --target-version 001), then renumber it and migrate again.
+        try: Take back what is applied from number 002 on (poststack database rollback --url postgresql://postgres@127.0.0.1:PORT/DATABASE --target-version 001), then renumber it and migrate again.
       "
     `)
     await project.succeed('rollback', '--target-version', '001', '--migrations', 'migrations', '--yes')
@@ -153,9 +153,9 @@ describe('after a merge', () => {
     const ended = await project.run('renumber')
     expect(await filesOf(project)).toEqual(['001_start.sql', '002_mine.sql', '003_theirs.sql'])
     expect(ended).toMatchObject({ code: 2, stderr: '' })
-    expect(ended.stdout).toMatchInlineSnapshot(`
+    expect(project.mask(ended.stdout)).toMatchInlineSnapshot(`
       "002_mine.sql is applied in this database, but it is not in the base branch, and the base branch has the later 003_theirs.sql already.
-        try: Take back what is applied from number 002 on (poststack database rollback --target-version 001), then renumber it and migrate again.
+        try: Take back what is applied from number 002 on (poststack database rollback --url postgresql://postgres@127.0.0.1:PORT/DATABASE --target-version 001), then renumber it and migrate again.
       "
     `)
     const { last } = await project.json('renumber')

@@ -161,10 +161,10 @@ describe('migration-status', () => {
         try: Undo the edit, and put what it should do into a new migration: the database has the text that was applied, not this one.
 
       003_late.sql is not applied, but the later "005 gone" is.
-        try: Give 003_late.sql a number above 005, so that every database gets the migrations in one order: poststack database renumber
+        try: Give 003_late.sql a number above 005, so that every database gets the migrations in one order: poststack database renumber --url postgresql://postgres@127.0.0.1:PORT/DATABASE
 
       Migration "005 gone" is applied, but its file 005_gone.sql is gone.
-        try: Put 005_gone.sql back, for example from version control. Its text also stands in the ledger: poststack database repair writes it back.
+        try: Put 005_gone.sql back, for example from version control. Its text also stands in the ledger: poststack database repair --url postgresql://postgres@127.0.0.1:PORT/DATABASE writes it back.
       "
     `)
     const { code, last } = await project.json('migration-status')
@@ -238,7 +238,7 @@ describe('migration-status', () => {
         try: Name migrations <number>_<name>.sql, such as 004_add_users.sql, and the way back 004_add_users.rollback.sql.
 
       Migration "002 orders" is applied, but its file 002_orders.sql is gone.
-        try: Put 002_orders.sql back, for example from version control. Its text also stands in the ledger: poststack database repair writes it back.
+        try: Put 002_orders.sql back, for example from version control. Its text also stands in the ledger: poststack database repair --url postgresql://postgres@127.0.0.1:PORT/DATABASE writes it back.
       "
     `)
     await rm(join(project.root, 'migrations/notes.sql'))

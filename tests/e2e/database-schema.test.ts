@@ -257,7 +257,7 @@ describe('baseline', () => {
     const without = await project.run('baseline', '--yes')
     expect(without.code).toBe(2)
     expect(without.stderr).toContain('--version is missing: it needs a value')
-    expect(without.stderr).toContain('poststack database baseline --version 004')
+    expect(without.stderr).toContain('such as: --version 004')
     const ended = await project.run('baseline', '--version', '9', '--yes')
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).toContain('There is no migration 9 that could be recorded as applied.')

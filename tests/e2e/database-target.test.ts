@@ -47,7 +47,7 @@ describe('a declared stack', () => {
       const ended = await project.run('database', ...words, '--service', 'db')
       expect([words, ended.code, ended.stdout]).toEqual([words, 1, ''])
       expect(ended.stderr).toContain('db does not run: there is no container of it.  [NOT_RUNNING]')
-      expect(ended.stderr).toContain('try: Start it: poststack up db')
+      expect(ended.stderr).toContain(`try: Start it: poststack --runtime ${project.runtime} up db`)
     }
     expect(await project.world.containers()).toEqual([])
   })

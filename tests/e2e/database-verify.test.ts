@@ -54,7 +54,7 @@ test('edited and missing files must be told apart, errors with exit code 1', asy
              @@ -1 +1 @@
              +-- Who may log in: 100%, really
               CREATE TABLE public.users (id bigint PRIMARY KEY, email text NOT NULL);
-             try: Undo the edit, or have the ledger take the new text: poststack database repair
+             try: Undo the edit, or have the ledger take the new text: poststack database repair --url postgresql://postgres@127.0.0.1:PORT/DATABASE
 
     error    002_orders.sql:1  002_orders.sql was edited after it was applied: statement 1 changed.  [changed]
              @@ -1 +1 @@
@@ -63,7 +63,7 @@ test('edited and missing files must be told apart, errors with exit code 1', asy
              try: Undo the edit, and put what it should do into a new migration: the database has the text that was applied, not this one.
 
     error    Migration "003 gone" is applied, but its file 003_gone.sql is gone.  [missing]
-             try: Put 003_gone.sql back, for example from version control. Its text also stands in the ledger: poststack database repair writes it back.
+             try: Put 003_gone.sql back, for example from version control. Its text also stands in the ledger: poststack database repair --url postgresql://postgres@127.0.0.1:PORT/DATABASE writes it back.
 
     2 errors, 1 warning: 2 files, 3 applied, in database DATABASE at 127.0.0.1:PORT
     "

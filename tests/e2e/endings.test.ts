@@ -79,7 +79,7 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
           /memory +failed: it ended with exit code 137\n[^]*try: It used more memory than it may\. /,
         )
       expect(health.stdout).toMatch(
-        /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run, and was killed: .* If nobody stopped it, raise `memory` .* Start it: poststack container start e137/,
+        /e137 +stopped: it is stopped, with exit code 137\n[^]*try: It does not run, and was killed: .* If nobody stopped it, raise `memory` .* Start it: poststack --runtime docker container start e137/,
       )
     }
     expect([...errors.values()].join('\n')).toMatchInlineSnapshot(`
@@ -118,7 +118,7 @@ for (const { name: runtime, title, missing } of await realRuntimes()) {
              try: What it is to run is not in the image: check \`command\` and \`entrypoint\`, and that the build copies the file.
       error  Service health is not ready after TIME. Waited for \`curl -f http://localhost\` in its container to succeed; at last: there is no program curl in its container.  [NOT_READY]
 
-             try: Run the check yourself: poststack container exec health -- curl -f http://localhost. Its program must be in the image. If it only needs longer, raise readyTimeoutSeconds.
+             try: Run the check yourself: poststack --runtime RUNTIME container exec health -- curl -f http://localhost. Its program must be in the image. If it only needs longer, raise readyTimeoutSeconds.
       error  Image 127.0.0.1:9/shop/registry:1 could not be pulled: REASON  [PULL_FAILED]
 
              try: Check the network and the registry; the engine does the pulling, so its proxy settings count.

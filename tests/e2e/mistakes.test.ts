@@ -146,7 +146,7 @@ test('containers on the native runtime must be refused, with what can still be s
   expect(project.mask(ended.stderr)).toMatchInlineSnapshot(`
     "error  The RUNTIME runtime runs PostgreSQL only, and "app" is a container.  [RUNTIME_MISSING]
 
-           try: Start what needs no container engine: poststack up db
+           try: Start what needs no container engine: poststack --runtime RUNTIME up db
            try: Or use an engine: --runtime podman, or --runtime docker.
     "
   `)

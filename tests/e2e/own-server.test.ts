@@ -38,7 +38,9 @@ async function refuseAll(
     expect(ended.stderr).toContain('db does not run: there is no container of it, and port')
     expect(ended.stderr).toContain(holder)
     expect(ended.stderr).toContain('[NOT_RUNNING]')
-    expect(ended.stderr).toContain('try: Start it: poststack up db')
+    // What follows a script is the script's.
+    const given = words[0] === 'run' ? '' : `--runtime ${project.runtime} `
+    expect(ended.stderr).toContain(`try: Start it: poststack ${given}up db`)
   }
   const words = ['--runtime', project.runtime, 'exec', '--', 'echo', 'was run']
   const led = await project.runWith(words, { bare: true })

@@ -43,7 +43,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
         const refused = await project.run('psql')
         expect(refused.code).toBe(1)
         expect(refused.stderr).toContain('db does not run: there is no container of it.  [NOT_RUNNING]')
-        expect(refused.stderr).toContain('try: Start it: poststack container start db')
+        expect(refused.stderr).toContain(`try: Start it: poststack --runtime ${runtime} container start db`)
       }
       await project.succeed('up')
       expect((await project.succeed('env')).stdout).toBe(early.stdout)
@@ -115,7 +115,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     expect(wrong.stderr).toContain('syntax error at or near "SELEC" (SQLSTATE 42601)  [QUERY_FAILED]')
     expect(wrong.stderr).toMatch(/> 2 \| SELEC 2\n +\| \^/)
     const command = await project.run('db', 'query', String.raw`\d`)
-    expect(command.stderr).toContain(String.raw`poststack psql -- -c '\d'`)
+    expect(command.stderr).toContain(String.raw`poststack --runtime ${runtime} psql -- -c '\d'`)
     const copy = await project.run('db', 'query', 'CREATE TEMP TABLE c (id int); COPY c FROM stdin')
     expect(copy.stderr).toContain('COPY … FROM stdin waits for rows, and a query brings none.  [QUERY_FAILED]')
     const slow = project.start(['db', 'query', 'SELECT pg_sleep(60)'])
@@ -131,7 +131,7 @@ describe.each(await realRuntimes())('$title', ({ name: runtime, missing }) => {
     const refused = await project.runWith(['psql', '--runtime', runtime], { bare: true, env: { PATH: '/nowhere' } })
     expect(refused.code).toBe(4)
     expect(refused.stderr).toContain('[PROGRAM_MISSING]')
-    expect(refused.stderr).toContain('poststack database query')
+    expect(refused.stderr).toContain(`poststack --runtime ${runtime} database query`)
   })
 
   obligation('no password must stand in what other users see', async () => {

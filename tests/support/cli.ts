@@ -2,7 +2,7 @@
  * The built program as a person starts it: argument arrays, an environment without the test runner's own variables, and
  * both streams kept apart.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The program that `npm run build` makes. */
@@ -99,6 +99,13 @@ async function expectPublished(stdout: string): Promise<void> {
 /** Runs `poststack <words>` to its end. */
 export function runCli(words: readonly string[], options: CliOptions): Promise<Ended> {
   return startCli(words, options).ended
+}
+
+/** The words of a command that was told, as a shell reads them: those behind `poststack`. */
+export function wordsOf(command: string): readonly string[] {
+  return execFileSync('sh', ['-c', `printf '%s\\0' ${command}`], { encoding: 'utf8' })
+    .split('\0')
+    .slice(1, -1)
 }
 
 /** Types once the program has asked: what is typed before would be gone when it opens the terminal. */

@@ -7,24 +7,24 @@ import kleur from 'kleur'
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import { formatPlan } from '../../plan/format.ts'
-import type { CommonFlags } from '../flags.ts'
 import { isDeclined } from '../confirm.ts'
 import type { Io, Output } from '../context.ts'
 import type { Document } from './documents.ts'
-import { asCalled } from './called.ts'
+import { asCalled, callingOf } from './called.ts'
 import { printError, printEvents } from './event-lines.ts'
 import { fit } from './fit.ts'
 import { createLiveRows } from './live.ts'
 import { type Paint, paintDoctor, paintPlan, paintStatus } from './paint.ts'
-import type { Speaker } from './reporter.ts'
+import type { ReportFlags, Speaker } from './reporter.ts'
 import { createWatchBlock } from './watch-block.ts'
 import { clipped, visible, visibleIn } from './visible.ts'
 import { outcomeText, statusText, table } from './words.ts'
 
-export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | 'verbose' | 'quiet'>): Speaker {
+export function createHumanReporter(io: Io, flags: ReportFlags): Speaker {
   kleur.enabled = wantsColor(io.stderr, io.env, flags.color)
   const live = createLiveRows(io.stderr, io.env)
-  const called = (text: string): string => asCalled(text, io.program ?? 'poststack')
+  const calling = callingOf(flags, io)
+  const called = (text: string): string => asCalled(text, calling)
   const say = (text: string): void => {
     live.write(`${fit(called(text), io.stderr)}\n`)
   }
@@ -71,7 +71,7 @@ export function createHumanReporter(io: Io, flags: Pick<CommonFlags, 'color' | '
     result({ type }, text) {
       live.close()
       const shown = asItIs.has(type) ? text : painted(visible(text), paints[type] ?? unpainted)
-      io.stdout.write(unbroken.has(type) ? shown : fit(called(shown), io.stdout))
+      io.stdout.write(unbroken.has(type) ? withWays(type, shown, called) : fit(called(shown), io.stdout))
     },
     say: (text) => {
       say(visible(text))
@@ -116,6 +116,11 @@ const asItIs: ReadonlySet<Document['type']> = new Set(['variables', 'log', 'cont
 
 /** Answers that hold SQL or lines of a difference, which are copied and compared, and lines of others. */
 const unbroken: ReadonlySet<Document['type']> = new Set(['schema', 'verification', 'query-result', 'variables', 'log'])
+
+/** Of those only one has ways out; its lines of differences may begin as some do elsewhere. */
+function withWays(type: Document['type'], text: string, called: (text: string) => string): string {
+  return type === 'verification' ? text.replaceAll(/^ +try: .*/gm, (line) => called(line)) : text
+}
 
 const paints: Partial<Readonly<Record<Document['type'], Paint>>> = {
   doctor: paintDoctor,

@@ -4,9 +4,14 @@
 import type { ErrorRecord } from '../../errors.ts'
 import type { Outcome, StackEvent } from '../../events.ts'
 import type { LogLevel } from '../../config/choices.ts'
+import type { CommonFlags } from '../flags.ts'
 import type { StackStatus } from '../../plan/status.ts'
 import type { Document } from './documents.ts'
 import type { Plan } from '../../plan/step.ts'
+import type { CallingFlags } from './called.ts'
+
+/** What a command was called with, as far as that decides what it says. */
+export type ReportFlags = Pick<CommonFlags, 'json' | 'color' | 'verbose' | 'quiet'> & CallingFlags
 
 /** What tells a person, or a program, of it. */
 export interface Speaker {

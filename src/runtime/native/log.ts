@@ -112,7 +112,7 @@ function hintFor(output: string, major: number): string {
   if (/error while loading shared libraries|Library not loaded/.test(output))
     return `The programs lack a library. Install the system's own: ${installPostgres(major)}.`
   const known = knownCauses.find(([pattern]) => pattern.test(output))
-  return known?.[1] ?? 'The lines of its log say more: poststack logs.'
+  return known?.[1] ?? 'The lines of its log say more: poststack container logs.'
 }
 
 const knownCauses: readonly (readonly [RegExp, string])[] = [

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 
 import { runApp } from '../../../src/cli/app.ts'
 import { hoistGlobalFlags, permissionsOf, permissionWords } from '../../../src/cli/flags.ts'
-import { type DatabaseFlags, sameTarget } from '../../../src/cli/flags-database.ts'
 import { containerCommands } from '../../../src/cli/routes/container.ts'
 import { databaseCommands } from '../../../src/cli/routes/database.ts'
 import { logsCommands } from '../../../src/cli/routes/logs.ts'
@@ -170,12 +169,6 @@ test('a bug outside of what a command looks after must be told as one, with wher
   const said = { stdout: '', stderr: '' }
   expect(await runApp(['version'], { ...quietIo(said), stdout: { write: broken } })).toBe(70)
   expect(said.stderr).toMatch(/this is a bug of Poststack.*\nTypeError: no such stream\n +at /)
-})
-
-test('a command that is told must act on the same database, wherever it is typed', () => {
-  const flags = { service: 'db', allowRun: false, allowAll: false } as DatabaseFlags
-  expect(sameTarget(flags, { cwd: '/my shop' })).toBe(' --service db')
-  expect(sameTarget(flags, { cwd: '/my shop', isElsewhere: true })).toBe(" -C '/my shop' --service db")
 })
 
 describe('flags before the command', () => {

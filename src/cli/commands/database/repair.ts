@@ -12,7 +12,8 @@ import { canonicalVersion } from '../../../migrations/version.ts'
 import { askNumber, canAsk } from '../../confirm.ts'
 import type { Context, Io } from '../../context.ts'
 import { runDatabase, type DatabaseSession } from '../../database-session.ts'
-import { type DatabaseFlags, sameTarget } from '../../flags-database.ts'
+import type { DatabaseFlags } from '../../flags-database.ts'
+import { type Calling, callingOf, wayAsCalled } from '../../report/called.ts'
 import type { ShownCase } from '../../report/documents.ts'
 import { caseMenu, offerMenu, repairCasesText, repairText } from '../../report/repair-words.ts'
 import { visible } from '../../report/visible.ts'
@@ -38,11 +39,11 @@ export async function repair(this: Context, flags: RepairFlags): Promise<void> {
     if (decision !== undefined) return await settle(session, decision)
     const cases = await inspectRepair({ connect: target.connect, folder: await readFolder(), signal })
     const asked = cases.filter(({ version }) => flags.version === undefined || same(version, flags.version))
-    const where = sameTarget(flags, io)
+    const calling = callingOf(flags, io)
     const document = {
       type: 'repair-cases',
       database: facts,
-      cases: asked.map((one) => shownCase(one, where)),
+      cases: asked.map((one) => shownCase(one, calling)),
     } as const
     report.result(document, repairCasesText(document))
     const answer = flags.json ? undefined : await askPerson(asked, io)
@@ -75,14 +76,14 @@ function wrong(message: string, hint: string): PoststackError {
   return new PoststackError('USAGE', message, { hint })
 }
 
-function shownCase({ version, offers, ...found }: RepairCase, target: string): ShownCase {
+function shownCase({ version, offers, ...found }: RepairCase, calling: Calling): ShownCase {
   return {
     migration: version,
     ...found,
     offers: offers.map((offer) => {
       const where = offer.choice === 'continue-at' ? ' --statement N' : ''
-      const command = `poststack database repair --version ${version} --choose ${offer.choice}${where}${target}`
-      return { ...offer, command }
+      const command = `poststack database repair --version ${version} --choose ${offer.choice}${where}`
+      return { ...offer, command: wayAsCalled(command, calling) }
     }),
   }
 }
