@@ -257,12 +257,13 @@ await stack.sql\`
       'own.ts':
         "import { stack } from 'poststack/run'\nprocess.on('uncaughtException', () => { process.exitCode = 5 })\nawait stack.sql`SELECT 1`\n",
     })
+    const up = flags.length === 0 ? 'poststack up db' : 'poststack --allow-all up db'
     const go = (file: string) => other.runWith(['run', ...flags, file], { bare: true })
     const asked = await go('ask.ts')
     expect(asked).toMatchObject({ code: 1, stdout: 'begun\n' })
     expect(other.mask(asked.stderr)).toBe(
       'error  lib/ask.ts:3:3: The server at 127.0.0.1:PORT cannot be reached: nothing listens there.  [DATABASE_UNREACHABLE]\n\n' +
-        '       try: Start it: poststack up db\n',
+        `       try: Start it: ${up}\n`,
     )
     // The error is the script's own, and so is its stack; what it means is ours.
     const driven = await go('driver.ts')
@@ -270,7 +271,7 @@ await stack.sql\`
     expect(driven.stderr).toContain('ECONNREFUSED')
     expect(driven.stderr).toContain('Service db does not answer')
     expect(driven.stderr).toContain('[NOT_RUNNING]')
-    expect(driven.stderr).toContain('try: Start it: poststack up db')
+    expect(driven.stderr).toContain(`try: Start it: ${up}`)
     expect(driven.stderr).not.toContain('/dist/')
     expect(await go('own.ts')).toMatchObject({ code: 5, stdout: '', stderr: '' })
   })
