@@ -40,7 +40,8 @@ export async function runLogs(
 
 /** A variable wins over the config, which then need not be read. */
 async function folderOf(flags: CommonFlags, io: Io, report: Reporter): Promise<string> {
-  const { root, variables } = await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config })
+  const { cwd, env, signal } = io
+  const { root, variables } = await readEnvironment({ cwd, env, signal, configFile: flags.config })
   const said = filledVariable(variables, 'LOG_DIR')
   if (said !== undefined) return resolve(root, said.value)
   const usual = logsOf({}, root)

@@ -45,8 +45,8 @@ export async function targetByUrl(flags: DatabaseFlags, io: Io, report: Reporter
   if (flags.url === undefined && namesDeclared) return undefined
   const environment =
     flags.url === undefined
-      ? await readEnvironment({ cwd, env, configFile: flags.config })
-      : await readEnvironmentIn(cwd, { cwd, env })
+      ? await readEnvironment({ cwd, env, signal, configFile: flags.config })
+      : await readEnvironmentIn(cwd, { cwd, env, signal })
   const { root, variables } = environment
   const said = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? 'migrations'
   const folder = flags.migrations === undefined ? resolve(root, said) : resolve(cwd, flags.migrations)

@@ -49,7 +49,7 @@ export async function readConfig(
   { emit, signal, onWaiting }: ConfigTools,
 ): Promise<ReadConfig> {
   const { cwd, env, instance } = options
-  const environment = await readEnvironment({ cwd, env, configFile: options.configFile })
+  const environment = await readEnvironment({ cwd, env, configFile: options.configFile, signal })
   const containers = containersIn(environment)
   const loaded = await load(options, { environment, containers, signal, onWaiting })
   const { root, issues, positions, sources, images, cache, inputs } = loaded
@@ -75,6 +75,7 @@ export async function readConfig(
     profiles: [...profilesIn(environment), ...(options.profiles ?? []).map((name) => ({ name }))],
     // What passed was the config without the variables.
     passed: cache.passed === true && isUnchanged,
+    signal,
   })
   const keep = () => loaded.keep(isUnchanged)
   const notKept = await keep()

@@ -1,9 +1,11 @@
 /** Where variables come from, and which one counts: as `openStack` reads them, with nothing touched but files. */
-import { writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Config, PostgresServiceConfig } from '../../src/config/types.ts'
 import { isPoststackError, type PoststackError } from '../../src/errors.ts'
+import { readNamedFile } from '../../src/config/read-file.ts'
 import { openStack } from '../../src/stack.ts'
 import { isConfigInput, readInputs } from '../../src/watch/inputs.ts'
 import { configProject } from '../support/config-project.ts'
@@ -155,4 +157,43 @@ describe('with a config file', () => {
     expect(error).toMatchObject({ code: 'CONFIG_NOT_FOUND', message: 'there is no config file three/x.ts' })
     expect(error.hint).toContain('POSTSTACK_CONFIG (environment)')
   })
+})
+
+describe('a named pipe', () => {
+  async function pipe(files: Readonly<Record<string, string>> = {}): Promise<{ readonly root: string; file: string }> {
+    const root = await configProject(files)
+    const file = join(root, '.env')
+    execFileSync('mkfifo', [file])
+    return { root, file }
+  }
+
+  test('is read whole once somebody writes, also by two at once', async () => {
+    const { file } = await pipe()
+    const long = `A=1\n#${'x'.repeat(200_000)}\n`
+    const reads = [readNamedFile(file), readNamedFile(file)]
+    await writeFile(file, long)
+    for (const read of reads) expect((await read).toString()).toBe(long)
+  })
+
+  test('that nobody writes into is an error that says so, and ends at once when told to stop', async () => {
+    const { root } = await pipe({ 'poststack.config.ts': config('{}') })
+    const stopped = openStack({ cwd: root, env: {}, signal: AbortSignal.timeout(50) })
+    await expect(stopped).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const failed = failure(root)
+    const hurry = setInterval(() => vi.advanceTimersByTime(1000), 1)
+    onTestFinished(() => clearInterval(hurry))
+    expect(await failed).toMatchObject({
+      code: 'ENV_INVALID',
+      message: '.env is a named pipe, and nothing has come out of it within 5 seconds',
+      hint: expect.stringContaining('put a file in its place') as string,
+    })
+  })
+})
+
+test('a folder called .env is told as what it is', async () => {
+  const root = await configProject({ 'poststack.config.ts': config('{}') })
+  await mkdir(join(root, '.env'))
+  expect(await failure(root)).toMatchObject({ code: 'ENV_INVALID', message: '.env is a folder, not a file' })
 })

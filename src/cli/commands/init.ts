@@ -25,7 +25,7 @@ export async function init(this: Context, flags: InitFlags): Promise<void> {
   const { io } = this
   const report = createReporter(io, flags)
   try {
-    const facts = await readStarterFacts(io.cwd)
+    const facts = await readStarterFacts(io.cwd, io.signal)
     const usual = usualChoices(facts)
     const choices = flags.yes || flags.json || !canAsk(io) ? usual : await choose(facts, usual, io)
     const file = join(io.cwd, 'poststack.config.ts')

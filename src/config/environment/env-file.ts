@@ -1,7 +1,7 @@
 /** Files of `NAME=value` lines. Node's own parser reads them; where each name stands, and what it would pass over, is found here. */
-import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { isCode } from '../../errors.ts'
+import { readNamedFile, UnreadableFile } from '../read-file.ts'
 
 export interface EnvFile {
   readonly values: Readonly<Record<string, string>>
@@ -11,13 +11,15 @@ export interface EnvFile {
   readonly wrong: ReadonlyMap<number, string>
 }
 
-/** The file, a sentence about why it cannot be read, or undefined when there is none. */
-export async function readEnvFile(file: string): Promise<EnvFile | string | undefined> {
+/** The file, why it cannot be read, or undefined when there is none. Fails with the interruption only. */
+export async function readEnvFile(file: string, signal?: AbortSignal): Promise<EnvFile | UnreadableFile | undefined> {
   try {
-    return parseEnvFile(new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)))
+    return parseEnvFile(new TextDecoder('utf-8', { fatal: true }).decode(await readNamedFile(file, signal)))
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined
-    return error instanceof TypeError ? 'is not valid UTF-8' : `cannot be read: ${(error as Error).message}`
+    if (error instanceof UnreadableFile) return error
+    if (error instanceof TypeError) return new UnreadableFile('is not valid UTF-8', 'Save the file as UTF-8.', error)
+    throw error
   }
 }
 

@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path'
 import { PoststackError } from '../../errors.ts'
 import { readEnvFile } from './env-file.ts'
 import { findConfig } from '../load/find.ts'
+import { UnreadableFile } from '../read-file.ts'
 
 /** One variable, and who says it. */
 export interface Variable {
@@ -38,6 +39,7 @@ export interface EnvironmentOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The config file that a flag names. */
   readonly configFile?: string | undefined
+  readonly signal: AbortSignal
 }
 
 export const prefix = 'POSTSTACK_'
@@ -50,13 +52,13 @@ const nameOfConfig = 'CONFIG'
  * @throws `ENV_INVALID`, and what `findConfig` fails with.
  */
 export async function readEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { cwd, env, configFile } = options
+  const { cwd, env, configFile, signal } = options
   const own = variablesOf(env)
   const naming = configFile === undefined ? filledVariable(own, nameOfConfig) : undefined
   const found = naming === undefined ? await findConfig(cwd, configFile) : await findNamedBy(naming, cwd)
   const here = await realpath(cwd)
   const root = found?.root ?? here
-  const read = await readVariables([...new Set([root, here])], { cwd, own })
+  const read = await readVariables([...new Set([root, here])], { cwd, own, signal })
   if (configFile !== undefined || naming !== undefined) return { ...read, configFile: found?.file, root }
   const inFile = filledVariable(read.variables, nameOfConfig)
   if (inFile === undefined || read.file === undefined) return { ...read, configFile: undefined, root }
@@ -68,9 +70,9 @@ export async function readEnvironment(options: EnvironmentOptions): Promise<Envi
 /** The variables of the process, and those of a `.env` in exactly this folder: for commands that read no config. */
 export async function readEnvironmentIn(
   folder: string,
-  { cwd, env }: Pick<EnvironmentOptions, 'cwd' | 'env'>,
+  { cwd, env, signal }: Pick<EnvironmentOptions, 'cwd' | 'env' | 'signal'>,
 ): Promise<Environment> {
-  const read = await readVariables([folder], { cwd, own: variablesOf(env) })
+  const read = await readVariables([folder], { cwd, own: variablesOf(env), signal })
   return { ...read, configFile: undefined, root: folder }
 }
 
@@ -128,15 +130,15 @@ function variablesOf(env: EnvironmentOptions['env']): ReadonlyMap<string, Variab
 /** Reads the first `.env` that is there. */
 async function readVariables(
   folders: readonly string[],
-  { cwd, own }: { readonly cwd: string; readonly own: ReadonlyMap<string, Variable> },
+  { cwd, own, signal }: Pick<EnvironmentOptions, 'cwd' | 'signal'> & { readonly own: Environment['variables'] },
 ): Promise<Pick<Environment, 'file' | 'candidates' | 'variables' | 'warnings'>> {
   const paths = folders.map((folder) => join(folder, '.env'))
-  const files = await Promise.all(paths.map(async (path) => ({ path, read: await readEnvFile(path) })))
+  const files = await Promise.all(paths.map(async (path) => ({ path, read: await readEnvFile(path, signal) })))
   const { path, read } = files.find((one) => one.read !== undefined) ?? {}
   const candidates = path === undefined ? paths : paths.slice(0, paths.indexOf(path))
   if (path === undefined || read === undefined) return { file: undefined, candidates, variables: own, warnings: [] }
   const file = relative(await realpath(cwd), path)
-  if (typeof read === 'string') throw unusable(file, read)
+  if (read instanceof UnreadableFile) throw unusable(file, read.message, read.hint)
   const said = Object.entries(read.values).flatMap(([name, value]): readonly (readonly [string, Variable])[] => {
     const line = read.lines.get(name)
     return name.startsWith(prefix) ? [[name, { name, value, file, ...(line !== undefined && { line }) }]] : []
@@ -149,17 +151,16 @@ function wrongLines(file: string, wrong: ReadonlyMap<number, string>): readonly 
   const warnings: string[] = []
   for (const [line, text] of wrong) {
     const place = `${file}:${String(line)}`
-    if (text.includes(prefix)) throw unusable(place, 'is not `NAME=value`')
+    if (text.includes(prefix)) {
+      throw unusable(place, 'is not `NAME=value`', 'Write one variable on each line: POSTSTACK_POSTGRES_HOST_PORT=5433')
+    }
     warnings.push(`${place} is not \`NAME=value\`; the line is passed over`)
   }
   return warnings
 }
 
-function unusable(place: string, why: string): PoststackError {
-  return new PoststackError('ENV_INVALID', `${place} ${why}`, {
-    hint: 'Write one variable on each line: POSTSTACK_POSTGRES_HOST_PORT=5433',
-    details: { place },
-  })
+function unusable(place: string, why: string, hint: string): PoststackError {
+  return new PoststackError('ENV_INVALID', `${place} ${why}`, { hint, details: { place } })
 }
 
 async function findNamedBy(variable: Variable, folder: string): ReturnType<typeof findConfig> {

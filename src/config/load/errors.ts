@@ -18,6 +18,8 @@ interface Failure {
   readonly code: ErrorCode
   readonly what: string
   readonly place: Place | undefined
+  /** What stands in the file of the place, where that is known; else it is read. */
+  readonly text?: string
   readonly hint?: string | undefined
   readonly details?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
@@ -242,12 +244,12 @@ function swap(match: RegExpExecArray | null): readonly [string, string, string] 
 
 /** Puts place, words and code frame together. */
 export async function failure(
-  { code, what, place, hint, details, cause }: Failure,
+  { code, what, place, text, hint, details, cause }: Failure,
   config: FoundConfig,
 ): Promise<PoststackError> {
   const at = place ?? { file: config.file }
   const name = shortName(at.file, config.root)
-  const source = place === undefined ? undefined : await readFile(place.file, 'utf8').catch(() => undefined)
+  const source = text ?? (place === undefined ? undefined : await readFile(place.file, 'utf8').catch(() => undefined))
   const frame = source === undefined || place === undefined ? undefined : codeFrame(source, place)
   const position = place === undefined ? name : `${name}:${String(place.line)}:${String(place.column)}`
   const message = `${position}: ${readable(what)}${frame === undefined ? '' : `\n\n${frame}`}`

@@ -2,13 +2,14 @@
  * Loads a config: finds the file, has it evaluated in a process of its own, if that was not done before, and returns plain data with every
  * file it depends on. Guarded by default: bundled, and evaluated under Node's permission model. Trusted: executed by tsx.
  */
-import { readFile, realpath, rm, stat } from 'node:fs/promises'
+import { realpath, rm, stat } from 'node:fs/promises'
 import { containersOf, readConventions } from '../parse/conventions.ts'
 import { findConfig, isData, refuseUnnamed } from './find.ts'
 import { exampleConfig } from '../schema/issues.ts'
 import { openCache } from './cache.ts'
 import { failure, readSources } from './errors.ts'
 import { permissionsFrom } from '../permissions.ts'
+import { readNamedFile, UnreadableFile } from '../read-file.ts'
 import { serializeConfig } from '../serialize.ts'
 import { temporaryFolder } from '../temporary.ts'
 import type { DefineContext } from '../define.ts'
@@ -84,7 +85,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const found = await findConfig(options.cwd, options.file)
   if (options.file === undefined) await refuseUnnamed(options.cwd, found)
   if (found === undefined) return await conventions(await realpath(options.cwd), options.containers)
-  const text = await readableText(found)
+  const text = await readableText(found, options.signal)
   if (isData(found.file)) return await data(found, text)
   const { cwd, env, mode } = options
   const permissions = permissionsFrom(cwd, options.permissions ?? {})
@@ -158,15 +159,21 @@ async function data(found: FoundConfig, text: string): Promise<LoadedConfig> {
   }
 }
 
-async function readableText(config: FoundConfig): Promise<string> {
+async function readableText(config: FoundConfig, signal: AbortSignal | undefined): Promise<string> {
   const fail = (what: string, hint?: string) => failure({ code: 'CONFIG_FAILED', what, place: undefined, hint }, config)
   const unreadable = async (error: unknown): Promise<never> => {
+    if (signal?.aborted === true) throw error
+    if (error instanceof UnreadableFile) throw await fail(error.message, error.hint)
     throw await fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
   // A link may lead nowhere, and an editor may replace the file at this moment.
   const facts = await stat(config.file).catch(unreadable)
   if (facts.isDirectory()) throw await fail('is a folder, not a config file')
-  const bytes = await readFile(config.file).catch(unreadable)
+  // A program is read again by what bundles it.
+  if (facts.isFIFO() && !isData(config.file)) {
+    throw await fail('is a named pipe', 'Put a file in its place; only a config in YAML or JSON is read from a pipe.')
+  }
+  const bytes = await readNamedFile(config.file, signal).catch(unreadable)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -34,7 +34,7 @@ export function exampleFor(file: string): string {
 /** @throws `CONFIG_FAILED` when it cannot be read as YAML, `CONFIG_INVALID` when it is no object. */
 export async function loadYaml(config: FoundConfig, text: string): Promise<YamlConfig> {
   const read = parseYaml(text)
-  if ('mistakes' in read) throw await unreadable(config, read.mistakes)
+  if ('mistakes' in read) throw await unreadable(config, text, read.mistakes)
   const { positions, value } = read
   if (!isRecord(value)) {
     throw await failure(
@@ -52,14 +52,18 @@ export async function loadYaml(config: FoundConfig, text: string): Promise<YamlC
   return { plain, issues: [...kindless(plain['services']), ...lostKeys(plain)], positions }
 }
 
-async function unreadable(config: FoundConfig, mistakes: readonly YamlMistake[]): Promise<PoststackError> {
+async function unreadable(
+  config: FoundConfig,
+  text: string,
+  mistakes: readonly YamlMistake[],
+): Promise<PoststackError> {
   // The parser tells its own kinds of mistakes one after the other.
   const sorted = mistakes.toSorted((one, other) => one.line - other.line || one.column - other.column)
   const errors = await Promise.all(
     sorted
       .slice(0, 5)
       .map(({ message, line, column }) =>
-        failure({ code: 'CONFIG_FAILED', what: message, place: { file: config.file, line, column } }, config),
+        failure({ code: 'CONFIG_FAILED', what: message, place: { file: config.file, line, column }, text }, config),
       ),
   )
   return new PoststackError('CONFIG_FAILED', errors.map(({ message }) => message).join('\n\n'), {

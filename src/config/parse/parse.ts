@@ -38,6 +38,7 @@ export interface ParseOptions extends MistakePlaces {
   readonly passed?: boolean | undefined
   /** Profiles that are asked for beside the config's own. */
   readonly profiles?: readonly AskedProfile[] | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Loads what checks a config. zod is slow to import, so this may be called ahead of time; a cached config never needs it. */
@@ -62,6 +63,7 @@ export async function parseConfig(plain: unknown, options: ParseOptions): Promis
   } = await readServiceFiles(stack, {
     root,
     containers: containersOf(options),
+    signal: options.signal,
   })
   const all = merge(early, [...issues, ...checkTogether(stack, name), ...checkLogs(plain, root)])
   if (all.length > 0) throw invalid(merge(all, unreadable), options)

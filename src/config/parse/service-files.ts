@@ -2,6 +2,7 @@
 import { join, relative, resolve } from 'node:path'
 import { dockerfileCandidates, dockerfileIn } from './conventions.ts'
 import { readEnvFile } from '../environment/env-file.ts'
+import { UnreadableFile } from '../read-file.ts'
 import type { ConfigIssue } from '../schema/issues.ts'
 import type { PlainStack } from '../schema/schema.ts'
 
@@ -19,12 +20,13 @@ export interface ServiceFolders {
   readonly root: string
   /** Absolute; holds a folder for each service that is built without naming a Dockerfile. */
   readonly containers: string
+  readonly signal: AbortSignal | undefined
 }
 
 /** Looks for every file; one that is not there or cannot be used is a mistake of the config. */
 export async function readServiceFiles(
   stack: Services,
-  { root, containers }: ServiceFolders,
+  { root, containers, signal }: ServiceFolders,
 ): Promise<{
   readonly files: ServiceFiles
   readonly issues: readonly ConfigIssue[]
@@ -32,7 +34,7 @@ export async function readServiceFiles(
   readonly looked: readonly string[]
 }> {
   const issues: ConfigIssue[] = []
-  const envFiles = await readEnvFiles(stack, root, issues)
+  const envFiles = await readEnvFiles(stack, { root, signal }, issues)
   const dockerfiles = await findDockerfiles(stack, { root, containers }, issues)
   const looked = [...stack.services].flatMap(([name, service]) => {
     if (service.kind !== 'container') return []
@@ -46,7 +48,7 @@ export async function readServiceFiles(
 
 async function findDockerfiles(
   { services }: Services,
-  { root, containers }: ServiceFolders,
+  { root, containers }: Pick<ServiceFolders, 'root' | 'containers'>,
   issues: ConfigIssue[],
 ): Promise<ServiceFiles['dockerfiles']> {
   const found = new Map<string, string>()
@@ -64,7 +66,7 @@ async function findDockerfiles(
 
 async function readEnvFiles(
   { services }: Services,
-  root: string,
+  { root, signal }: Pick<ServiceFolders, 'root' | 'signal'>,
   issues: ConfigIssue[],
 ): Promise<ServiceFiles['envFiles']> {
   const envFiles = new Map<string, Readonly<Record<string, string>>>()
@@ -73,7 +75,7 @@ async function readEnvFiles(
     const files = envFilesOf(service)
     let variables: Readonly<Record<string, string>> = {}
     for (const [index, file] of files.entries()) {
-      const read = await readVariables(resolve(root, file))
+      const read = await readVariables(resolve(root, file), signal)
       if (typeof read !== 'string') variables = { ...variables, ...read }
       else {
         const at = typeof service.envFile === 'string' ? [] : [index]
@@ -94,10 +96,13 @@ function envFilesOf({
 }
 
 /** The variables, or what is wrong with the file. */
-async function readVariables(file: string): Promise<Readonly<Record<string, string>> | string> {
-  const read = await readEnvFile(file)
+async function readVariables(
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<Readonly<Record<string, string>> | string> {
+  const read = await readEnvFile(file, signal)
   if (read === undefined) return 'there is no such file'
-  if (typeof read === 'string') return read
+  if (read instanceof UnreadableFile) return read.message
   const [wrong] = read.wrong.keys()
   return wrong === undefined ? read.values : `line ${String(wrong)} is not \`NAME=value\``
 }

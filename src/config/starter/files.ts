@@ -8,6 +8,7 @@ import { configsAround } from '../load/find.ts'
 import { stackName } from '../parse/parse.ts'
 import { readEnvFile } from '../environment/env-file.ts'
 import { parsePostgresUrl } from '../postgres-url.ts'
+import { UnreadableFile } from '../read-file.ts'
 import { composePostgres, leftOfCompose, type ComposePostgres } from './compose.ts'
 import type { ExistingDatabase, StarterFacts, StarterImage } from './starter.ts'
 import { stateFolder } from '../state-folder.ts'
@@ -17,18 +18,18 @@ import { stateFolder } from '../state-folder.ts'
  *
  * @throws `CONFIG_EXISTS` when there is a config in this folder, and `ENV_INVALID`.
  */
-export async function readStarterFacts(root: string): Promise<StarterFacts> {
+export async function readStarterFacts(root: string, signal: AbortSignal): Promise<StarterFacts> {
   const { above, here } = await configsAround(root)
   if (here !== undefined) throw exists(here)
   // Variables of the process pass; the config is made of what stays.
-  const { variables } = await readEnvironmentIn(root, { cwd: root, env: {} })
+  const { variables } = await readEnvironmentIn(root, { cwd: root, env: {}, signal })
   const folder = filledVariable(variables, 'MIGRATIONS_PATH')?.value ?? './migrations'
   const images = await projectContainers(
     root,
     resolve(root, filledVariable(variables, 'PROJECT_CONTAINERS_PATH')?.value ?? 'containers'),
   )
   const { postgres: compose, left } = await readCompose(root)
-  const existing = await readExisting(root)
+  const existing = await readExisting(root, signal)
   const port = filledVariable(variables, 'POSTGRES_HOST_PORT')?.value
   const containerName = filledVariable(variables, 'POSTGRES_CONTAINER_NAME')?.value
   return {
@@ -93,9 +94,9 @@ async function readCompose(
 }
 
 /** The database that `.env` names, for the program or for us; or a sentence why it cannot be told. Never its password. */
-async function readExisting(root: string): Promise<ExistingDatabase | string | undefined> {
-  const read = await readEnvFile(join(root, '.env'))
-  if (typeof read !== 'object') return undefined
+async function readExisting(root: string, signal: AbortSignal): Promise<ExistingDatabase | string | undefined> {
+  const read = await readEnvFile(join(root, '.env'), signal)
+  if (read === undefined || read instanceof UnreadableFile) return undefined
   const variable = ['DATABASE_URL', 'POSTSTACK_DATABASE_URL'].find((name) => read.lines.has(name))
   const url = variable === undefined ? undefined : read.values[variable]
   // Of another database, or a file.

@@ -63,10 +63,11 @@ function shortFile({ loaded }: ReadConfig, { io }: ConfigSession): string | unde
 }
 
 async function typeMistakes({ flags, io }: ConfigSession): Promise<void> {
-  const environment = await readEnvironment({ cwd: io.cwd, env: io.env, configFile: flags.config })
-  const found = await findConfig(io.cwd, environment.configFile)
+  const { cwd, env, signal } = io
+  const environment = await readEnvironment({ cwd, env, signal, configFile: flags.config })
+  const found = await findConfig(cwd, environment.configFile)
   if (found === undefined || isData(found.file)) return
-  const mistakes = await checkTypes({ file: found.file, env: io.env, signal: io.signal })
+  const mistakes = await checkTypes({ file: found.file, env, signal })
   if (mistakes.length === 0) return
   const lines = mistakes.map((mistake) => `  ${placeText(mistake, found.root)}${mistake.message} (${mistake.code})`)
   const count = mistakes.length === 1 ? 'one mistake' : `${String(mistakes.length)} mistakes`
