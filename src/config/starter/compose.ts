@@ -28,7 +28,7 @@ export function composePostgres(file: string, compose: unknown): ComposePostgres
       service,
       ...imageFacts(image, name ?? ''),
       ...portFacts(options['ports']),
-      ...variableFacts(options['environment']),
+      ...variableFacts(options),
     }
   }
   return undefined
@@ -112,9 +112,13 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-function variableFacts(environment: unknown): Pick<ComposePostgres, 'user' | 'database' | 'hasPassword'> {
-  const variables = variablesIn(environment)
-  const user = nameIn(variables.get('POSTGRES_USER'))
+function variableFacts(
+  service: Readonly<Record<string, unknown>>,
+): Pick<ComposePostgres, 'user' | 'database' | 'hasPassword'> {
+  const variables = variablesIn(service['environment'])
+  // What these images take where nobody says it. What stands in a file of variables is not known here.
+  const isUnsaid = !variables.has('POSTGRES_USER') && service['env_file'] === undefined
+  const user = isUnsaid ? 'postgres' : nameIn(variables.get('POSTGRES_USER'))
   const database = nameIn(variables.get('POSTGRES_DB')) ?? user
   return {
     ...(user !== undefined && { user }),

@@ -139,6 +139,8 @@ describe('a first config', () => {
 })
 
 describe('a compose file', () => {
+  const unsaid = { user: 'postgres', database: 'postgres' }
+
   it.each([
     [{ image: 'postgres:16-alpine' }, { version: 16 }],
     [{ image: 'postgres' }, {}],
@@ -149,7 +151,7 @@ describe('a compose file', () => {
     [{ image: 'postgis/postgis:latest' }, {}],
     [{ image: 'postgres:${PG:-15}' }, { version: 15 }],
   ])('%j', (service, facts) => {
-    expect(compose(service)).toEqual({ file: 'compose.yaml', service: 'pg', hasPassword: false, ...facts })
+    expect(compose(service)).toEqual({ ...unsaid, file: 'compose.yaml', service: 'pg', hasPassword: false, ...facts })
   })
 
   it.each([
@@ -159,17 +161,21 @@ describe('a compose file', () => {
     [{ ports: [{ target: 5432, published: '${PORT:-5437}' }] }, { port: 5437 }],
     [{ ports: ['${PORT:-5436}:5432'] }, { port: 5436 }],
     [{ ports: ['${PORT}:5432', '5432', '99999:5432'] }, {}],
+    [{ environment: { POSTGRES_PASSWORD: 'example' } }, { hasPassword: true }],
+    [{ environment: { POSTGRES_DB: 'shop' } }, { database: 'shop' }],
+    [{ env_file: 'db.env' }, { user: undefined, database: undefined }],
     [
       { environment: { POSTGRES_USER: 'shop', POSTGRES_PASSWORD: 'x' } },
       { user: 'shop', database: 'shop', hasPassword: true },
     ],
-    [{ environment: ['POSTGRES_DB=store', 'POSTGRES_USER=${USER}'] }, { database: 'store' }],
-    [{ environment: ['POSTGRES_USER=pg_bad'] }, {}],
+    [{ environment: ['POSTGRES_DB=store', 'POSTGRES_USER=${USER}'] }, { user: undefined, database: 'store' }],
+    [{ environment: ['POSTGRES_USER=pg_bad'] }, { user: undefined, database: undefined }],
   ])('%j', (more, facts) => {
     expect(compose({ image: 'postgres:17', ...more })).toEqual({
       file: 'compose.yaml',
       service: 'pg',
       version: 17,
+      ...unsaid,
       hasPassword: false,
       ...facts,
     })
