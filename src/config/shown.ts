@@ -19,15 +19,18 @@ export interface ShownSource {
   readonly plain: PlainValue
   readonly config: Config
   readonly literals: Readonly<Record<string, string>>
+  /** What only variables say. */
+  readonly beside?: Readonly<Record<string, string>>
 }
 
 /** Every value of the config, declared ones first and each service's together. */
-export function shownValues({ plain, config, literals }: ShownSource): readonly ShownValue[] {
+export function shownValues({ plain, config, literals, beside = {} }: ShownSource): readonly ShownValue[] {
   const declared = isRecord(plain) ? plain : {}
   const services = isRecord(declared['services']) ? declared['services'] : {}
   const top = [
     ...entry(['name'], config.name, 'name' in declared),
     ...entry(['runtime'], config.runtime, 'runtime' in declared),
+    ...Object.entries(beside).flatMap(([key, value]) => entry([key], value, true)),
   ]
   const logs = isRecord(declared['logs']) ? declared['logs'] : {}
   const log = [

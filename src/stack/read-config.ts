@@ -3,7 +3,7 @@
  */
 import { relative, resolve } from 'node:path'
 
-import { applyEnvironment } from '../config/environment/apply.ts'
+import { applyEnvironment, besideConfig } from '../config/environment/apply.ts'
 import {
   filledVariable,
   readEnvironment,
@@ -24,6 +24,8 @@ export interface ReadConfig {
   readonly parsed: ParsedConfig
   /** The variables that some values come from, by the path of the value: `services.db.port`. */
   readonly origins: ReadonlyMap<string, Variable>
+  /** Those that say what no config can, by the name under which it is shown. */
+  readonly beside: ReadonlyMap<string, Variable>
   /** Absolute; absent where conventions apply. */
   readonly file: string | undefined
   readonly loaded: LoadedConfig
@@ -84,7 +86,9 @@ export async function readConfig(
   const own = environment.file === undefined ? [] : [environment.file]
   const files = [...new Set([...inputs.files, ...own, ...parsed.looked])].toSorted(compareText)
   const candidates = [...new Set([...inputs.candidates, ...environment.candidates])].toSorted(compareText)
-  return { parsed, origins, loaded, plain, file: loaded.file, inputs: { ...inputs, files, candidates }, notKept, keep }
+  const beside = besideConfig(environment)
+  const all = { ...inputs, files, candidates }
+  return { parsed, origins, beside, loaded, plain, file: loaded.file, inputs: all, notKept, keep }
 }
 
 interface Surroundings {

@@ -141,9 +141,15 @@ test('config-show tells what is meant and where it comes from, and no secret', a
     'services.web.image': ['web:1', 'poststack.config.ts:9:7'],
     'services.web.env.DATABASE_URL': ['${db.url}', 'poststack.config.ts:10:14'],
   })
-  await project.write({ '.env': 'POSTSTACK_POSTGRES_HOST_PORT=5997\n' })
+  const beside =
+    'POSTSTACK_DATABASE_URL=postgresql://me:hush-8890@db.example/shop\nPOSTSTACK_PROJECT_CONTAINERS_PATH=images\n'
+  await project.write({ '.env': `POSTSTACK_POSTGRES_HOST_PORT=5997\n${beside}` })
   const over = await project.run('config-show', '--origin')
   expect(over.stdout).toMatch(/services\.db\.port +5997 +\$POSTSTACK_POSTGRES_HOST_PORT \(\.env:1\)/)
+  expect(over.stdout).toMatch(
+    /databaseUrl +postgresql:\/\/me:\*{3}@db\.example\/shop +\$POSTSTACK_DATABASE_URL \(\.env:2\)\n/,
+  )
+  expect(over.stdout).toMatch(/projectContainersPath +images +\$POSTSTACK_PROJECT_CONTAINERS_PATH \(\.env:3\)\n/)
   await project.write({ 'data.yaml': 'services:\n  db:\n    kind: postgres\n    version: 16\n' })
   const data = await project.run('config-show', '--origin', '--config', 'data.yaml')
   expect(data.stdout).toMatch(/services\.db\.version +16 +data\.yaml:4:5\n/)
@@ -158,7 +164,7 @@ test('config-show tells what is meant and where it comes from, and no secret', a
   expect(yaml.stdout).toContain('    password: "***" # poststack.config.ts:3:35, from $DB_PASSWORD\n')
   expect(parse(yaml.stdout)).toEqual((JSON.parse(document.stdout) as { config: unknown }).config)
   expect(await project.run('config-show', '--yaml', '--json')).toMatchObject({ code: 2 })
-  for (const { stdout, stderr } of [shown, document, yaml]) expect(`${stdout}${stderr}`).not.toContain('8890')
+  for (const { stdout, stderr } of [shown, over, document, yaml]) expect(`${stdout}${stderr}`).not.toContain('8890')
 
   const listed = await project.runWith(['config-show', '--dependencies', '--json'], { env })
   expect(JSON.parse(listed.stdout)).toMatchObject({

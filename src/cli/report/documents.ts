@@ -191,7 +191,10 @@ export interface ConfigDocument {
   readonly file?: string
   /** The project, absolute. */
   readonly root: string
-  /** Secrets are `***`, references `${db.url}`. */
+  /**
+   * Secrets are `***`, references `${db.url}`. `databaseUrl` and `projectContainersPath` are what POSTSTACK_DATABASE_URL and
+   * POSTSTACK_PROJECT_CONTAINERS_PATH say, where they are set.
+   */
   readonly config: Readonly<Record<string, unknown>>
   /** By path, as in `services.db.port`. */
   readonly origins?: Readonly<Record<string, ValueOrigin>>

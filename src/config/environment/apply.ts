@@ -133,6 +133,16 @@ export function applyEnvironment(plain: PlainValue, { variables }: Pick<Environm
   return { plain: result, origins, warnings: unknown(variables, known) }
 }
 
+/** What variables say that no config can, by the name under which it is shown. Empty ones are mistakes, which `applyEnvironment` tells. */
+export function besideConfig({ variables }: Pick<Environment, 'variables'>): ReadonlyMap<string, Variable> {
+  const names = { projectContainersPath: 'PROJECT_CONTAINERS_PATH', databaseUrl: 'DATABASE_URL' }
+  const said = Object.entries(names).flatMap(([key, name]) => {
+    const variable = filled(variables.get(`${prefix}${name}`))
+    return variable === undefined ? [] : [[key, variable] as const]
+  })
+  return new Map(said)
+}
+
 interface Database {
   readonly name: string
   /** The stack runs it. */

@@ -47,7 +47,7 @@ async function asYaml(value: unknown, lines: readonly ShownLine[] = []): Promise
 }
 
 function values(
-  { inputs, loaded, origins: environment, parsed, plain }: ReadConfig,
+  { beside, inputs, loaded, origins, parsed, plain }: ReadConfig,
   flags: ShowFlags,
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly document: ConfigDocument; readonly lines: readonly ShownLine[] } {
@@ -59,7 +59,13 @@ function values(
   const secrets = { ...literals, ...Object.fromEntries(secret) }
   const { logLevel } = flags
   const logs = logLevel === undefined ? config.logs : { ...(config.logs ?? logsOf({}, root)), level: logLevel }
-  const shown = shownValues({ plain, config: { ...config, runtime, logs }, literals: secrets })
+  const shown = shownValues({
+    plain,
+    config: { ...config, runtime, logs },
+    literals: secrets,
+    beside: Object.fromEntries([...beside].map(([key, { value }]) => [key, value])),
+  })
+  const environment = new Map([...origins, ...beside])
   const winning = {
     ...(logLevel !== undefined && { 'logs.level': '--log-level' }),
     ...(flags.runtime !== undefined && { runtime: '--runtime' }),
@@ -72,7 +78,7 @@ function values(
     value: one.value,
     ...(flags.origin && { origin: originOf(one, from) }),
   }))
-  const origins = Object.fromEntries(
+  const originsByPath = Object.fromEntries(
     lines.flatMap(({ path, origin }) => (origin === undefined ? [] : [[path, origin]])),
   )
   return {
@@ -81,7 +87,7 @@ function values(
       ...(file !== undefined && { file: relative(root, file) }),
       root,
       config: asObject(shown),
-      ...(flags.origin && { origins }),
+      ...(flags.origin && { origins: originsByPath }),
     },
     lines,
   }
