@@ -58,5 +58,17 @@ function hintFor(program: DatabaseProgram, words: string): string {
     return 'Make room on that disk, or write to another one: `poststack database backup --output <file>`. In a container, a folder is first written to its /tmp; --format custom needs no room there.'
   if (/server version mismatch|unsupported version/i.test(words))
     return "Use the programs of the server's own major version."
+  if (isDamage(program, words)) return noBackup
   return 'Mend what it complains about, then run again.'
+}
+
+export const noBackup = 'The file is damaged, or no backup. Take another one: poststack database list-backups'
+
+/** What they say of a file that is cut off or something else: there is nothing in it to mend. */
+export function isDamage(program: DatabaseProgram, words: string): boolean {
+  if (program === 'psql') return /syntax error at|invalid byte sequence|missing data for column/i.test(words)
+  return (
+    program === 'pg_restore' &&
+    /input file|end of file|archive|file header|could not (?:de|un)compress|corrupt|data block type/i.test(words)
+  )
 }

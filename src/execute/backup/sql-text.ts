@@ -6,6 +6,7 @@ import { PoststackError } from '../../errors.ts'
 import type { Connection, ServerError } from '../../migrations/connection.ts'
 import { cancelUntil } from '../../migrations/heeding.ts'
 import { isHarmlessCommand } from '../../migrations/sql/psql.ts'
+import { isDamage, noBackup } from './program.ts'
 import { scanSql, type Statement } from '../../migrations/sql/statements.ts'
 
 /** A string of V8 may be twice as long; what is made of it takes room as well. */
@@ -80,8 +81,9 @@ function wordsOf({ detail, message }: ServerError): string {
 
 function refused(file: string, line: number, why: string): PoststackError {
   const isRole = /role "[^"]*" does not exist/.test(why)
+  const otherwise = isDamage('psql', why) ? noBackup : 'Mend what the server complains about, then run again.'
   return new PoststackError('BACKUP_FAILED', `${file}:${String(line)} cannot be run: ${why}.\nNothing was changed.`, {
-    hint: isRole ? 'Make the role there first.' : 'Mend what the server complains about, then run again.',
+    hint: isRole ? 'Make the role there first.' : otherwise,
     details: { file, line },
   })
 }

@@ -58,6 +58,12 @@ test('what a program has failed with is told with a way out that it has, and onc
   expect(failed('pg_restore', 'shop', missing).hint).toContain('--no-owner')
   expect(failed('psql', 'shop', missing).hint).not.toContain('--no-owner')
   expect(failed('psql', 'shop', { exitCode: 3, words: 'no' }).hint).not.toContain('Nothing was changed')
+  for (const [program, words] of [
+    ['pg_restore', 'pg_restore: error: could not read from input file: end of file'],
+    ['pg_restore', 'pg_restore: error: did not find magic string in file header'],
+    ['psql', 'ERROR:  syntax error at or near "hello"\nLINE 1: hello'],
+  ] as const)
+    expect(failed(program, 'shop', { exitCode: 1, words }).hint).toContain('list-backups')
 })
 
 describe('retention', () => {
