@@ -50,6 +50,8 @@ export async function makeBackup(request: BackupRequest): Promise<Manifest> {
   await refuseExisting(file)
   const applicationName = `poststack backup ${randomBytes(4).toString('hex')}`
   const reader = await openReader(request)
+  // The log begins with it: one that is stopped before anything flows has a line there, too.
+  request.onProgress({ what: 'dumping', bytes: 0 })
   const forget = onAbort(signal, () => void reader.connection.cancel())
   let partial: PartialBackup | undefined
   try {

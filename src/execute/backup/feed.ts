@@ -36,7 +36,9 @@ export interface Feeding {
  * manifest says.
  */
 export async function feed(request: Feeding): Promise<void> {
-  const { backup, database, major, program } = request
+  const { backup, database, major, onProgress, program, what } = request
+  // The log begins with it: one that is stopped before anything flows has a line there, too.
+  onProgress({ what, bytes: 0, total: backup.bytes })
   const isFolder = backup.dump === 'directory'
   // Once more at the end would be too late: what it reads, it reads in its own order, and not all of it.
   if (isFolder) await checkFolder(request)
@@ -59,13 +61,9 @@ export async function feed(request: Feeding): Promise<void> {
 }
 
 /** Without psql, where the file is one that needs none. Fails with `missing` where it does. */
-async function feedText(
-  { backup, connect, onProgress, signal, what }: Feeding,
-  missing: PoststackError,
-): Promise<void> {
+async function feedText({ backup, connect, signal }: Feeding, missing: PoststackError): Promise<void> {
   const { bytes: total, file, manifest } = backup
   if (total > largestText) throw missing
-  onProgress({ what, bytes: 0, total })
   const content = await readFile(file).catch((error: unknown) => {
     throw refusedBy(file, error)
   })
@@ -96,7 +94,6 @@ async function feedFolder(
   const onBytes = (bytes: number): void => {
     onProgress({ what, bytes: Math.min(bytes, total), total })
   }
-  onBytes(0)
   try {
     return await restoreFolder(program, { folder, signal, onBytes, endSession: () => Promise.resolve() })
   } catch (error) {
