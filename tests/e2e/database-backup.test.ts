@@ -231,6 +231,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     expect(stdout).not.toContain(server.password)
     stopped.process.kill('SIGINT')
     expect((await stopped.ended).code).toBe(130)
+    expect(await readFile(join(project.root, 'logs/poststack.log'), 'utf8')).toContain('"code":"INTERRUPTED"')
     await expect.poll(() => project.database.rows(dumping), patient).toEqual([])
     expect(await filesOf(project)).toEqual([])
     const folder = project.start(['backup', '--format', 'directory'])
@@ -247,6 +248,7 @@ describe.skipIf(!here)('PostgreSQL 15, with its own programs', () => {
     await holder.query('ROLLBACK')
     expect(existsSync(join(project.root, 'killed.dump'))).toBe(false)
     await project.succeed('backup', '--output', 'killed.dump')
+    expect((await readdir(project.root)).filter((name) => name.includes('.partial-'))).toEqual([])
 
     // A disk of its own that is full after some pages.
     await project.write({ 'backups/README': '' })

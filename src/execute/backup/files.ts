@@ -96,7 +96,7 @@ export async function deleteBackup({ file }: KeptBackup): Promise<void> {
     const facts = await lstat(file).catch(() => undefined)
     if (facts?.isDirectory() === true) {
       // Half a folder must not look like one that was damaged.
-      const gone = partialName(file)
+      const gone = await partialName(file)
       await rename(file, gone)
       await rm(gone, { recursive: true, force: true })
     } else await rm(file, { force: true })

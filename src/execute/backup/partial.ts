@@ -1,17 +1,18 @@
 /**
  * Backups that are being written: beside their place, and named when they are whole.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { chmod, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeSynced } from '../../config/state-folder.ts'
 import { isCode, PoststackError } from '../../errors.ts'
+import { isDead, ownIdentity, type ProcessIdentity } from '../../runtime/process-identity.ts'
 import { told } from './disk-words.ts'
 import { isBackupName, type Manifest, manifestPath } from './manifest.ts'
 
 const partialMark = '.partial-'
-/** What a run writes that is still at work has just been changed. */
+/** Where it cannot be told whether the run lives: what one writes that is still at work has just been changed. */
 const deadAfterMs = 24 * 3_600_000
 
 /** What gets its name when it is whole, and is gone when it never is. */
@@ -44,7 +45,7 @@ async function refuseOne(file: string): Promise<void> {
 }
 
 export async function openPartial(file: string): Promise<PartialFile> {
-  const path = partialName(file)
+  const path = await partialName(file)
   const handle = await told(file, async () => {
     await sweep(dirname(file))
     return await open(path, 'wx', 0o600)
@@ -69,7 +70,7 @@ export async function openPartial(file: string): Promise<PartialFile> {
 
 /** The same for a folder, which is made, and in which there are only files. */
 export async function openPartialFolder(folder: string): Promise<PartialBackup> {
-  const path = partialName(folder)
+  const path = await partialName(folder)
   await told(folder, async () => {
     await sweep(dirname(folder))
     await mkdir(path, { mode: 0o700 })
@@ -98,7 +99,7 @@ export async function openPartialFolder(folder: string): Promise<PartialBackup> 
 async function complete(file: string, manifest: Manifest, nameIt: () => Promise<void>): Promise<void> {
   const path = manifestPath(file)
   // It is swept as the backup itself is, whose name it begins with.
-  const partial = manifestPath(partialName(file))
+  const partial = manifestPath(await partialName(file))
   try {
     await writeSynced(partial, `${JSON.stringify(manifest, undefined, 2)}\n`, 0o600)
     await nameFile(partial, path)
@@ -147,23 +148,51 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-/** A name for what is not whole yet, or no longer. */
-export function partialName(file: string): string {
-  return `${file}${partialMark}${randomBytes(6).toString('hex')}`
+/** A name for what is not whole yet, or no longer. It says which process is at work on it. */
+export async function partialName(file: string): Promise<string> {
+  const own = await ownIdentity()
+  const started = Buffer.from(own.started ?? '').toString('hex')
+  return `${file}${partialMark}${[randomBytes(3).toString('hex'), own.pid, started, placeOf(own)].join('-')}`
+}
+
+/** Where the number of a process means this very one. */
+function placeOf({ boot, host, space }: ProcessIdentity): string {
+  return createHash('sha256')
+    .update(JSON.stringify([boot, host, space]))
+    .digest('hex')
+    .slice(0, 8)
+}
+
+/** Ends the name of what was written by us, whatever a person has called the backup. */
+const writer = /\.partial-[\da-f]{6}-(\d+)-([\da-f]*)-([\da-f]{8})(?:\.json)?$/
+
+/** Undefined where the name does not say it, or says it of another machine, or of this one before it was started anew. */
+function writerOf(name: string, own: ProcessIdentity): ProcessIdentity | undefined {
+  const [, pid, started = '', place] = writer.exec(name) ?? []
+  if (place !== placeOf(own)) return undefined
+  return { ...own, pid: Number(pid), started: started === '' ? undefined : Buffer.from(started, 'hex').toString() }
 }
 
 export function isPartialName(name: string): boolean {
   return name.includes(partialMark)
 }
 
-/** What runs that were killed have left. */
+/** What runs that were killed have left. What cannot be removed stays: it keeps nobody from a backup. */
 async function sweep(folder: string): Promise<void> {
+  const own = await ownIdentity()
   for (const name of await readdir(folder).catch(() => [])) {
-    if (!isPartialName(name) || !isBackupName(name.slice(0, name.indexOf(partialMark)))) continue
-    const found = await lstat(join(folder, name)).catch(() => undefined)
-    if (found === undefined || Date.now() - found.mtimeMs <= deadAfterMs) continue
-    await rm(join(folder, name), { force: true, recursive: true })
+    const isOurs = writer.test(name) || isBackupName(name.slice(0, name.indexOf(partialMark)))
+    if (!isPartialName(name) || !isOurs) continue
+    const by = writerOf(name, own)
+    const path = join(folder, name)
+    const isLeft = by === undefined ? await isOld(path) : await isDead(by)
+    if (isLeft) await rm(path, { force: true, recursive: true }).catch(() => undefined)
   }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined)
+  return found !== undefined && Date.now() - found.mtimeMs > deadAfterMs
 }
 
 function exists(file: string): PoststackError {

@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeBackup } from '../../../src/execute/backup/backup.ts'
 import type { Manifest } from '../../../src/execute/backup/manifest.ts'
@@ -81,4 +82,17 @@ test('a whole backup has its manifest beside it, and nothing else', async () => 
   await partial.complete(manifest)
   await partial.close()
   expect((await readdir(folder)).toSorted()).toEqual(['shop', 'shop.json'])
+})
+
+test('what a killed run has left goes with the next backup, whatever its name; what another one is at work on stays', async () => {
+  const killed = await openPartial(join(folder, 'mine'))
+  const { pid } = spawnSync('true')
+  await rename(killed.path, killed.path.replace(`-${String(process.pid)}-`, `-${String(pid)}-`))
+  await killed.handle.close()
+  await writeFile(join(folder, 'mine.partial-notes'), '')
+  const working = await openPartialFolder(join(folder, 'yours'))
+  const next = await openPartial(join(folder, 'mine'))
+  const left = [basename(next.path), 'mine.partial-notes', basename(working.path)]
+  expect((await readdir(folder)).toSorted()).toEqual(left.toSorted())
+  for (const one of [working, next]) await one.close()
 })
