@@ -30,6 +30,8 @@ export interface ReadDesiredOptions {
   readonly services: readonly string[]
   /** Write what has to be kept: generated passwords, caches. Plans and looks write nothing. */
   readonly create: boolean
+  /** Gets what is wrong with the files of builds, which then count as not read. Without it that is what reading fails with. */
+  readonly onBrokenBuild?: ((problem: PoststackError) => void) | undefined
 }
 
 export interface DesiredRead {
@@ -39,7 +41,7 @@ export interface DesiredRead {
 
 /** The declared state, with every file that belongs to it read. */
 export async function readDesired(options: ReadDesiredOptions): Promise<DesiredRead> {
-  const { literals, signal, create } = options
+  const { literals, signal, create, onBrokenBuild } = options
   const config = narrow(options.config, options.services)
   const problem = options.fileProblem(selectServices(config.services, []).map(({ name }) => name))
   if (problem !== undefined) throw problem
@@ -51,7 +53,7 @@ export async function readDesired(options: ReadDesiredOptions): Promise<DesiredR
     readFolders(config),
     readSeedFolders(config),
     readHookContents(config),
-    readBuilds(config, { signal, cacheDir }),
+    readBuilds(config, { signal, cacheDir, onBrokenBuild }),
     readShipped(signal),
   ])
   const { digests, unkept } = secrets
@@ -67,6 +69,11 @@ function narrow(config: Config, services: readonly string[]): Config {
 }
 
 const unread: BuildFacts = { fingerprint: 'unread', baseImages: [] }
+
+/** Whether nobody knows what the image would be made from now. */
+export function isUnread({ ref }: { readonly ref: string }): boolean {
+  return ref.endsWith(`:${unread.fingerprint}`)
+}
 
 /** The declared names alone. No file is read, so a stack can be taken down whatever is wrong with its files. */
 export function readNames(config: Config): Desired {
@@ -137,6 +144,7 @@ async function readHookContents(config: Config): Promise<NonNullable<Desired['ho
 interface BuildOptions {
   readonly signal: AbortSignal
   readonly cacheDir: string | undefined
+  readonly onBrokenBuild: ReadDesiredOptions['onBrokenBuild']
 }
 
 /** The error with the place in the config that led to it; undefined for one that is not about the files of a build. */
@@ -163,7 +171,11 @@ async function readBuilds(config: Config, options: BuildOptions): Promise<Readon
     }
   })
   const read = (await Promise.all(facts)).flat()
-  if (problems.length > 0) throw together(problems.toSorted((a, b) => compareText(a.message, b.message)))
+  if (problems.length > 0) {
+    const all = together(problems.toSorted((a, b) => compareText(a.message, b.message)))
+    if (options.onBrokenBuild === undefined) throw all
+    options.onBrokenBuild(all)
+  }
   return Object.fromEntries([...idle, ...read].toSorted(([a], [b]) => compareText(a, b)))
 }
 

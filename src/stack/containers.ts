@@ -5,6 +5,7 @@ import type { Config } from '../config/types.ts'
 import { PoststackError } from '../errors.ts'
 import type { Outcome } from '../events.ts'
 import { observeRuntime } from '../execute/observe.ts'
+import { isUnread } from '../execute/read-desired.ts'
 import { inStopOrder } from '../plan/leaving.ts'
 import { servicesNamed } from '../plan/named.ts'
 import { selectServices } from '../plan/order.ts'
@@ -141,6 +142,10 @@ async function list(opened: Opened, runtime: Runtime): Promise<ContainerList> {
   const { desired } = await read(withoutMigrations(await withProjectContainers(withoutProfiles(opened))), {
     services: [],
     create: false,
+    // It stands in nobody's way who only looks at what there is.
+    onBrokenBuild: ({ message }) => {
+      opened.emit({ type: 'warning', message })
+    },
   })
   const observed = await observeRuntime(desired, { runtime, signal: opened.signal })
   const declared = new Set(desired.services.map(({ name }) => name))
@@ -158,7 +163,9 @@ async function list(opened: Opened, runtime: Runtime): Promise<ContainerList> {
     }
   })
   const there = new Set(observed.images.map(({ ref }) => ref))
-  const builds = runtime.containersPossible ? desired.images.filter(({ kind }) => kind === 'build') : []
+  const builds = runtime.containersPossible
+    ? desired.images.filter((image) => image.kind === 'build' && !isUnread(image))
+    : []
   return {
     stack: desired.stack,
     runtime: runtime.name,

@@ -11,7 +11,7 @@ import type { Config } from '../config/types.ts'
 import type { Emit } from '../events.ts'
 import { stayWhereItIs } from '../execute/elsewhere.ts'
 import { lookAtServers, type OwnServers } from '../execute/own-servers.ts'
-import { readDesired, readNames, type DesiredRead } from '../execute/read-desired.ts'
+import { readDesired, readNames, type DesiredRead, type ReadDesiredOptions } from '../execute/read-desired.ts'
 import { withStackLock } from '../execute/stack-lock.ts'
 import { servicesNamed } from '../plan/named.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -99,10 +99,7 @@ export function withoutProfiles(opened: Opened): Opened {
   })
 }
 
-export interface ReadOptions {
-  readonly services: readonly string[]
-  readonly create: boolean
-}
+export type ReadOptions = Pick<ReadDesiredOptions, 'services' | 'create' | 'onBrokenBuild'>
 
 export function read({ parsed, signal }: Opened, options: ReadOptions): Promise<DesiredRead> {
   return readDesired({ ...parsed, signal, ...options })

@@ -159,14 +159,14 @@ describe('with a config file', () => {
   })
 })
 
-describe('a named pipe', () => {
-  async function pipe(files: Readonly<Record<string, string>> = {}): Promise<{ readonly root: string; file: string }> {
-    const root = await configProject(files)
-    const file = join(root, '.env')
-    execFileSync('mkfifo', [file])
-    return { root, file }
-  }
+async function pipe(files: Readonly<Record<string, string>> = {}): Promise<{ readonly root: string; file: string }> {
+  const root = await configProject(files)
+  const file = join(root, '.env')
+  execFileSync('mkfifo', [file])
+  return { root, file }
+}
 
+describe('a named pipe', () => {
   test('is read whole once somebody writes, also by two at once', async () => {
     const { file } = await pipe()
     const long = `A=1\n#${'x'.repeat(200_000)}\n`
