@@ -162,7 +162,7 @@ describe('with a config file', () => {
 async function pipe(files: Readonly<Record<string, string>> = {}): Promise<{ readonly root: string; file: string }> {
   const root = await configProject(files)
   const file = join(root, '.env')
-  execFileSync('mkfifo', [file])
+  execFileSync('sh', ['-c', 'mkfifo "$1"', '_', file])
   return { root, file }
 }
 
