@@ -26,7 +26,7 @@ export async function readNamedFile(file: string, signal: AbortSignal = new Abor
   try {
     const facts = await stat(file)
     if (facts.isDirectory())
-      throw new UnreadableFile('is a folder, not a file', 'Give the folder another name, or name a file.')
+      throw new UnreadableFile('is a folder, not a file', 'Give the folder another name, or put a file in its place.')
     return facts.isFIFO() ? await readOnce(file, signal) : await readFile(file, { signal })
   } catch (error) {
     if (signal.aborted) throw interruption(signal)
