@@ -2,16 +2,17 @@
  * Makes a TypeScript file ready to run as a program of its own, under the same grants as configs: guarded by default (bundled, and executed
  * under Node's permission model), or trusted (executed by tsx as it is). It is not started here.
  */
-import { realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isPoststackError, PoststackError } from '../errors.ts'
 import type { FoundConfig } from './load/find.ts'
-import { bundleConfig, bundleOwn, listModules, ownProgram, type Bundle } from './load/bundle.ts'
+import { bundleConfig, listModules, writeBundle, type Bundle } from './load/bundle.ts'
 import { guardFlags, hostsFor, readableFolders, visible } from './load/guarded.ts'
 import { refuseOutside } from './load/reach.ts'
 import { refuseQueries, trustedFlags } from './load/trusted.ts'
 import { ownPackage, type OwnPackage } from './load/own-package.ts'
+import { bundleOwn, ownProgram } from './load/own-program.ts'
 import { bothPermissions, manifestPermissions, permissionsFrom, type Permissions } from './permissions.ts'
 import { resolverFlag } from './child/resolver.ts'
 import { jobVariable, type HandedStack, type OwnModules, type ScriptJob } from './child/script-protocol.ts'
@@ -89,15 +90,14 @@ async function prepare(
   const manifest = await manifestPermissions(root)
   const granted = bothPermissions(manifest, permissionsFrom(grants.cwd, grants.permissions))
   const isDirect = grants.trusted || manifest.all === true
-  const bundle = await asScript(async () => {
-    const made = await bundleConfig(script, own, outfile)
-    const guarding = { config: script, granted, folders: [root, dirname(script.file), own.root], subject: 'script' }
-    if (isDirect) await refuseQueries(made.inputs, script)
-    else await refuseOutside(made.reached, guarding)
-    return made
-  })
+  const guarding = { config: script, granted, folders: [root, dirname(script.file), own.root], subject: 'script' }
+  const bundle = await asScript(() =>
+    bundleConfig(script, own, outfile, ({ inputs, reached }) =>
+      isDirect ? refuseQueries(inputs, script) : refuseOutside(reached, guarding),
+    ),
+  )
   const modules = isDirect ? await ownModules(own, folder) : {}
-  if (!isDirect) await writeFile(outfile, bundle.code)
+  if (!isDirect) await writeBundle(bundle)
   // A script is for the services of the stack, so it may reach them whatever else is granted.
   const addresses = isDirect ? [] : Object.values(stack.services).flatMap(addressesOf)
   const folders = [...readableFolders(root, bundle.externals), folder, join(own.root, 'dist')]

@@ -3,11 +3,12 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { bundleConfig, bundleOwn } from '../../src/config/load/bundle.ts'
+import { bundleConfig } from '../../src/config/load/bundle.ts'
 import { completeDependencies } from '../../src/config/load/dependencies.ts'
 import { guardFlags, readableFolders } from '../../src/config/load/guarded.ts'
 import { linksOn } from '../../src/config/load/links.ts'
 import { ownPackage } from '../../src/config/load/own-package.ts'
+import { bundleOwn } from '../../src/config/load/own-program.ts'
 import { configProject, load, loadError } from '../support/config-project.ts'
 
 const config =

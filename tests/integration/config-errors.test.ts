@@ -106,10 +106,13 @@ describe.each(ways)('$way: what goes wrong in a config', ({ trusted }) => {
     expect(error.hint).toBe('Did you mean `postgres`?')
   })
 
-  it('names an export that a project file lacks', async () => {
+  it.each([
+    ['', 'export const prt = 1'],
+    [' that exports nothing', 'console.log(1)'],
+  ])('names an export that a project file%s lacks', async (_, lib) => {
     const { text } = await errorOf("import { port } from './lib.ts'\nexport default { port: port + 1 }", {
       ...esm,
-      'lib.ts': 'export const prt = 1',
+      'lib.ts': lib,
     })
     expect(text).toContain('poststack.config.ts:1:10: "./lib.ts" exports no `port`')
   })

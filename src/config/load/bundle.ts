@@ -3,24 +3,26 @@
  * process runs; the list of its inputs, and the errors that esbuild finds, serve both ways of loading.
  */
 import { readFile, writeFile } from 'node:fs/promises'
-import { builtinModules, createRequire } from 'node:module'
-import { join, resolve, sep } from 'node:path'
+import { basename, dirname, join, parse, resolve, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { isFollowed } from '../builtins.ts'
 import { findCycles } from '../schema/cycles.ts'
-import { buildFailure } from './errors.ts'
+import { computedModules, globsOf, importerIn, type Check, type ComputedImport } from './computed.ts'
+import { buildFailure, isMissingName } from './errors.ts'
 import { packageType } from './dependencies.ts'
-import type * as Esbuild from 'esbuild'
-import type { BuildOptions, Metafile, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
+import type { BuildOptions, BuildResult, Metafile } from 'esbuild'
 import type { ExternalImport } from './errors.ts'
 import type { FoundConfig } from './find.ts'
 import type { WrittenImport } from './candidates.ts'
 import { placeOfEachFile } from './module-place.ts'
-import { fileInOrder, resolveExtensions } from './order.ts'
-import { ownPackage } from './own-package.ts'
+import { resolveExtensions } from './order.ts'
+import type { GlobRead } from './inputs.ts'
 import type { OwnPackage } from './own-package.ts'
+import { lazyParts, loadEsbuild } from './own-program.ts'
+import { filesInOrder, isBuiltin, packagesOutside, unfollowedModules } from './plugins.ts'
 
 export interface Bundle {
+  /** The files of the code; `code` is what stands in all of them. */
+  readonly outputs: readonly { readonly path: string; readonly text: string }[]
   readonly code: string
   /** The project's files, absolute. */
   readonly inputs: readonly string[]
@@ -40,6 +42,8 @@ export interface Bundle {
   /** Those of them that stand in the bundle. */
   readonly reached: readonly ReachedImport[]
   readonly needsRequire: boolean
+  /** The files that imports may mean of which a part is computed. */
+  readonly globs: readonly GlobRead[]
   /** The project's files that import each other in a circle: `['a.ts', 'b.ts', 'a.ts']`, relative to the project. */
   readonly circles: readonly (readonly string[])[]
 }
@@ -49,13 +53,56 @@ export interface ReachedImport extends WrittenImport {
   readonly file: string
 }
 
-/** `outfile` is where the caller will write the code: source maps name the sources relative to it. */
-export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile: string): Promise<Bundle> {
+/**
+ * `outfile` is where `writeBundle` will write the code: source maps name the sources relative to it. `accept` fails where the code may not
+ * be executed.
+ */
+export async function bundleConfig(
+  config: FoundConfig,
+  own: OwnPackage,
+  outfile: string,
+  accept?: (bundle: Bundle) => Promise<void>,
+): Promise<Bundle> {
+  const bundled = async (file: string, check?: Check): Promise<Bundle> => {
+    const bundle = await bundleWith({ ...config, file }, { own, outfile, check })
+    await accept?.(bundle)
+    return bundle
+  }
+  // Without the files of computed imports: what is wrong here is wrong whatever they are.
+  const bundle = await bundled(config.file)
+  if (bundle.globs.length === 0) return bundle
+  const { circles } = bundle
+  try {
+    return { ...(await bundled(config.file, () => Promise.resolve(undefined))), circles }
+  } catch {
+    const found = new Map<string, Promise<string | undefined>>()
+    const check: Check = (file) => {
+      const known = found.get(file) ?? bundled(file).then(() => undefined, messageOf)
+      found.set(file, known)
+      return known
+    }
+    return { ...(await bundled(config.file, check)), circles }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+interface Making {
+  readonly own: OwnPackage
+  readonly outfile: string
+  /** Without it computed imports find nothing. */
+  readonly check: Check | undefined
+}
+
+async function bundleWith(config: FoundConfig, { own, outfile, check }: Making): Promise<Bundle> {
   const { build } = loadEsbuild()
   const externals: ExternalImport[] = []
   const unfollowed: WrittenImport[] = []
+  const computed: ComputedImport[] = []
   const options: BuildOptions = {
-    entryPoints: [config.file],
+    entryPoints: [{ in: config.file, out: parse(outfile).name }],
     bundle: true,
     write: false,
     metafile: true,
@@ -68,9 +115,13 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
     absWorkingDir: config.root,
     sourcemap: 'inline',
     sourcesContent: false,
-    outfile,
+    outdir: dirname(outfile),
+    outExtension: { '.js': '.mjs' },
+    // In one file, what a module takes from packages would be loaded also where the module is not.
+    splitting: check !== undefined,
     resolveExtensions: [...resolveExtensions],
     plugins: [
+      computedModules(computed, check),
       lazyParts,
       unfollowedModules(unfollowed),
       packagesOutside(own, externals),
@@ -81,18 +132,39 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
   const result = await build(options).catch(async (error: unknown) => {
     throw await buildFailure(error, config)
   })
+  const errors = result.warnings.filter(isMissingName)
+  if (errors.length > 0) throw await buildFailure({ errors }, config)
+  return await readBundle(result, {
+    root: config.root,
+    own,
+    externals,
+    unfollowed,
+    globs: globsOf(computed, config.root),
+  })
+}
+
+interface Noted extends Pick<Bundle, 'externals' | 'globs' | 'unfollowed'> {
+  readonly root: string
+  readonly own: OwnPackage
+}
+
+async function readBundle(result: BuildResult, { root, own, ...noted }: Noted): Promise<Bundle> {
   const inputs = result.metafile?.inputs ?? {}
-  const files = Object.entries(inputs).map(([name, input]) => ({ name, file: fileOf(name, config.root), input }))
-  const mine = files.filter(({ file }) => isProjectFile(file, config.root, own))
-  const reached = mine.flatMap(({ file, input }) =>
+  const all = Object.entries(inputs).map(([name, input]) => {
+    const importer = importerIn(name, root)
+    return { name, file: importer ?? fileOf(name, root), input, isFile: importer === undefined }
+  })
+  const files = all.filter(({ isFile }) => isFile)
+  const mine = files.filter(({ file }) => isProjectFile(file, root, own))
+  const reached = all.flatMap(({ file, input }) =>
     input.imports.flatMap(({ original, path }) =>
-      original === undefined
+      original === undefined || !isProjectFile(file, root, own) || importerIn(path, root) !== undefined
         ? []
-        : [{ importer: file, specifier: original, file: fileOf(path, config.root), isInside: path in inputs }],
+        : [{ importer: file, specifier: original, file: fileOf(path, root), isInside: path in inputs }],
     ),
   )
   const outside = new Set(
-    [...externals.map(({ path }) => path), own.run].flatMap((path) => [path, pathToFileURL(path).href]),
+    [...noted.externals.map(({ path }) => path), own.run].flatMap((path) => [path, pathToFileURL(path).href]),
   )
   // What the code is prepared to do without stands in it as it is written.
   const missing = mine.flatMap(({ file, input }) =>
@@ -101,17 +173,19 @@ export async function bundleConfig(config: FoundConfig, own: OwnPackage, outfile
       return [{ importer: file, specifier: path.startsWith('file:') ? fileURLToPath(path) : path }]
     }),
   )
+  const outputs = result.outputFiles ?? []
   return {
-    code: result.outputFiles?.[0]?.text ?? '',
+    outputs,
+    code: outputs.map(({ text }) => text).join('\n'),
     inputs: mine.map(({ file }) => file),
     modules: await esModules(mine.filter(({ input }) => input.format === 'esm').map(({ file }) => file)),
-    externals,
-    unfollowed,
-    outside: new Set(
-      Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
-    ),
+    ...noted,
+    outside: new Set([
+      ...Object.values(result.metafile?.outputs ?? {}).flatMap(({ imports }) => imports.map(({ path }) => path)),
+      ...outputs.map(({ path }) => `./${basename(path)}`),
+    ]),
     others: files.flatMap(({ file }) => (mine.some((one) => one.file === file) ? [] : [file])),
-    imports: [...externals, ...reached, ...missing],
+    imports: [...noted.externals, ...reached, ...missing],
     missing,
     reached: reached.filter(({ isInside }) => isInside),
     circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
@@ -151,123 +225,8 @@ async function esModules(files: readonly string[]): Promise<readonly string[]> {
   return urls.flat()
 }
 
-/** It only looks on. */
-function unfollowedModules(found: WrittenImport[]): Plugin {
-  return {
-    name: 'poststack-unfollowed-modules',
-    setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, ({ importer, path }) => {
-        if (isBuiltin(path) && !isFollowed(path)) found.push({ importer, specifier: path })
-        return undefined
-      })
-    },
-  }
-}
-
-/** Marks what a plugin asks esbuild to resolve, so that it does not answer itself. */
-export const resolvingAgain = Symbol('resolving within the plugin')
-
-function packagesOutside(own: OwnPackage, externals: ExternalImport[]): Plugin {
-  return {
-    name: 'poststack-packages',
-    setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, async (args) => {
-        if (args.kind === 'entry-point' || args.pluginData === resolvingAgain || isBuiltin(args.path)) return undefined
-        const isRequire = args.kind.startsWith('require')
-        // A file by its URL, which esbuild takes for the name of a package.
-        if (args.path.startsWith('file:')) return await fileByUrl(build, args)
-        if (args.path === 'poststack/run') return runEntry(own, isRequire)
-        const found = await resolveAgain(build, args)
-        // Our own package goes into the bundle: it is small, and esbuild then names a mistyped import with its place.
-        if (args.path === 'poststack') return found.errors?.length === 0 ? found : { path: own.entry }
-        // An error of a plugin is one also where the code catches it; esbuild looks whether it does.
-        if (found.path === undefined || found.errors?.length !== 0) return undefined
-        if (found.external === true) return found
-        const isPackage = found.path.split(sep).includes('node_modules')
-        // Node runs no TypeScript below node_modules.
-        if (!isPackage || /\.[cm]?tsx?$/.test(found.path)) return found
-        externals.push({ importer: args.importer, specifier: args.path, path: found.path })
-        return { path: isRequire ? found.path : pathToFileURL(found.path).href, external: true }
-      })
-    },
-  }
-}
-
-async function fileByUrl(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
-  const found = await resolveAgain(build, { ...args, path: fileURLToPath(args.path) })
-  return found.errors?.length === 0 ? found : undefined
-}
-
-const filesInOrder: Plugin = {
-  name: 'poststack-order',
-  setup(build) {
-    build.onResolve({ filter: /^\.{0,2}\// }, async (args) => {
-      if (args.kind === 'entry-point' || args.pluginData === resolvingAgain) return undefined
-      return fileInOrder(args) === undefined ? undefined : await resolveAgain(build, args)
-    })
-  },
-}
-
-/** The entry that fits this very program, whatever copy the project has. Sources are built on the way. */
-function runEntry({ isSource, run }: OwnPackage, isRequire: boolean): OnResolveResult {
-  return isSource ? { path: run } : { path: isRequire ? run : pathToFileURL(run).href, external: true }
-}
-
-/** What our own entry imports when it is called, such as the whole engine, is nothing that a config needs. */
-const lazyParts: Plugin = {
-  name: 'poststack-lazy-parts',
-  setup(build) {
-    build.onResolve({ filter: /^\./ }, ({ path, kind, importer, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !isOwnEntry(importer)) return undefined
-      return { path: pathToFileURL(resolve(resolveDir, path)).href, external: true }
-    })
-  },
-}
-
-function isOwnEntry(file: string): boolean {
-  return file === ownPackage().entry || file.endsWith(join('node_modules', 'poststack', 'dist', 'index.js'))
-}
-
-export function resolveAgain(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
-  const { kind, importer, resolveDir, namespace } = args
-  return build.resolve(fileInOrder(args) ?? args.path, {
-    kind,
-    importer,
-    resolveDir,
-    namespace,
-    with: args.with,
-    pluginData: resolvingAgain,
-  })
-}
-
-export function isBuiltin(path: string): boolean {
-  return path.startsWith('node:') || builtinModules.includes(path)
-}
-
-/** Builds one of our own programs for the config's process: its evaluator, when run from sources, and our entry for CommonJS. */
-export async function bundleOwn(entry: string, outfile: string): Promise<void> {
-  const { build } = loadEsbuild()
-  const isCommonJs = outfile.endsWith('.cjs')
-  await build({
-    entryPoints: [entry],
-    bundle: true,
-    format: isCommonJs ? 'cjs' : 'esm',
-    // CommonJS knows no import.meta, and our built files ask it for their place.
-    define: isCommonJs ? { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) } : {},
-    platform: 'node',
-    target: 'node20.19',
-    logLevel: 'silent',
-    outfile,
-    plugins: [lazyParts],
-  })
-}
-
-/** One of our own programs, as a file that a restricted process can run. */
-export async function ownProgram(entry: string, { isSource }: OwnPackage, folder: string): Promise<string> {
-  if (!isSource) return entry
-  const program = join(folder, 'child.mjs')
-  await bundleOwn(entry, program)
-  return program
+export async function writeBundle({ outputs }: Bundle): Promise<void> {
+  await Promise.all(outputs.map(({ path, text }) => writeFile(path, text)))
 }
 
 /** For what tsx executes as it is. In a file, because the list may be longer than arguments and variables may be. */
@@ -275,9 +234,4 @@ export async function listModules({ modules }: Bundle, folder: string): Promise<
   const file = join(folder, 'modules.json')
   await writeFile(file, JSON.stringify(modules))
   return file
-}
-
-/** With `require`, because for `import` Node first searches all of a CommonJS file for the names that it exports. */
-export function loadEsbuild(): typeof Esbuild {
-  return createRequire(import.meta.url)('esbuild') as typeof Esbuild
 }

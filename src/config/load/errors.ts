@@ -52,9 +52,11 @@ export async function buildFailure(thrown: unknown, config: FoundConfig): Promis
 async function explain(message: Message, config: FoundConfig): Promise<{ what: string; hint?: string | undefined }> {
   const missing = /^Could not resolve "(.*)"$/.exec(message.text)?.[1]
   if (missing !== undefined) return missingImport(missing)
-  const unexported = /^No matching export in "(.*)" for import "(.*)"$/.exec(message.text)
+  const unexported =
+    /^No matching export in "(?<file>.*)" for import "(?<name>.*)"$/.exec(message.text) ??
+    fromNoModule.exec(message.text)
   if (unexported === null) return { what: message.text.replace(/^./, (letter) => letter.toLowerCase()) }
-  const [, file = '', name = ''] = unexported
+  const { file = '', name = '' } = unexported.groups ?? {}
   // The specifier as the user wrote it says more than the path of the file behind it.
   const specifier = /\bfrom\s*(['"])(.*?)\1/.exec(message.location?.lineText ?? '')?.[2] ?? file
   const near = nearest(name, await exportedNames(resolve(config.root, file)))
@@ -76,6 +78,14 @@ function missingImport(specifier: string): Required<Pick<Failure, 'what' | 'hint
     what: `the imported package "${specifier}" is not installed`,
     hint: `Install it: npm install ${name.join('/')}`,
   }
+}
+
+const fromNoModule = /^Import "(?<name>.*)" will always be undefined because the file "(?<file>.*)" has no exports$/
+
+/** Of what esbuild only warns of: an imported name of a file that exports nothing. Asked of the whole module, a name may be missing. */
+export function isMissingName({ location, text }: Message): boolean {
+  if (location === null || !fromNoModule.test(text) || /\.c[jt]s$/.test(location.file)) return false
+  return !Buffer.from(location.lineText).subarray(0, location.column).toString().trimEnd().endsWith('.')
 }
 
 /** The names that stand in export statements: good enough to suggest one. */

@@ -1,12 +1,11 @@
 /**
  * Evaluates a config of code. Loaded when there is no result of an earlier time to go by.
  */
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { resolverFlag } from '../child/resolver.ts'
 import { bothPermissions, manifestPermissions, type Permissions } from '../permissions.ts'
-import { bundleConfig, bundleOwn, listModules, ownProgram } from './bundle.ts'
+import { bundleConfig, listModules, writeBundle } from './bundle.ts'
 import type { ConfigCache } from './cache.ts'
 import { placeOfDefinition, readSources } from './errors.ts'
 import type { FoundConfig } from './find.ts'
@@ -14,6 +13,7 @@ import { guardFlags, hostsFor, readableFolders } from './guarded.ts'
 import type { LoadedConfig, LoadOptions } from './load.ts'
 import { keepWith, originsOf, whyNotKept } from './origins.ts'
 import { ownPackage } from './own-package.ts'
+import { bundleOwn, ownProgram } from './own-program.ts'
 import { refuseOutside } from './reach.ts'
 import { runChild } from './run-child.ts'
 import { refuseQueries, trustedFlags } from './trusted.ts'
@@ -36,15 +36,17 @@ export async function evaluate(
   const outfile = join(folder, 'config.mjs')
   // One after the other: the folder is removed when one fails, and nothing may write into it then.
   const program = await ownProgram(own.child, own, folder)
-  const bundle = await bundleConfig(config, own, outfile)
   const manifest = await manifestPermissions(config.root)
   const granted = bothPermissions(manifest, permissions)
   const isTrusted = options.trusted === true || manifest.all === true
+  const bundle = await bundleConfig(config, own, outfile, ({ inputs, reached }) =>
+    isTrusted
+      ? refuseQueries(inputs, config)
+      : refuseOutside(reached, { config, granted, folders: [config.root, own.root] }),
+  )
   const ownCommonJs = join(folder, 'poststack.cjs')
-  await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeFile(outfile, bundle.code))
+  await (isTrusted ? bundleOwn(own.entry, ownCommonJs) : writeBundle(bundle))
   const readable = [...readableFolders(config.root, bundle.externals), folder, join(own.root, 'dist')]
-  if (isTrusted) await refuseQueries(bundle.inputs, config)
-  else await refuseOutside(bundle.reached, { config, granted, folders: [config.root, own.root] })
   const flags = isTrusted ? trustedFlags() : [...guardFlags(granted, readable, process.versions.node), resolverFlag]
   const job = {
     url: pathToFileURL(isTrusted ? config.file : outfile).href,

@@ -5,10 +5,14 @@
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
 import type { OnResolveArgs, OnResolveResult, Plugin } from 'esbuild'
-import { isProjectFile, loadEsbuild, resolveAgain, resolvingAgain } from './bundle.ts'
+import { isProjectFile } from './bundle.ts'
 import { placesOf } from './candidates.ts'
+import { computedModules } from './computed.ts'
+import { placeOfEachFile } from './module-place.ts'
 import { resolveExtensions } from './order.ts'
 import { ownPackage, type OwnPackage } from './own-package.ts'
+import { loadEsbuild } from './own-program.ts'
+import { resolveAgain, resolvingAgain } from './plugins.ts'
 import { compareText } from '../text-order.ts'
 
 export interface ImportedFiles {
@@ -38,7 +42,7 @@ export async function importsOf(files: readonly string[], root: string): Promise
       // Nothing is written, but several entries need a place to be written to.
       outdir: root,
       resolveExtensions: [...resolveExtensions],
-      plugins: [noting(graph, { root, own: ownPackage() })],
+      plugins: [computedModules([], sound), noting(graph, { root, own: ownPackage() }), placeOfEachFile(build)],
     }).catch(() => undefined)
   }
   return new Map(files.map((file) => [file, reachedFrom(file, graph)]))
@@ -77,6 +81,9 @@ function noting({ edges, missing }: Graph, project: { readonly root: string; rea
     },
   }
 }
+
+/** What is wrong with a file is nothing to look for here. */
+const sound = (): Promise<undefined> => Promise.resolve(undefined)
 
 const outside: OnResolveResult = { external: true }
 

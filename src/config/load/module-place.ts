@@ -4,6 +4,7 @@ import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { build as Build, OnLoadResult, Plugin } from 'esbuild'
 import { resolverKey } from '../child/resolver.ts'
+import { withoutComputed } from './computed.ts'
 import { packageType } from './dependencies.ts'
 
 /** Its code says what the bundle asks for. */
@@ -15,10 +16,13 @@ export function placeOfEachFile(build: typeof Build): Plugin {
     name: 'poststack-places',
     setup(setup) {
       setup.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }): Promise<OnLoadResult | undefined> => {
-        const source = await readFile(path, 'utf8')
-        if (!/\bimport\.meta\b|\b__(?:dirname|filename)\b/.test(source)) return undefined
+        const written = await readFile(path, 'utf8')
+        const source = await withoutComputed(written, path, build)
+        const text: OnLoadResult = { contents: source, loader: 'default', resolveDir: dirname(path) }
+        if (!/\bimport\.meta\b|\b__(?:dirname|filename)\b/.test(source)) return source === written ? undefined : text
         const result = await build({
           entryPoints: [path],
+          plugins: [{ name: 'poststack-text', setup: (inner) => inner.onLoad({ filter: /./ }, () => text) }],
           bundle: false,
           write: false,
           logLevel: 'silent',

@@ -24,8 +24,9 @@ interface Found {
 export function originsOf(
   file: string,
   bundle: Bundle,
-  { files, globs, variables, allVariables, cwd }: ConfigReads,
+  { files, globs: read, variables, allVariables, cwd }: ConfigReads,
 ): Found {
+  const globs = [...read, ...bundle.globs]
   const dependencies = completeDependencies(bundle.inputs)
   const ways = waysTo([...dependencies, ...files], bundle.imports)
   const packages = placesOfPackages(bundle.missing).filter((path) => !existsSync(path))
@@ -65,7 +66,9 @@ export function whyNotKept(bundle: Bundle, { untracked }: ConfigReads, context: 
     const at = file === undefined ? '' : ` at ${[relative(context.config.root, file), line, column].join(':')}`
     return `the config ${importsUnfollowed(first.specifier + at)}`
   }
-  return computesImports(bundle) ? 'the config computes the name of a module that it imports' : undefined
+  // Executed as it is, it may import files that no pattern finds.
+  const isFree = bundle.globs.length > 0 && context.folder === undefined
+  return isFree || computesImports(bundle) ? 'the config computes the name of a module that it imports' : undefined
 }
 
 function importsUnfollowed(builtin: string): string {

@@ -1,9 +1,10 @@
 /** The files of the packages that a config imports: they run as they are, outside of the bundle, and its result depends on them, too. */
 import { dirname, resolve } from 'node:path'
 import { isFollowed } from '../builtins.ts'
-import { isBuiltin, loadEsbuild } from './bundle.ts'
 import { packageOf } from './candidates.ts'
 import { linksOn } from './links.ts'
+import { loadEsbuild } from './own-program.ts'
+import { isBuiltin } from './plugins.ts'
 import { nearestFile } from './upward.ts'
 
 export interface PackageFiles {
