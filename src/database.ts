@@ -20,6 +20,11 @@ import type { MigrationFolder } from './migrations/types.ts'
 import type { RollbackProof } from './migrations/verify/proof.ts'
 import { verify as runVerify, type VerifyReport } from './migrations/verify/verify.ts'
 
+declare global {
+  // Of Node or of browsers, as the project has it; our types must hold also where it says neither.
+  interface AbortSignal {}
+}
+
 export { isPoststackError, PoststackError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, PoststackErrorOptions } from './errors.ts'
 export type { PgClient, PgPool } from './execute/database/client.ts'

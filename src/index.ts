@@ -2,6 +2,12 @@
 import type { OpenOptions, Stack, WatchingStack } from './stack.ts'
 import type { WatchStackOptions } from './watch-stack.ts'
 
+declare global {
+  // Of Node or of browsers, as the project has it; our types must hold also where it says neither.
+  interface AbortSignal {}
+  interface URL {}
+}
+
 export { container, defineConfig, hook, postgres } from './config/define.ts'
 export { env, glob, readText } from './config/reading.ts'
 export { ExitCode, PoststackError, isPoststackError } from './errors.ts'

@@ -172,17 +172,22 @@ describe('the package', () => {
   })
 
   test('its types must accept a right config and refuse a wrong one', async () => {
-    await project.write({ 'tsconfig.json': JSON.stringify(tsconfig) })
     await project.write({
       'poststack.config.ts': [
         "import { container, defineConfig, postgres } from 'poststack'",
+        "export * as migrations from 'poststack/migrations'",
         "const db = postgres({ port: 5440, migrations: './migrations' })",
         "const web = container({ image: 'debian', env: { URL: db.url }, ports: { http: { container: 80 } } })",
         "export default defineConfig({ name: 'shop', services: { db, web } })",
         '',
       ].join('\n'),
     })
-    await inProject(process.execPath, tsc)
+    // Without a library that knows AbortSignal and URL, and with what TypeScript takes by itself, they hold, too.
+    const bare = { ...tsconfig.compilerOptions, lib: ['esnext'] }
+    for (const compilerOptions of [bare, { ...bare, types: undefined }, tsconfig.compilerOptions]) {
+      await project.write({ 'tsconfig.json': JSON.stringify({ ...tsconfig, compilerOptions }) })
+      await inProject(process.execPath, tsc)
+    }
 
     await project.write({
       'poststack.config.ts': "import { postgres } from 'poststack'\nexport const db = postgres({ prot: 5440 })\n",
