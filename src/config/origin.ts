@@ -66,7 +66,9 @@ export function originOf(shown: ShownValue, from: OriginSources): ValueOrigin {
       : locate({ path, message: '', value: JSON.stringify(value) }, among)
   const place = found ?? definition
   if (place === undefined) return { kind: 'config', file: relative(root, file) }
-  const variables = variablesAt(place, sources).filter((name) => inputs.variables.includes(name))
+  // Which function was called says the kind, whatever it was given.
+  const isCalled = path.at(-1) === 'kind' && !/^['"]?kind\b/.test(lineOf(place, sources))
+  const variables = isCalled ? [] : variablesAt(place, sources).filter((name) => inputs.variables.includes(name))
   return {
     kind: 'config',
     file: relative(root, place.file),

@@ -94,7 +94,8 @@ describe('a config that is shown', () => {
       'services.web.image': { kind: 'config', file, line: 6 },
       'services.web.dependsOn': { kind: 'references' },
     })
-    expect(origins['services.db.settings.log_statement']).not.toHaveProperty('variables')
+    for (const path of ['services.db.settings.log_statement', 'services.db.kind'])
+      expect(origins[path]).not.toHaveProperty('variables')
     const conventional = originOf(
       { path: ['services', 'db', 'port'], value: 1, isDeclared: true },
       { ...from, file: undefined },
