@@ -28,6 +28,7 @@ describe('an import with a computed part', () => {
   it('means one file of the project, and the others do not matter', async () => {
     const root = await configProject(files)
     for (const way of ways) expect((await load(root, way)).plain).toMatchObject({ name: 'dev2' })
+    expect(await (await load(root)).keep(true)).toMatch(/^the config may import (?:wip|gone)\.ts, and that cannot/)
     for (const name of ['wip', 'gone', 'runs']) await rm(join(root, `${name}.ts`))
     const { inputs, plain } = await load(root)
     expect(plain).toMatchObject({ name: 'dev2' })
@@ -38,10 +39,12 @@ describe('an import with a computed part', () => {
 
   it('fails by what is wrong with the file that it means', async () => {
     const root = await configProject(files)
-    expect((await loadError(root, { mode: 'wip' })).message).toMatch(/wip\.ts:1:7: expected identifier/)
+    const wip = (await loadError(root, { mode: 'wip' })).message
+    expect(wip).toMatch(/^poststack\.config\.ts:2:.*wip\.ts:1:7: expected identifier/)
     expect((await loadError(root, { mode: 'gone' })).message).toContain('the imported package "gone" is not installed')
     expect((await loadError(root, { mode: 'runs' })).message).toContain('it runs')
     const { hint, message } = await loadError(root, { mode: 'production' })
+    expect(message).toMatch(/^poststack\.config\.ts:2:/)
     expect(message).toContain("Cannot find module './production.ts' imported from")
     expect(hint).toContain('./*.ts')
   })
@@ -71,12 +74,13 @@ const index = await import(\`./m/\${folder}\`), other = await import(\`./\${'m'}
 export default { name: [caught, first.v, first === second && second === third, index.v, other.v].join(), services: {}, at: new Error().stack }`,
       'm/a.ts': "export const v: string = 'a'",
       'm/one/index.ts': "export const v = 'index'",
-      'm/one/v.cjs': "const n = 'w'\nexports.v = require('./' + n + '.cjs')",
+      'm/one/v.cjs':
+        "const n = 'w'\nexports.v = require('./' + n + '.cjs')\ntry { require(`./${n}x.cjs`) } catch (error) { exports.v += error.code }",
       'm/one/w.cjs': "module.exports = 'w'",
     })
     for (const way of ways) {
       const { plain } = await load(root, way)
-      expect(plain).toMatchObject({ name: 'ERR_MODULE_NOT_FOUND,a,true,index,w' })
+      expect(plain).toMatchObject({ name: 'ERR_MODULE_NOT_FOUND,a,true,index,wMODULE_NOT_FOUND' })
       expect((plain as { at: string }).at).toContain('poststack.config.ts:6:124')
     }
   })
@@ -87,6 +91,7 @@ export default { name: [caught, first.v, first === second && second === third, i
       'package.json': '{ "type": "module" }',
       'poststack.config.ts': `export default async ({ mode }) => ({ name: (${code}).default, services: {} })`,
       'development.ts': "export default 'dev'",
+      'tsconfig.json': '{ /* no data */ }',
       '.poststack/secrets.json': JSON.stringify({ version: 1, key: 'a1'.repeat(32), passwords: {} }),
     })
     const name = async (trusted = false) => {

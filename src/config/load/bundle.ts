@@ -44,6 +44,8 @@ export interface Bundle {
   readonly needsRequire: boolean
   /** The files that imports may mean of which a part is computed. */
   readonly globs: readonly GlobRead[]
+  /** Those of them that fail before they run, absolute. */
+  readonly broken: readonly string[]
   /** The project's files that import each other in a circle: `['a.ts', 'b.ts', 'a.ts']`, relative to the project. */
   readonly circles: readonly (readonly string[])[]
 }
@@ -76,17 +78,22 @@ export async function bundleConfig(
     return { ...(await bundled(config.file, () => Promise.resolve(undefined))), circles }
   } catch {
     const found = new Map<string, Promise<string | undefined>>()
+    const broken: string[] = []
     const check: Check = (file) => {
-      const known = found.get(file) ?? bundled(file).then(() => undefined, messageOf)
+      const known =
+        found.get(file) ??
+        bundled(file).then(
+          () => undefined,
+          (error: unknown) => {
+            broken.push(file)
+            return error instanceof Error ? error.message : String(error)
+          },
+        )
       found.set(file, known)
       return known
     }
-    return { ...(await bundled(config.file, check)), circles }
+    return { ...(await bundled(config.file, check)), circles, broken }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 interface Making {
@@ -188,6 +195,7 @@ async function readBundle(result: BuildResult, { root, own, ...noted }: Noted): 
     imports: [...noted.externals, ...reached, ...missing],
     missing,
     reached: reached.filter(({ isInside }) => isInside),
+    broken: [],
     circles: importCircles(new Map(mine.map(({ name, input }) => [name, input]))),
     needsRequire: files.some(
       ({ input }) => input.format === 'cjs' || input.imports.some(({ kind }) => kind.startsWith('require')),

@@ -143,29 +143,29 @@ async function moduleOf(computed: ComputedImport, check: Check | undefined): Pro
     files.map(async (file) => {
       const path = resolve(folder, file)
       const wrong = await check?.(path)
-      const load =
-        wrong === undefined ? await loading(path, isRequire) : () => `throw new Error(${JSON.stringify(wrong)})`
-      return namesOf(file, pattern).map((name) => {
-        const text = JSON.stringify(name)
-        return `${text}: ${isRequire ? '' : 'async '}() => { ${load(text)} }`
-      })
+      const load = wrong === undefined ? await loading(path, isRequire) : () => JSON.stringify(wrong)
+      return namesOf(file, pattern).map((name) => `${JSON.stringify(name)}: ${load(JSON.stringify(name))}`)
     }),
   )
-  const hint = `Guarded, a computed part of an import stands for one name without "/": ${pattern} is no file of that name.`
+  const hint = `No file of that name fits ${pattern}. Guarded, a computed part of an import stands for one name, without "/".`
   return `const files = { __proto__: null, ${[...new Set(entries.flat())].join(', ')} }
 ${isRequire ? 'module.exports =' : 'export default'} ${isRequire ? '' : 'async '}(name) => {
   const load = files[String(name)]
-  if (load !== undefined) return load()
-  const error = new Error(\`Cannot find module '\${name}' imported from \${${JSON.stringify(importer)}}\`)
-  throw Object.assign(error, { code: '${isRequire ? '' : 'ERR_'}MODULE_NOT_FOUND', hint: ${JSON.stringify(hint)} })
+  if (typeof load === 'function') return load()
+  const error = new Error(load ?? \`Cannot find module '\${name}' imported from \${${JSON.stringify(importer)}}\`)
+  // It happens where the import is written.
+  error.stack = error.stack.replace(/(?:\\n +at ${isRequire ? '.*){2}' : '(?!async ).*)+'}/, '')
+  if (load === undefined) Object.assign(error, { code: '${isRequire ? '' : 'ERR_'}MODULE_NOT_FOUND', hint: ${JSON.stringify(hint)} })
+  throw error
 }`
 }
 
 /** Of a module that esbuild splits off, CommonJS has its default only. */
 async function loading(file: string, isRequire: boolean): Promise<(name: string) => string> {
-  if (isRequire) return (name) => `return require(${name})`
-  if (!(await isCommonJs(file))) return (name) => `return import(${name})`
-  return (name) => `const own = require(${name}); return { ...(typeof own !== 'string' && own), default: own }`
+  if (isRequire) return (name) => `() => require(${name})`
+  if (!(await isCommonJs(file))) return (name) => `() => import(${name})`
+  return (name) =>
+    `() => { const own = require(${name}); return { ...(typeof own !== 'string' && own), default: own } }`
 }
 
 async function isCommonJs(file: string): Promise<boolean> {
@@ -181,7 +181,7 @@ const meant: readonly (readonly [ending: RegExp, written: string])[] = [
   [/\.mts$/, '.mjs'],
   [/\.cts$/, '.cjs'],
   [/\.(?:[jt]sx?|json)$/, ''],
-  [/\/index\.(?:[jt]sx?|json)$/, ''],
+  [/\/index\.[jt]sx?$/, ''],
 ]
 
 function namesOf(file: string, pattern: string): readonly string[] {
@@ -198,31 +198,29 @@ function bare(name: string): string {
 }
 
 /** Relative to the importing file: `./development.ts`. Declarations are no code, and nothing is imported by itself. */
-function filesOf({ importer, pattern }: ComputedImport): readonly string[] {
+function filesOf({ importer, isRequire, pattern }: ComputedImport): readonly string[] {
   const folder = dirname(importer)
-  const files = globFiles(folder, widened(pattern)).filter((file) => {
-    const isOther = resolve(folder, file) !== importer
-    return isOther && /\.(?:[cm]?[jt]sx?|json)$/.test(file) && !/\.d\.[cm]?ts$/.test(file)
-  })
+  const files = globFiles(folder, widened(pattern, isRequire)).filter(
+    (file) => resolve(folder, file) !== importer && !/\.d\.[cm]?ts$/.test(file),
+  )
   return files.map((file) => (file.startsWith('../') ? file : `./${file}`))
 }
 
-/** Also what may stand there under another ending. */
-function widened(pattern: string): string {
+/** Also what may stand there under another ending. Data without one can only be required: settings such as tsconfig.json are no code. */
+function widened(pattern: string, isRequire: boolean): string {
   const [, stem = '', kind = ''] = /^(.*)\.([cm]?)jsx?$/.exec(pattern) ?? []
   if (stem !== '') return kind === '' ? `${stem}.{js,jsx,ts,tsx}` : `${stem}.${kind}{js,ts}`
   if (/\.(?:[cm]?tsx?|json)$/.test(pattern)) return pattern
-  return `{${pattern},${pattern}.{js,jsx,ts,tsx,json},${pattern}/index.{js,jsx,ts,tsx,json}}`
+  return `${pattern}{.{js,jsx,ts,tsx,cjs,cts,mjs,mts${isRequire ? ',json' : ''}},/index.{js,jsx,ts,tsx}}`
 }
 
 /** What a result depends on besides the files that are there: whether there is another one. */
 export function globsOf(computed: readonly ComputedImport[], root: string): readonly GlobRead[] {
-  const patterns = computed.map(({ importer, pattern }) => {
-    return widened(
-      relative(root, resolve(dirname(importer), pattern))
-        .split(sep)
-        .join('/'),
-    )
+  const patterns = computed.map(({ importer, isRequire, pattern }) => {
+    const fromRoot = relative(root, resolve(dirname(importer), pattern))
+      .split(sep)
+      .join('/')
+    return widened(fromRoot, isRequire)
   })
   return [...new Set(patterns)].toSorted(compareText).map((pattern) => ({ pattern, files: globFiles(root, pattern) }))
 }

@@ -66,6 +66,9 @@ export function whyNotKept(bundle: Bundle, { untracked }: ConfigReads, context: 
     const at = file === undefined ? '' : ` at ${[relative(context.config.root, file), line, column].join(':')}`
     return `the config ${importsUnfollowed(first.specifier + at)}`
   }
+  const [broken] = bundle.broken
+  if (broken !== undefined)
+    return `the config may import ${relative(context.config.root, broken)}, and that cannot be imported`
   // Executed as it is, it may import files that no pattern finds.
   const isFree = bundle.globs.length > 0 && context.folder === undefined
   return isFree || computesImports(bundle) ? 'the config computes the name of a module that it imports' : undefined
