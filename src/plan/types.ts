@@ -248,9 +248,9 @@ export interface ObservedVolume {
   /** Major version of PostgreSQL: on engines the one it was made for, on native the one whose data it holds, if any. */
   readonly postgres: number | undefined
   /** Present where it holds no data but remembers a job that has ended well, and by which spec. */
-  readonly job?: { readonly service: string; readonly digest: string }
-  /** When it was made, in milliseconds since 1970, where the runtime says so. */
-  readonly createdMs?: number
+  readonly job?: { readonly service: string; readonly digest: string; readonly data?: Readonly<Record<string, number>> }
+  /** Which data of its key these are: data that were made anew have another number. Absent: 0. */
+  readonly generation?: number
 }
 
 export interface ObservedNetwork {

@@ -78,13 +78,7 @@ export function requestedPorts(value: unknown): Ports {
 
 export function volumeFrom(value: unknown): ObservedVolume {
   const entry = asRecord(value)
-  const labels = labelsOf(entry['Labels'])
-  const createdMs = typeof entry['CreatedAt'] === 'string' ? Date.parse(entry['CreatedAt']) : Number.NaN
-  return {
-    name: asText(entry['Name']),
-    ...labelledVolume(labels),
-    ...(Number.isNaN(createdMs) ? {} : { createdMs }),
-  }
+  return { name: asText(entry['Name']), ...labelledVolume(labelsOf(entry['Labels'])) }
 }
 
 export function networkFrom(value: unknown): ObservedNetwork {
