@@ -239,6 +239,19 @@ test('podman must be told to stop a container until it is not started again', as
   await expect(stopping).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
 })
 
+test('one that Docker does not rename between two starts must be stopped and renamed', async () => {
+  const asked: string[] = []
+  const { engine } = engineOf((_asked, { method, path }) => {
+    if (method !== 'POST') return ended(asked.length < 2 ? 'restarting' : 'exited', 3)
+    asked.push(path.replace(/\?.*/, ''))
+    return asked.length === 1
+      ? { status: 500, body: { message: 'sandbox 7459910b26b4 not found' } }
+      : { status: 204, body: {} }
+  })
+  await createWrites({ ...engine, flavour: 'docker' }).renameContainer({ name: 'job', id: 'a1' }, 'old', { signal })
+  expect(asked).toEqual(['/containers/a1/rename', '/containers/a1/stop', '/containers/a1/rename'])
+})
+
 test.each([
   ['running', 'running'],
   ['exited', 'exited'],
