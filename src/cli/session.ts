@@ -71,6 +71,13 @@ export function finish(outcome: Outcome, { report }: Session, signal: AbortSigna
 
 /** Everything was done, and yet a second look finds a difference: something outside changed it, or Poststack has a bug. */
 function notConverged({ subject, kind, cause }: Outcome['remaining'][number]): ErrorRecord {
+  if (kind === 'wait')
+    return {
+      code: 'NOT_CONVERGED',
+      message: `${subject} was ready, and is so no more: ${cause.text}`,
+      hint: `see why: poststack container health ${subject.replace('service:', '')}`,
+      details: { subject, kind, changes: cause.changes },
+    }
   return {
     code: 'NOT_CONVERGED',
     message: `${subject} did not stay as declared; a second look would ${kind} again: ${cause.text}`,

@@ -3,6 +3,7 @@
  */
 import { pause, throwIfAborted } from '../abort.ts'
 import type { PoststackError } from '../errors.ts'
+import { loopRestarts } from '../plan/current.ts'
 import type { ObservedContainer, Probe } from '../plan/types.ts'
 import { attempt } from './probe-attempts.ts'
 import type { ProbeAnswer, ProbeContext } from './probe-attempts.ts'
@@ -37,6 +38,8 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     since: new Map(),
     running: undefined,
     restarts: 0,
+    before: undefined,
+    exitCode: undefined,
     isLate: false,
     unset: undefined,
   }
@@ -56,7 +59,7 @@ export async function waitFor(probe: Probe, context: WaitContext): Promise<void>
     const isLate = leftMs <= 0 && wait.running !== undefined && answer.reason === justStarted && !wait.isLate
     if (leftMs <= 0 && !isLate) throw await failed(wait, timedOut(wait, last, container))
     wait.isLate = isLate
-    await pause(isLate ? settledMs(context) : Math.min(delayMs, leftMs), context.signal)
+    await pause(isLate ? settledMs(context, container) : Math.min(delayMs, leftMs), context.signal)
     if (elapsed(wait) > eagerMs) delayMs = Math.min(delayMs * 1.5, longestDelayMs)
   }
 }
@@ -74,10 +77,10 @@ const longestDelayMs = 1000
 /** How long a container without a probe must be seen running: a program that is not there, or fails on its first line, runs for a moment too. */
 const settleMs = 500
 const justStarted = 'it has only just started'
+/** The same for one that was restarted again and again. */
+const steadyMs = 10_000
 /** How long a crash loop or a rejected password is watched before it counts as lasting. */
 const crashLoopMs = 5000
-/** Less often, it may have crashed for what was not there yet, and need longer now. */
-const loopRestarts = 2
 const lastingMs = 2000
 const lasting = new Set(['PASSWORD_REJECTED', 'DATABASE_MISSING'])
 
@@ -89,17 +92,21 @@ interface Wait {
   readonly since: Map<string, number>
   /** Since when each look has found the container running, and by which start. */
   running: { readonly since: number; readonly startedAt: string | undefined } | undefined
-  /** How often a look has found it started anew. */
+  /** How often it was started anew, as far as looks and the engine's own count tell. */
   restarts: number
+  /** The engine's count at the first look. */
+  before: number | undefined
+  /** With which code it has ended last, where a look found it so. */
+  exitCode: number | undefined
   isLate: boolean
   /** Why the password could not be set; empty when it was. Undefined before it is tried. */
   unset: string | undefined
 }
 
 /** What was started anew again and again has no lack of time. */
-function timedOut({ restarts }: Wait, answer: NotReady, container: ObservedContainer | undefined): Failure {
-  return restarts >= loopRestarts && container !== undefined
-    ? { kind: 'crash-loop', container }
+function timedOut(wait: Wait, answer: NotReady, container: ObservedContainer | undefined): Failure {
+  return wait.restarts >= loopRestarts && container !== undefined
+    ? loops(wait, container)
     : { kind: 'timeout', answer, container }
 }
 
@@ -113,12 +120,8 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
     const failure = ended(probe, container)
     if (failure !== undefined) throw await failed(wait, failure)
   }
-  if (container?.state === 'restarting') {
-    wait.running = undefined
-    return crashed(wait, container)
-  }
-  if (probe.kind !== 'running' && container?.state === 'running') noteStart(wait, container)
-  const early = probe.kind === 'running' && container?.state === 'running' ? await settle(wait, container) : undefined
+  if (container !== undefined && isAnew(wait, container)) return crashed(wait, container)
+  const early = probe.kind === 'running' && container?.state === 'running' ? settle(wait, container) : undefined
   if (early !== undefined) return early
   // One attempt must not outlast the deadline by its own time limit.
   const answer = await attempt(probe, container, { ...context, limitMs: context.timeoutMs - elapsed(wait) })
@@ -138,30 +141,51 @@ async function askAgain(wait: Wait, container: ObservedContainer | undefined): P
 }
 
 async function crashed(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer> {
-  if (lasts(wait, 'restarting', crashLoopMs)) throw await failed(wait, { kind: 'crash-loop', container })
+  if (lasts(wait, 'restarting', crashLoopMs)) throw await failed(wait, loops(wait, container))
   const code = container.exitCode === undefined ? '' : ` (last exit code ${container.exitCode})`
   return { ready: false, reason: `it crashed and is being restarted${code}` }
 }
 
+function loops({ exitCode }: Wait, container: ObservedContainer): Failure {
+  return {
+    kind: 'crash-loop',
+    container: exitCode === undefined ? container : { ...container, exitCode: container.exitCode ?? exitCode },
+  }
+}
+
+/** Whether it has ended since the last look, and is started again. Podman does that at once, so that no look finds it anything but running. */
+function isAnew(wait: Wait, { exitCode, restarts = 0, startedAt, state }: ObservedContainer): boolean {
+  wait.before ??= restarts
+  wait.restarts = Math.max(wait.restarts, restarts - wait.before)
+  if (state === 'restarting') {
+    wait.running = undefined
+    wait.exitCode = exitCode
+    return true
+  }
+  if (state !== 'running' || wait.running?.startedAt === startedAt) return false
+  const wasRunning = wait.running !== undefined
+  wait.running = { since: performance.now(), startedAt }
+  if (wasRunning) wait.restarts += 1
+  return wasRunning
+}
+
 /** Running is ready for what has no probe, once it has gone on for a while: nothing is returned then. */
-/** Podman starts one with a restart policy again at once, so that no look finds it anything but running. */
-function noteStart(wait: Wait, { startedAt }: ObservedContainer): void {
-  if (wait.running !== undefined && wait.running.startedAt !== startedAt) wait.restarts += 1
-  if (wait.running?.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
+function settle({ context, running }: Wait, container: ObservedContainer): ProbeAnswer | undefined {
+  const isSettled = running !== undefined && performance.now() - running.since >= settledMs(context, container)
+  if (isSettled) return undefined
+  return {
+    ready: false,
+    reason: wasLooping(container) ? 'it ended again and again, and has to go on running' : justStarted,
+  }
 }
 
-async function settle(wait: Wait, container: ObservedContainer): Promise<ProbeAnswer | undefined> {
-  const { running } = wait
-  const { startedAt } = container
-  if (running === undefined || running.startedAt !== startedAt) wait.running = { since: performance.now(), startedAt }
-  // Podman starts one with a restart policy again at once, so that no look finds it anything but running.
-  if (running !== undefined && running.startedAt !== startedAt) return crashed(wait, container)
-  const isSettled = running !== undefined && performance.now() - running.since >= settledMs(wait.context)
-  return isSettled ? undefined : { ready: false, reason: justStarted }
+function settledMs({ timeoutMs }: WaitContext, container: ObservedContainer | undefined): number {
+  return Math.min(container !== undefined && wasLooping(container) ? steadyMs : settleMs, timeoutMs / 2)
 }
 
-function settledMs({ timeoutMs }: WaitContext): number {
-  return Math.min(settleMs, timeoutMs / 2)
+/** Its own health check tells more. */
+function wasLooping({ healthcheck, restarts = 0 }: ObservedContainer): boolean {
+  return healthcheck === undefined && restarts >= loopRestarts
 }
 
 /** A container that is over, whatever the probe says: a port may be answered by something else. */

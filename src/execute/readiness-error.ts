@@ -38,11 +38,12 @@ const lookMs = 100
 
 /** Reads the last of the log and puts everything together. */
 export async function readinessError(
-  failure: Failure,
+  found: Failure,
   probe: Probe,
   context: ErrorContext,
   elapsedMs: number,
 ): Promise<PoststackError> {
+  const failure = await withExitCode(found, context)
   const container = failure.kind === 'gone' ? undefined : failure.container
   const answer = failure.kind === 'timeout' || failure.kind === 'lasting' ? failure.answer : undefined
   // Where the server itself refuses us, its log holds little but our own attempts.
@@ -70,6 +71,14 @@ export async function readinessError(
   })
 }
 
+/** As `lastLines`: with a deadline of its own, and without failing. */
+async function withExitCode(failure: Failure, { runtime, target }: ErrorContext): Promise<Failure> {
+  if (failure.kind !== 'crash-loop' || failure.container.exitCode !== undefined || target === undefined) return failure
+  const signal = AbortSignal.timeout(logMs)
+  const exitCode = await runtime.lastExitCode?.(target, { signal }).catch(() => undefined)
+  return exitCode === undefined ? failure : { ...failure, container: { ...failure.container, exitCode } }
+}
+
 function codeOf(failure: Failure): ErrorCode {
   if (failure.kind === 'job') return 'JOB_FAILED'
   return failure.kind === 'lasting' ? (failure.answer.code ?? 'NOT_READY') : 'NOT_READY'
@@ -89,7 +98,6 @@ function messageOf(failure: Failure, probe: Probe, service: string, elapsedMs: n
     case 'crash':
       return `Service ${service} ended with ${exitText(failure.container)} after ${time}, before it was ready.`
     case 'crash-loop':
-      // Podman shows such a container running, with no word of how it ended before.
       return `Service ${service} crashes again and again${failure.container.exitCode === undefined ? '' : ` (last ${exitText(failure.container)})`}; gave up after ${time}.`
     case 'job':
       return `Job ${service} failed with ${exitText(failure.container)} after ${time}.`
@@ -113,7 +121,12 @@ function hintOf(failure: Failure, symptoms: Symptoms, { target }: ErrorContext):
   if (isCrash && failure.container.exitCode === 0) return endedWell
   const known = hintFor(symptoms)
   if (known !== undefined || failure.kind === 'timeout') return known
-  return symptoms.logs.length === 0
+  return lastWordsHint(symptoms)
+}
+
+/** Of one that has ended, where nothing better is known. */
+export function lastWordsHint({ logs }: Pick<Symptoms, 'logs'>): string {
+  return logs.length === 0
     ? 'It wrote nothing before it ended. Check `command` and `entrypoint`.'
     : 'Its last lines of output say why.'
 }

@@ -3,6 +3,7 @@
  * label: it outlives `down` as the data does that the job has worked on, and goes with it.
  */
 import { createHash } from 'node:crypto'
+import { allGenerations, formatGenerations, generationOf, type Generations } from './generations.ts'
 import { label } from './labels.ts'
 import { isOurs, ownerLabels } from './names.ts'
 import { selectServices } from './order.ts'
@@ -36,53 +37,59 @@ export function jobMemory(
 ): JobMemory {
   const spec = service.container?.spec
   const digest = spec === undefined ? '' : specDigest(spec, desired.digests)
-  // The newest first: a run that was cut may have left an older one of the same digest, whose time does not count any more.
-  const memories = volumes
-    .filter(({ job, owner }) => isOurs(owner, desired) && job?.service === service.name)
-    .toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0))
-  const exact = memories.find(({ job }) => job?.digest === digest)
-  const memory = exact ?? ofBefore(memories, spec, desired)
-  const lost = memory === undefined ? undefined : lostData(service, desired, { volumes, since: memory })
+  const memories = volumes.filter(({ job, owner }) => isOurs(owner, desired) && job?.service === service.name)
+  const ofDigest = (wanted: string) => memories.filter(({ job }) => job?.digest === wanted)
+  const lostSince = (since: ObservedVolume) => lostData(service, desired, { volumes, since })
+  // A run that was cut may have left one of the same digest about data of before.
+  const newest = (some: readonly ObservedVolume[]) => some.find((one) => lostSince(one) === undefined) ?? some[0]
+  const exact = newest(ofDigest(digest))
+  const memory = exact ?? newest(ofBefore(spec, ofDigest, desired))
+  const lost = memory === undefined ? undefined : lostSince(memory)
   return {
     isDone: memory !== undefined && lost === undefined,
     again: lost ?? (memory === undefined && memories.length > 0 ? 'it changed since it was done' : undefined),
     remember:
       memories.length === 1 && exact !== undefined && lost === undefined
         ? undefined
-        : rememberAction({ service, digest, memories, kept: lost === undefined ? exact : undefined }, desired),
+        : rememberAction({ service, digest, memories, volumes, kept: lost === undefined ? exact : undefined }, desired),
   }
 }
 
 /** A memory from before what mounted files hold was part of it; it is written anew, and counts for nothing from then on. */
 function ofBefore(
-  memories: readonly ObservedVolume[],
   spec: ContainerSpec | undefined,
+  ofDigest: (digest: string) => readonly ObservedVolume[],
   { digests }: Desired,
-): ObservedVolume | undefined {
-  if (spec === undefined) return undefined
-  const digest = specDigest(withoutContents(spec), digests)
-  return memories.find(({ job }) => job?.digest === digest)
+): readonly ObservedVolume[] {
+  return spec === undefined ? [] : ofDigest(specDigest(withoutContents(spec), digests))
 }
 
 interface Remembering {
   readonly service: DesiredService
   readonly digest: string
   readonly memories: readonly ObservedVolume[]
-  /** The one that is right. The time of any other one does not count: a new one needs a name of its own. */
+  readonly volumes: readonly ObservedVolume[]
+  /** The one that is right. A new one needs a name of its own: of the others some may be about other data. */
   readonly kept: ObservedVolume | undefined
 }
 
 function rememberAction(
-  { service, digest, memories, kept }: Remembering,
+  { service, digest, memories, volumes, kept }: Remembering,
   desired: Desired,
 ): NonNullable<JobMemory['remember']> {
   const taken = memories.map((memory) => memory.name)
   let content = digest
   while (taken.includes(nameOf(service, desired, content))) content += ' again'
   const name = kept?.name ?? nameOf(service, desired, content)
-  const labels = { ...ownerLabels(desired), [label.job]: service.name, [label.done]: digest }
+  const data = kept === undefined ? allGenerations(volumes, desired) : (kept.job?.data ?? {})
+  const labels = { ...ownerLabels(desired), [label.job]: service.name, [label.done]: digest, ...dataLabel(data) }
   const outdated = taken.filter((other) => other !== name)
   return { kind: 'remember', name, labels, outdated }
+}
+
+function dataLabel(generations: Generations): Readonly<Record<string, string>> {
+  const text = formatGenerations(generations)
+  return text === undefined ? {} : { [label.data]: text }
 }
 
 /** Two checkouts of one stack have names of their own. */
@@ -104,7 +111,7 @@ function lostData(service: DesiredService, desired: Desired, { volumes, since }:
       const data = volumes.find(({ key, owner }) => key === mount.volume && isOurs(owner, desired))
       const whose = name === service.name ? 'its data' : `the data of ${name}`
       if (data === undefined) return `${whose} is gone since it was done`
-      if ((data.createdMs ?? 0) > (since.createdMs ?? Number.MAX_SAFE_INTEGER))
+      if (generationOf(mount.volume, volumes, desired) !== (since.job?.data?.[mount.volume] ?? 0))
         return `${whose} is new since it was done`
     }
   }

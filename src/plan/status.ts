@@ -2,7 +2,7 @@
  * What there is, service by service, set against what is declared. Pure: the plan already holds every difference.
  */
 import { resolveMigrations } from '../migrations/resolve.ts'
-import { currentContainer, wasStopped } from './current.ts'
+import { currentContainer, loopOf, wasStopped } from './current.ts'
 import { jobMemory } from './jobs.ts'
 import { hostInUrl } from './references.ts'
 import type { Plan, PlanStep } from './step.ts'
@@ -65,11 +65,12 @@ function serviceStatus(
   const differences = steps.filter(({ subject }) => subject === `service:${service.name}`).map(describe)
   const container = currentContainer(service.name, observed.containers, desired)
   const before = portBefore(service, container)
+  const looping = container === undefined ? undefined : loopOf(service, container, observed.probes[service.name])
   const state = stateOf(service, desired, observed)
   const reason =
     state === 'absent' && service.idle !== undefined
       ? notAsked(service.idle)
-      : (observed.probes[service.name]?.reason ?? movesFrom(before, service))
+      : (looping ?? observed.probes[service.name]?.reason ?? movesFrom(before, service))
   const database = observed.databases[service.name]
   return {
     service: service.name,
@@ -105,6 +106,7 @@ function stateOf(service: DesiredService, desired: Desired, observed: Observed):
   if (container.state === 'restarting' || container.state === 'dead') return 'failed'
   if (container.state === 'exited') return wasStopped(container) ? 'stopped' : 'failed'
   if (container.state !== 'running') return 'stopped'
+  if (loopOf(service, container, probe) !== undefined) return 'failed'
   if (probe?.state === 'ready') return 'ready'
   // Waiting does not mend these.
   return probe?.code === 'PASSWORD_REJECTED' || probe?.code === 'DATABASE_MISSING' ? 'failed' : 'starting'

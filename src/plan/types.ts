@@ -233,8 +233,10 @@ export interface ObservedContainer {
   readonly startedAt?: string
   /** When it ended last before that start, if ever, in the engine's words; where `startedAt` is told. */
   readonly endedBefore?: string
-  /** How often the engine has restarted it after it had ended, since a person or Poststack started it; where `startedAt` is told. */
+  /** How often the engine has restarted it after it had ended, since a person or Poststack started it; where one was looked at by itself. */
   readonly restarts?: number
+  /** As `restarts`, of one that runs since a moment only: it may be between two crashes. Told by a look at all containers. */
+  readonly restartedLately?: number
   /** The command of its health check, that of its image included; only where one container was looked at by itself. */
   readonly healthcheck?: readonly string[]
   /** Where a record holds the name that cannot be read: its paths, and the process of its server if that still runs. */
@@ -248,9 +250,9 @@ export interface ObservedVolume {
   /** Major version of PostgreSQL: on engines the one it was made for, on native the one whose data it holds, if any. */
   readonly postgres: number | undefined
   /** Present where it holds no data but remembers a job that has ended well, and by which spec. */
-  readonly job?: { readonly service: string; readonly digest: string }
-  /** When it was made, in milliseconds since 1970, where the runtime says so. */
-  readonly createdMs?: number
+  readonly job?: { readonly service: string; readonly digest: string; readonly data?: Readonly<Record<string, number>> }
+  /** Which data of its key these are: data that were made anew have another number. Absent: 0. */
+  readonly generation?: number
 }
 
 export interface ObservedNetwork {

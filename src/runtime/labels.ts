@@ -1,6 +1,7 @@
 /**
  * What the labels of an object say of it, whatever runtime keeps them. Pure.
  */
+import { parseGenerations } from '../plan/generations.ts'
 import { label } from '../plan/labels.ts'
 import { parseRecord } from '../plan/spec.ts'
 import type { ObservedContainer, ObservedVolume, Owner } from '../plan/types.ts'
@@ -16,14 +17,19 @@ export function ownerOf(labels: Labels): Owner | undefined {
 }
 
 /** The fields of a volume that come from its labels. */
-export function labelledVolume(labels: Labels): Pick<ObservedVolume, 'owner' | 'key' | 'postgres' | 'job'> {
+export function labelledVolume(labels: Labels): Omit<ObservedVolume, 'name'> {
   const postgres = Number(labels[label.postgres])
+  const generation = Number(labels[label.generation])
   const [service, digest] = [labels[label.job], labels[label.done]]
+  const data = parseGenerations(labels[label.data])
   return {
     owner: ownerOf(labels),
     key: labels[label.volume],
     postgres: postgres > 0 ? postgres : undefined,
-    ...(service === undefined || digest === undefined ? {} : { job: { service, digest } }),
+    ...(generation > 0 ? { generation } : {}),
+    ...(service === undefined || digest === undefined
+      ? {}
+      : { job: { service, digest, ...(data === undefined ? {} : { data }) } }),
   }
 }
 

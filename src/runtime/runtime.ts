@@ -144,6 +144,8 @@ export interface Runtime {
   observe(scope: Scope, options: CallOptions): Promise<RuntimeSnapshot>
   /** One container, or nothing when it is gone. */
   inspect(target: Target, options: CallOptions): Promise<ObservedContainer | undefined>
+  /** How a container ended last that runs again, if that was lately; only where one is started again by itself. */
+  lastExitCode?(target: Target, options: CallOptions): Promise<number | undefined>
   /** The holder of a host port, TCP's without a protocol, among this engine's containers, as text for people. */
   portHolder(
     host: number,

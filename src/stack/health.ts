@@ -2,7 +2,7 @@
  * How the services are now: asked, not remembered. For each that is not well: why, and the last it has said.
  */
 import { hintFor } from '../execute/hints.ts'
-import { endedWell, waitingHint } from '../execute/readiness-error.ts'
+import { endedWell, lastWordsHint, waitingHint } from '../execute/readiness-error.ts'
 import { observe } from '../execute/observe.ts'
 import type { DesiredRead } from '../execute/read-desired.ts'
 import { currentContainer } from '../plan/current.ts'
@@ -10,7 +10,7 @@ import { servicesNamed } from '../plan/named.ts'
 import { asServersRun } from '../plan/own-server.ts'
 import { reconcile } from '../plan/reconcile/reconcile.ts'
 import { stackStatus, type ServiceStatus, type StackStatus } from '../plan/status.ts'
-import type { Desired, Observed, ObservedContainer, Probe } from '../plan/types.ts'
+import type { Observed, ObservedContainer, Probe } from '../plan/types.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { read, withConfig, type Opened } from './opened.ts'
 import { worldOf } from './world.ts'
@@ -28,39 +28,11 @@ export async function lookAtServices(
   const { desired, secrets } = await read(running, { services: [], create: false })
   const observed = await observe(desired, worldOf(running, runtime, secrets))
   const status = stackStatus(desired, observed, reconcile(desired, observed, { goal: 'start' }))
-  const services = await Promise.all(
-    status.services.map(async (service): Promise<ServiceStatus> => {
-      const found = currentContainer(service.service, observed.containers, desired)
-      const looping = await loopOf(service, found, desired, { runtime, signal: opened.signal })
-      if (looping !== undefined) return { ...service, state: 'failed', reason: looping }
-      const reason = service.reason ?? reasonOf(service, found)
-      return reason === undefined ? service : { ...service, reason }
-    }),
-  )
+  const services = status.services.map((service): ServiceStatus => {
+    const reason = service.reason ?? reasonOf(service, currentContainer(service.service, observed.containers, desired))
+    return reason === undefined ? service : { ...service, reason }
+  })
   return { desired, observed, secrets, status: { ...status, services } }
-}
-
-/** How long a program runs before it counts as one that goes on running, where it has no check of its own. */
-const steadyMs = 10_000
-
-/**
- * Between two crashes a container runs, and where nothing asks the service itself, that would be taken for well. Podman never says
- * that one is being restarted.
- */
-async function loopOf(
-  { service, state }: ServiceStatus,
-  found: ObservedContainer | undefined,
-  desired: Desired,
-  { runtime, signal }: { readonly runtime: Runtime; readonly signal: AbortSignal },
-): Promise<string | undefined> {
-  const probe = desired.services.find(({ name }) => name === service)?.probe
-  const restart = found?.spec?.['restart']
-  if (state !== 'ready' || probe?.kind !== 'running' || found === undefined) return undefined
-  if (restart === undefined || restart === 'no') return undefined
-  const { restarts = 0, startedAt } = (await runtime.inspect(found, { signal })) ?? {}
-  const ranMs = startedAt === undefined ? Infinity : Date.now() - Date.parse(startedAt)
-  if (restarts === 0 || ranMs >= steadyMs) return undefined
-  return `it ends again and again: restarted ${restarts === 1 ? 'once' : `${String(restarts)} times`}, last ${(Math.max(ranMs, 0) / 1000).toFixed(1)} s ago`
 }
 
 /** A server that was started with `--postgres-port` is asked there, and not where it is declared. */
@@ -90,14 +62,26 @@ export async function readHealth(
       const logs = ill === undefined ? [] : await runtime.logs(ill, shownLines, { signal })
       // Engines say some things only of one container by itself.
       const closer = ill === undefined ? undefined : await runtime.inspect(ill, { signal })
+      const between = ill?.restartedLately === undefined ? undefined : await betweenEnds(ill, runtime, signal)
       return healthOf(status, {
-        container: closer ?? found,
+        container: closer === undefined ? found : { ...closer, ...between },
         probe: desired.services.find(({ name }) => name === status.service)?.probe,
         logs: logs.map((line) => secrets.hide(line)),
         remoteHost: runtime.remoteHost,
       })
     }),
   )
+}
+
+/** Of one that runs between two ends: that it does, and how it ended. */
+async function betweenEnds(
+  container: ObservedContainer,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<Partial<ObservedContainer>> {
+  const { restartedLately = 0 } = container
+  const exitCode = await runtime.lastExitCode?.(container, { signal })
+  return { restartedLately, ...(exitCode === undefined ? {} : { exitCode }) }
 }
 
 function isAbsent(name: string, services: readonly ServiceStatus[]): boolean {
@@ -126,7 +110,8 @@ function healthOf(status: ServiceStatus, symptoms: Symptoms): ServiceHealth {
   }
   if (healthy) return facts
   const { reason = 'it is not ready yet' } = status
-  return { ...facts, reason, hint: wayOut(status, symptoms) }
+  const code = container?.state === 'running' && exitCode !== undefined ? `, last exit code ${String(exitCode)}` : ''
+  return { ...facts, reason: `${reason}${code}`, hint: wayOut(status, symptoms) }
 }
 
 /** Of one that was killed, whoever did it: the same as an engine's stop does after its grace time. */
@@ -141,9 +126,10 @@ function wayOut({ reason, service, state }: ServiceStatus, { container, probe, l
   if (state === 'failed' && container?.exitCode === 0) return endedWell
   const known = hintFor({ exitCode: container?.exitCode, logs, outOfMemory: container?.outOfMemory })
   if (known !== undefined) return known
-  const isOver = container !== undefined && container.state !== 'running'
+  const isLooping = state === 'failed' && container?.restartedLately !== undefined
+  const isOver = container !== undefined && (container.state !== 'running' || isLooping)
   return isOver || probe === undefined
-    ? 'Its last lines of output say why.'
+    ? lastWordsHint({ logs })
     : waitingHint(probe, { service, target: container, container, remoteHost, reason, isSilent: logs.length === 0 })
 }
 

@@ -23,11 +23,7 @@ export function snapshot(world: MemoryWorld, scope: Scope): RuntimeSnapshot {
         .map(observed),
     ),
     volumes: byName(
-      named(world.volumes, scope.volumeNames).map(([name, { id, labels }]) => ({
-        name,
-        ...labelledVolume(labels),
-        createdMs: Number(id.slice(-4)),
-      })),
+      named(world.volumes, scope.volumeNames).map(([name, { labels }]) => ({ name, ...labelledVolume(labels) })),
     ),
     networks: byName(
       [...world.networks]

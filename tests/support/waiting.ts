@@ -1,7 +1,10 @@
 /**
  * What waiting for a service is handed: one container of the memory runtime.
  */
-import type { WaitContext } from '../../src/execute/probes.ts'
+import { expect } from 'vitest'
+import type { PoststackError } from '../../src/errors.ts'
+import { waitFor, type WaitContext } from '../../src/execute/probes.ts'
+import type { Probe } from '../../src/plan/types.ts'
 import { createMemoryRuntime, type MemoryRuntime } from './memory-runtime.ts'
 
 export const target = { name: 'shop-web' }
@@ -43,4 +46,12 @@ export function context(changes: Partial<WaitContext> = {}): WaitContext {
     hide: (text) => text,
     ...changes,
   }
+}
+
+/** What waiting fails with. */
+export async function failureOf(probe: Probe, changes: Partial<WaitContext>): Promise<PoststackError> {
+  return waitFor(probe, context(changes)).then(
+    () => expect.unreachable('it got ready'),
+    (error: unknown) => error as PoststackError,
+  )
 }

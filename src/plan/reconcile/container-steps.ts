@@ -3,7 +3,7 @@
  */
 import { blockedByMajor, hasLostPassword } from './blocked-steps.ts'
 import { inPlace, wordedAs } from './change-in-place.ts'
-import { currentOf, isRunning } from '../current.ts'
+import { currentOf, isRunning, loopOf } from '../current.ts'
 import { blockedByDamage } from './damaged.ts'
 import { jobMemory, type JobMemory } from '../jobs.ts'
 import { chooseName, containerNames, isOurs, isReplacedName, volumesOf } from '../names.ts'
@@ -234,7 +234,8 @@ function passwordSteps(
 function whyNotReady(current: ObservedContainer, { observed, service }: ServiceContext): string | undefined {
   if (service.probe.kind === 'completed') return isRunning(current) ? 'still running' : undefined
   const probe = observed.probes[service.name]
-  return probe?.state === 'ready' ? undefined : (probe?.reason ?? 'not asked yet')
+  const looping = loopOf(service, current, probe)
+  return looping ?? (probe?.state === 'ready' ? undefined : (probe?.reason ?? 'not asked yet'))
 }
 
 function finishedWell(found: ObservedContainer, { probe }: DesiredService): boolean {

@@ -2,6 +2,7 @@
  * Steps for what containers stand on: images, the network, volumes. Each is planned once, when the first container asks for it.
  */
 import type { Draft } from './draft.ts'
+import { generationOf } from '../generations.ts'
 import { label } from '../labels.ts'
 import { isForPlatform, isOfOtherVersion, staleNames } from '../images.ts'
 import { chooseName, isOurs, isVolumeMissing, ownerLabels, volumeNames, volumesOf } from '../names.ts'
@@ -199,13 +200,10 @@ function planVolume({ key, name, needed }: Volume, { desired, observed, draft }:
     )
   }
   const version = wanted.postgres === undefined ? {} : { [label.postgres]: String(wanted.postgres) }
-  if (choice.free)
-    return draft.add(
-      subject,
-      { kind: 'create-volume', name, labels: { ...ownerLabels(desired), [label.volume]: key, ...version } },
-      'not found',
-      { needs: [needed] },
-    )
+  const number = generationOf(key, observed.volumes, desired)
+  const generation = number === 0 ? {} : { [label.generation]: String(number) }
+  const labels = { ...ownerLabels(desired), [label.volume]: key, ...version, ...generation }
+  if (choice.free) return draft.add(subject, { kind: 'create-volume', name, labels }, 'not found', { needs: [needed] })
   const ways = [`rename or remove the volume ${name} if nothing needs its data`, ...waysInConfig(otherName, desired)]
   return draft.add(subject, { kind: 'blocked', code: 'NAME_TAKEN', ways }, `the name is taken by ${choice.holder}`)
 }

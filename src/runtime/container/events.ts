@@ -8,6 +8,7 @@ import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { asRecord } from './inspect.ts'
 import { createLineSplitter } from '../lines.ts'
+import type { Target } from '../../plan/types.ts'
 import type { EndOptions, Scope } from '../runtime.ts'
 
 /** Node's longest timer: a stack may run for days without an event. */
@@ -57,6 +58,32 @@ export async function watchEnds(
     // What happened while nobody listened is not told again.
     if (!signal.aborted) onEnd(undefined)
   }
+}
+
+/** How far back one that ends again and again is looked for. */
+const latelySeconds = 60
+
+/** Of a container that runs again, inspect says nothing of its end before; the events do. */
+export async function lastExitCode(
+  { client, flavour }: Engine,
+  { id, name }: Target,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const isPodman = flavour === 'podman'
+  const filters = JSON.stringify({ type: ['container'], container: [id ?? name], event: [isPodman ? 'died' : 'die'] })
+  const now = Date.now() / 1000
+  // Without these, what comes next would be waited for. Podman 4.3 tells nothing at all where an end is given.
+  const until = isPodman ? 'stream=false' : `until=${now.toFixed(3)}`
+  const path = `/events?since=${(now - latelySeconds).toFixed()}&${until}&filters=${encodeURIComponent(filters)}`
+  let last: number | undefined
+  const lines = createLineSplitter((line) => {
+    const { action, attributes } = parseEvent(line)
+    const code = Number(attributes[isPodman ? 'containerExitCode' : 'exitCode'])
+    if (endings.has(action) && Number.isSafeInteger(code)) last = code
+  })
+  const answer = await client.send({ method: 'GET', path, signal, ownConnection: true, onData: lines.push })
+  lines.end()
+  return answer.status === 200 ? last : undefined
 }
 
 /** The service of an event that is an end of our own; its labels stand among its attributes. Podman's filter takes one label for enough. */

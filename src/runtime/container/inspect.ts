@@ -48,7 +48,9 @@ export function containerFromInspect(value: unknown): ObservedContainer {
         : [],
     ...(hasEnded(state) && runState['OOMKilled'] === true ? { outOfMemory: true } : {}),
     ...(state === 'running' ? lifeOf(runState) : {}),
-    ...(state === 'running' && typeof entry['RestartCount'] === 'number' ? { restarts: entry['RestartCount'] } : {}),
+    ...((state === 'running' || state === 'restarting') && typeof entry['RestartCount'] === 'number'
+      ? { restarts: entry['RestartCount'] }
+      : {}),
     ...(healthcheck === undefined ? {} : { healthcheck }),
   }
 }
@@ -78,13 +80,7 @@ export function requestedPorts(value: unknown): Ports {
 
 export function volumeFrom(value: unknown): ObservedVolume {
   const entry = asRecord(value)
-  const labels = labelsOf(entry['Labels'])
-  const createdMs = typeof entry['CreatedAt'] === 'string' ? Date.parse(entry['CreatedAt']) : Number.NaN
-  return {
-    name: asText(entry['Name']),
-    ...labelledVolume(labels),
-    ...(Number.isNaN(createdMs) ? {} : { createdMs }),
-  }
+  return { name: asText(entry['Name']), ...labelledVolume(labelsOf(entry['Labels'])) }
 }
 
 export function networkFrom(value: unknown): ObservedNetwork {
@@ -180,6 +176,12 @@ function stateOf(value: unknown): State {
 /** Whether it has ended and still stands on its network: podman's word for that, of the answer of `GET /containers/{id}/json`. */
 export function isLeaving(value: unknown): boolean {
   return asOptionalRecord(asOptionalRecord(value)['State'])['Status'] === 'stopped'
+}
+
+/** Whether it has been running for less than 10 seconds, by the engine's own clock. Takes a container of an answer of `GET /containers/json`. */
+export function isJustStarted(value: unknown): boolean {
+  const { Status: status } = asRecord(value)
+  return typeof status === 'string' && /^Up (?:less than a|\d) second/i.test(status)
 }
 
 /** Whether a restart policy starts it again when it ends, of the answer of `GET /containers/{id}/json`. */

@@ -6,12 +6,13 @@ import type { ObservedContainer, ObservedImage, RuntimeSnapshot } from '../../pl
 import { findContainer, inspectContainer, listRunning, listWanted, needContainer, read } from './calls.ts'
 import type { Kind } from './calls.ts'
 import { mayBeUpdated, withLiveLimits } from './limits.ts'
+import { lastExitCode } from './events.ts'
 import { readLogLines } from './logs.ts'
 import { refusal } from './refusals.ts'
 import type { Engine } from './engine-connect.ts'
 import { parseJson } from './engine-http.ts'
 import { engineImageName } from './image-names.ts'
-import { asRecord, asText, containerFromList, imageFrom, networkFrom, volumeFrom } from './inspect.ts'
+import { asRecord, asText, containerFromList, imageFrom, isJustStarted, networkFrom, volumeFrom } from './inspect.ts'
 import { createDemultiplexer } from '../lines.ts'
 import type { ExecResult, LogLine, Runtime, Scope } from '../runtime.ts'
 
@@ -19,12 +20,13 @@ import type { ExecResult, LogLine, Runtime, Scope } from '../runtime.ts'
 const killed = 137
 const keptOutput = 64 * 1024
 
-export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'portHolder' | 'logs' | 'readLogs' | 'exec'>
+export type Reads = Pick<Runtime, 'observe' | 'inspect' | 'lastExitCode' | 'portHolder' | 'logs' | 'readLogs' | 'exec'>
 
 export function createReads(engine: Engine): Reads {
   return {
     observe: (scope, { signal }) => observe(engine, scope, signal),
     inspect: (target, { signal }) => inspectContainer(engine, target, signal),
+    lastExitCode: (target, { signal }) => lastExitCode(engine, target, signal),
     portHolder: async (host, { protocol, signal }) => {
       const running = await listRunning(engine, signal)
       const holder = running
@@ -59,8 +61,11 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
     Promise.all([...new Set(scope.imageRefs)].toSorted().map((ref) => observeImage(engine, ref, signal))),
   ])
   const listed = wantedOnly(containers.map(containerFromList), scope, scope.containerNames)
+  const isNew = new Set(containers.filter(isJustStarted).map((one) => containerFromList(one).id))
   return {
-    containers: await Promise.all(listed.map((container) => lookCloser(engine, container, signal))),
+    containers: await Promise.all(
+      listed.map((container) => lookCloser(engine, container, { signal, isNew: isNew.has(container.id) })),
+    ),
     volumes: wantedOnly(volumes.map(volumeFrom), scope, scope.volumeNames),
     networks: wantedOnly(networks.map(networkFrom), scope, scope.networkNames),
     images: images.flatMap((image) => (image === undefined ? [] : [image])),
@@ -69,27 +74,48 @@ async function observe(engine: Engine, scope: Scope, signal: AbortSignal): Promi
 
 /**
  * Podman's list does not tell a container that was only made from one whose start was cut off, which holds its ports, nor one that has ended
- * from one that a restart policy starts again at this moment; Docker's shows no limits, and neither says that a container was killed for its memory.
+ * from one that a restart policy starts again at this moment; Docker's shows no limits, and neither says that a container was killed for its memory,
+ * nor of one that runs how often it has ended.
  */
 async function lookCloser(
   engine: Engine,
   container: ObservedContainer,
-  signal: AbortSignal,
+  { isNew, signal }: { readonly isNew: boolean; readonly signal: AbortSignal },
 ): Promise<ObservedContainer> {
   const { id, name, spec } = container
   const isUpdated = spec !== undefined && mayBeUpdated(engine, container)
-  if (isUpdated || (container.state === 'exited' && container.exitCode === killed && !restarts(spec))) {
+  const mayLoop = container.state === 'running' && isNew && restarts(spec)
+  const isKilled = container.state === 'exited' && container.exitCode === killed && !restarts(spec)
+  if (isUpdated || isKilled || mayLoop) {
     const found = await findContainer(engine, { id, name }, signal)
     if (found === undefined) return container
     return {
       ...container,
       ...(isUpdated ? { spec: withLiveLimits(spec, found.raw) } : {}),
       ...(found.outOfMemory === true ? { outOfMemory: true } : {}),
+      ...(mayLoop ? loopFields(found) : {}),
     }
   }
   const isUnsure = container.state === 'created' || (container.state === 'exited' && restarts(spec))
   if (engine.flavour !== 'podman' || !isUnsure) return container
   return (await inspectContainer(engine, { id, name }, signal)) ?? container
+}
+
+/** It may have ended since it was listed. */
+function loopFields({
+  exitCode,
+  healthcheck,
+  ports,
+  restarts: times = 0,
+  state,
+}: ObservedContainer): Partial<ObservedContainer> {
+  return {
+    state,
+    exitCode,
+    ports,
+    ...(times === 0 ? {} : { restartedLately: times }),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
+  }
 }
 
 function restarts(spec: ObservedContainer['spec']): boolean {

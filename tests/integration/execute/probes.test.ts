@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { once } from 'node:events'
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { ErrorCode, PoststackError } from '../../../src/errors.ts'
 import { probeOnce, waitFor } from '../../../src/execute/probes.ts'
 import type { WaitContext } from '../../../src/execute/probes.ts'
 import type { Probe } from '../../../src/plan/types.ts'
 import { createMemoryRuntime, type MemoryRuntime } from '../../support/memory-runtime.ts'
-import { context, runtimeWith, target } from '../../support/waiting.ts'
+import { context, failureOf, runtimeWith, target } from '../../support/waiting.ts'
 
 const servers: Server[] = []
 const connection = { host: '127.0.0.1', port: 5432, user: 'shop', database: 'shop', password: undefined }
@@ -18,13 +18,6 @@ const postgres: Probe = { kind: 'postgres', connection }
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
-
-async function failureOf(probe: Probe, changes: Partial<WaitContext>): Promise<PoststackError> {
-  return waitFor(probe, context(changes)).then(
-    () => expect.unreachable('it got ready'),
-    (error: unknown) => error as PoststackError,
-  )
-}
 
 /** An error as a person meets it; times differ from run to run. */
 function told(error: PoststackError): string {
@@ -156,26 +149,6 @@ describe('waiting', () => {
     runtime.kill(container.name, 3)
     expect(await failureOf({ kind: 'running' }, { runtime: slow, timeoutMs: 200 })).toMatchObject({
       message: expect.stringContaining('ended with exit code 3'),
-    })
-  })
-
-  test('a container that is started again and again must not pass for one that runs, though each look finds it running', async () => {
-    vi.useFakeTimers()
-    onTestFinished(() => void vi.useRealTimers())
-    const { runtime, container } = runtimeWith({})
-    setInterval(() => (container.starts += 1), 150)
-    const failing = failureOf({ kind: 'running' }, { runtime, timeoutMs: 20_000 })
-    await vi.advanceTimersByTimeAsync(10_000)
-    expect((await failing).message).toMatch(/^Service web crashes again and again; gave up after/)
-  })
-
-  test('a probe that is never met must not be called slow where its container is started again and again', async () => {
-    const { runtime, container } = runtimeWith({ logs: ['hi'] })
-    const restarting = setInterval(() => (container.starts += 1), 150)
-    onTestFinished(() => clearInterval(restarting))
-    expect(await failureOf({ kind: 'log', pattern: 'never' }, { runtime, timeoutMs: 1000 })).toMatchObject({
-      message: expect.stringMatching(/^Service web crashes again and again; gave up after/),
-      hint: 'Its last lines of output say why.',
     })
   })
 

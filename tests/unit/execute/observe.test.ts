@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 
 import { observe } from '../../../src/execute/observe.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
+import { stackStatus } from '../../../src/plan/status.ts'
 import { createMemoryRuntime } from '../../support/memory-runtime.ts'
 import { containerService, desiredOf, memoryStack, postgresService, stackConfig } from '../../support/memory-stack.ts'
 
@@ -92,4 +93,34 @@ test.each([
   })
   expect(observed.probes).toEqual({ web: { state: 'ready' } })
   expect(looks).toBe(known.looks)
+})
+
+test.each([
+  ['running once more after one crash', {}, { restartedLately: 1 }, 'ready'],
+  ['running between two crashes', {}, { restartedLately: 2 }, 'failed'],
+  ['the same, and the health check of its image succeeds', {}, { restartedLately: 2, healthcheck: ['true'] }, 'ready'],
+  [
+    'the same, and its own check succeeds',
+    { ready: { kind: 'exec', command: ['true'] } },
+    { restartedLately: 2 },
+    'ready',
+  ],
+  [
+    'the same, and its own check fails',
+    { ready: { kind: 'exec', command: ['false'] } },
+    { restartedLately: 2 },
+    'failed',
+  ],
+] as const)('a container that is %s', async (_is, fields, found, state) => {
+  const wanted = desiredOf(stackConfig([containerService({ name: 'web', ...fields })]))
+  const runtime = createMemoryRuntime()
+  const stack = memoryStack(runtime)
+  await stack.up(desiredOf(stackConfig([containerService({ name: 'web' })])))
+  const seen = await observe(wanted, stack.world)
+  const observed = { ...seen, containers: seen.containers.map((one) => ({ ...one, ...found })) }
+  const plan = reconcile(wanted, observed, {})
+  const reason = 'it ends again and again: restarted 2 times, and a moment ago again'
+  expect(stackStatus(wanted, observed, plan).services).toMatchObject([
+    state === 'ready' ? { state, differences: [] } : { state, reason, differences: [`wait: ${reason}`] },
+  ])
 })

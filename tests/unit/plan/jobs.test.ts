@@ -5,6 +5,7 @@ import { observe, observeRuntime } from '../../../src/execute/observe.ts'
 import { planDown } from '../../../src/plan/down.ts'
 import { formatPlan } from '../../../src/plan/format.ts'
 import { reconcile } from '../../../src/plan/reconcile/reconcile.ts'
+import { label } from '../../../src/plan/labels.ts'
 import { declaredStack, describeStack } from '../../../src/plan/record.ts'
 import { stackStatus } from '../../../src/plan/status.ts'
 import type { Plan } from '../../../src/plan/step.ts'
@@ -100,6 +101,22 @@ test('a job must run again on data that somebody has made anew meanwhile', async
   expect(await up()).toEqual([...run('the data of db is new since it was done'), remembered])
   await down()
   expect(await up()).toEqual([])
+})
+
+test('data that are made anew must be told from all that a memory knows, whatever becomes of them', async () => {
+  const { runtime, stack, down, up } = open()
+  await up()
+  await down()
+  for (const round of [1, 2]) {
+    for (let made = 0; made < 2; made += 1) {
+      runtime.world.volumes.delete('shop-db-data')
+      await stack.up(declared(), ['db'])
+    }
+    expect(runtime.world.volumes.get('shop-db-data')?.labels[label.generation]).toBe(String(round))
+    expect(await up()).toContain(remembered)
+    await down()
+    expect(await up()).toEqual([])
+  }
 })
 
 test('a job must not run again because a cut run has left what remembers it on the data of before', async () => {

@@ -173,6 +173,40 @@ test('a container that stays on its network, as after a kill of its monitor, mus
   expect(await findContainer(engine, { name: 'job' }, signal)).toMatchObject({ state: 'exited', exitCode: 137 })
 })
 
+test.each([
+  ['Up 3 seconds', 'always', 4],
+  ['Up Less than a second', 'on-failure', 4],
+  ['Up 12 seconds', 'always', undefined],
+  ['Up 3 minutes', 'always', undefined],
+  ['Up 3 seconds', undefined, undefined],
+] as const)(
+  'one that runs since a moment and may be started again must be looked at: %s, %s',
+  async (Status, restart, restartedLately) => {
+    const spec = JSON.stringify({ image: 'x', ...(restart === undefined ? {} : { restart }) })
+    const Labels = { [label.stack]: 'shop', [label.project]: 'abc', [label.service]: 'web', [label.spec]: spec }
+    const State = { Status: 'running', ExitCode: 0 }
+    const { engine } = engineOf((_asked, { path }) => {
+      if (path.startsWith('/containers/json'))
+        return { status: 200, body: [{ Id: 'a1', Names: ['/web'], Labels, State: 'running', Status, ImageID: 'b2' }] }
+      if (!path.startsWith('/containers/')) return { status: 200, body: {} }
+      return {
+        status: 200,
+        body: {
+          ...ended('running').body,
+          Name: '/web',
+          Config: { Labels },
+          State,
+          NetworkSettings: {},
+          RestartCount: 4,
+        },
+      }
+    })
+    const names = { containerNames: [], volumeNames: [], networkNames: [], imageRefs: [] }
+    const { containers } = await createReads(engine).observe({ stack: 'shop', project: 'abc', ...names }, { signal })
+    expect(containers.map((one) => one.restartedLately)).toEqual([restartedLately])
+  },
+)
+
 /** Podman with a container that its restart policy starts again: what it is at each look, the last one for ever. */
 function looping(...states: readonly string[]) {
   const asked: string[] = []
@@ -203,6 +237,19 @@ test('podman must be told to stop a container until it is not started again', as
   const endless = looping('', 'running')
   const stopping = createWrites(endless.engine).stopContainer({ name: 'web', id: 'a1' }, 0, { signal })
   await expect(stopping).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+})
+
+test('one that Docker does not rename between two starts must be stopped and renamed', async () => {
+  const asked: string[] = []
+  const { engine } = engineOf((_asked, { method, path }) => {
+    if (method !== 'POST') return ended(asked.length < 2 ? 'restarting' : 'exited', 3)
+    asked.push(path.replace(/\?.*/, ''))
+    return asked.length === 1
+      ? { status: 500, body: { message: 'sandbox 7459910b26b4 not found' } }
+      : { status: 204, body: {} }
+  })
+  await createWrites({ ...engine, flavour: 'docker' }).renameContainer({ name: 'job', id: 'a1' }, 'old', { signal })
+  expect(asked).toEqual(['/containers/a1/rename', '/containers/a1/stop', '/containers/a1/rename'])
 })
 
 test.each([

@@ -164,6 +164,11 @@ test('whether an image has a health check is known of Docker, which says so; pod
 
 test('labels may be null', () => {
   expect(volumeFrom({ Name: 'data', Labels: null })).toEqual({ name: 'data', owner: undefined, key: undefined })
+  // When it was made is not read: Docker gives the last change at its root for it.
+  const [first, second] = ['2026-11-01T00:00:00Z', '2026-11-02T00:00:00Z'].map((at) =>
+    volumeFrom({ Name: 'data', Labels: null, CreatedAt: at }),
+  )
+  expect(first).toEqual(second)
 })
 
 test.each([null, 'text', [], { Id: 1 }, { Id: 'x', Names: 'y' }])(
