@@ -28,10 +28,13 @@ export async function runSqlText(
 ): Promise<void> {
   const { commands, statements, unclosed } = scanSql(text)
   const odd = commands.find((command) => !isHarmlessCommand(command))
-  if (odd !== undefined) throw refused(file, lineAt(text, odd.start), `\\${odd.name} is for psql, which is not here`)
+  if (odd !== undefined) {
+    const hint = `${noBackup}\nOr, if it is a script for psql, run it with that: poststack psql -- -f <file>`
+    throw refused(file, lineAt(text, odd.start), `\\${odd.name} is for psql, which is not here`, hint)
+  }
   // Between statements nothing of it would be sent, and all behind it be missing.
   if (unclosed !== undefined && text.startsWith('/*', unclosed))
-    throw refused(file, lineAt(text, unclosed), 'the comment that begins there is never closed')
+    throw refused(file, lineAt(text, unclosed), 'the comment that begins there is never closed', noBackup)
   const over = new AbortController()
   const forget = onAbort(signal, () => void cancelUntil(connection, over.signal))
   try {
@@ -79,11 +82,11 @@ function wordsOf({ detail, message }: ServerError): string {
   return detail === undefined ? message : `${message} (${detail})`
 }
 
-function refused(file: string, line: number, why: string): PoststackError {
+function refused(file: string, line: number, why: string, hint?: string): PoststackError {
   const isRole = /role "[^"]*" does not exist/.test(why)
   const otherwise = isDamage('psql', why) ? noBackup : 'Mend what the server complains about, then run again.'
   return new PoststackError('BACKUP_FAILED', `${file}:${String(line)} cannot be run: ${why}.\nNothing was changed.`, {
-    hint: isRole ? 'Make the role there first.' : otherwise,
+    hint: hint ?? (isRole ? 'Make the role there first.' : otherwise),
     details: { file, line },
   })
 }

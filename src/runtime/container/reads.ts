@@ -98,7 +98,10 @@ async function lookCloser(
   }
   const isUnsure = container.state === 'created' || (container.state === 'exited' && restarts(spec))
   if (engine.flavour !== 'podman' || !isUnsure) return container
-  return (await inspectContainer(engine, { id, name }, signal)) ?? container
+  const found = await inspectContainer(engine, { id, name }, signal)
+  if (found === undefined) return container
+  // It has been started again since it was listed.
+  return found.state === 'running' && restarts(spec) ? { ...found, ...loopFields(found) } : found
 }
 
 /** It may have ended since it was listed. */

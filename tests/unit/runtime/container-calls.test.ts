@@ -179,15 +179,18 @@ test.each([
   ['Up 12 seconds', 'always', undefined],
   ['Up 3 minutes', 'always', undefined],
   ['Up 3 seconds', undefined, undefined],
+  // Started again since it was listed
+  ['Exited (3) Less than a second ago', 'always', 4],
 ] as const)(
   'one that runs since a moment and may be started again must be looked at: %s, %s',
   async (Status, restart, restartedLately) => {
     const spec = JSON.stringify({ image: 'x', ...(restart === undefined ? {} : { restart }) })
     const Labels = { [label.stack]: 'shop', [label.project]: 'abc', [label.service]: 'web', [label.spec]: spec }
     const State = { Status: 'running', ExitCode: 0 }
+    const listed = Status.startsWith('Up') ? 'running' : 'stopped'
     const { engine } = engineOf((_asked, { path }) => {
       if (path.startsWith('/containers/json'))
-        return { status: 200, body: [{ Id: 'a1', Names: ['/web'], Labels, State: 'running', Status, ImageID: 'b2' }] }
+        return { status: 200, body: [{ Id: 'a1', Names: ['/web'], Labels, State: listed, Status, ImageID: 'b2' }] }
       if (!path.startsWith('/containers/')) return { status: 200, body: {} }
       return {
         status: 200,
