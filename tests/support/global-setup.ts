@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programFolder } from './compiled.ts'
 import { clusterFolder, fastFolder } from './postgres.ts'
@@ -13,7 +15,7 @@ export default async function prepareRun(): Promise<(() => void) | undefined> {
   mkdirSync(caches, { recursive: true })
   const folders = {
     // What the programs under test write, too: stacks with their servers, above all.
-    TMPDIR: mkdtempSync(`${await fastFolder(4)}/ps-`),
+    TMPDIR: temporaryFolder(await fastFolder(4)),
     [clusterFolder]: mkdtempSync(`${await fastFolder()}/poststack-clusters-`),
     [programFolder]: mkdtempSync(`${caches}/poststack-tests-`),
   }
@@ -24,6 +26,18 @@ export default async function prepareRun(): Promise<(() => void) | undefined> {
   return () => {
     for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** In memory, unless programs cannot be run from there. */
+function temporaryFolder(fast: string): string {
+  const folder = mkdtempSync(join(fast, 'ps-'))
+  const program = join(folder, 'program')
+  writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 })
+  const { status } = spawnSync(program)
+  rmSync(program)
+  if (status === 0 || fast === tmpdir()) return folder
+  rmSync(folder, { recursive: true })
+  return mkdtempSync(join(tmpdir(), 'ps-'))
 }
 
 /** Tests of the built program must run what is in `src` now: `npm test` in a fresh clone, or after an edit, builds first. */
