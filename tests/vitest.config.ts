@@ -36,8 +36,6 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
-          // Properties on a busy machine
-          testTimeout: 30_000,
           maxWorkers,
           execArgv,
           isolate,

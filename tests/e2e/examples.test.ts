@@ -192,8 +192,8 @@ describe.each((await realRuntimes()).filter(({ name }) => name !== 'docker'))(
   },
 )
 
-// Nor does what is inside of a server.
-describe.each((await realRuntimes()).filter(({ name }) => name === 'docker'))(
+// Natively it runs all of its tests, below.
+describe.each((await realRuntimes()).filter(({ name }) => name !== 'native'))(
   '$title',
   ({ name: runtime, missing }) => {
     test.skipIf(missing !== undefined)(

@@ -272,7 +272,8 @@ describe('what is not plain data', () => {
     ])
   })
 
-  it('never fails on any JSON, and gives it back unchanged', async () => {
+  // Slow where the machine is busy: the parts of a text are any that there are.
+  it('never fails on any JSON, and gives it back unchanged', { timeout: 30_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue({ stringUnit: 'binary' }), async (value) => {
         const { plain, issues } = await serialize({ services: {}, extra: value })
